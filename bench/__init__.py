@@ -1,0 +1,1 @@
+"""The harness of Likelihood Bench: suite -> runs -> training -> evaluation -> store -> report."""

@@ -1,0 +1,77 @@
+"""The bound: what a model says of images that it was not trained on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench import seeds
+from bench.data import to_float
+from bench.models import Model
+from bench.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Means over images; definitions in docs/metrics.md."""
+
+    nll_nats: float
+    """-ELBO in nats per image, native measure; NaN where the likelihood is unnormalised."""
+    bits_per_dim: float
+    """-ELBO in bits per value, with the exact 8-bit masses."""
+    kl_nats: float
+    """KL(q(z|x) || p(z)) in nats per image."""
+    mse: float
+    """Mean squared error of the reconstruction mean, per value, in [0, 1] scale."""
+    variance: float
+    """Shared sigma^2, in [0, 1] scale squared; NaN where it is not shared."""
+
+    def history_row(self) -> dict[str, float]:
+        """The columns of history.csv."""
+        return {
+            "nll_nats": self.nll_nats,
+            "bits_per_dim": self.bits_per_dim,
+            "kl_nats": self.kl_nats,
+            "mse": self.mse,
+            "variance": self.variance,
+        }
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the comparable part of the bound exists."""
+        return math.isfinite(self.bits_per_dim)
+
+
+@torch.no_grad()
+def bound(model: Model, images: Tensor, spec: RunSpec, purpose: str) -> Bound:
+    """Single-sample ELBO of images uint8 (N, C, H, W), in evaluation mode.
+
+    The posterior noise depends on the seed, `purpose` and the batch alone, so it is the same for
+    every likelihood.
+    """
+    model.eval()
+    size = spec.evaluation.batch_size
+    totals = torch.zeros(4, dtype=torch.float64, device=images.device)
+    for start in range(0, len(images), size):
+        x = to_float(images[start : start + size])
+        noise = seeds.generator(images.device, spec.seed, "evaluation noise", purpose, start)
+        outputs, kl = model(x, noise)
+        distribution = model.likelihood(outputs)
+        log_mass = model.likelihood.log_mass(outputs, x)
+        log_prob = log_mass if model.likelihood.measure == "mass" else distribution.log_prob(x)
+        errors = (distribution.mean - x).square().flatten(1).mean(1)
+        sums = [part.double().sum() for part in (log_prob, log_mass, kl, errors)]
+        totals += torch.stack(sums)
+    log_prob_mean, log_mass_mean, kl_mean, mse = (totals / len(images)).tolist()
+    native = model.likelihood.measure != "unnormalised"
+    variance = model.likelihood.variance
+    return Bound(
+        nll_nats=kl_mean - log_prob_mean if native else math.nan,
+        bits_per_dim=(kl_mean - log_mass_mean) / (images[0].numel() * math.log(2)),
+        kl_nats=kl_mean,
+        mse=mse,
+        variance=math.nan if variance is None else float(variance),
+    )

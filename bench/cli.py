@@ -1,0 +1,129 @@
+"""The command line. Results go to stdout, progress and talk to stderr.
+
+Exit status: 0 done; 1 some run failed, or diverged where the suite does not expect it; 2 wrong
+usage or bad input, told in one line; 130 interrupted. Nothing heavy is imported before the
+arguments are known to be well-formed, so `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from bench.errors import UsageError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+NEIGHBOURS = ("likelihoods", "datasets", "reports")
+
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, but a mistake costs one line and not a screen."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = _Parser(
+        prog="python -m bench",
+        description="Which decoder likelihood should a VAE use? Train them all under one budget, "
+        "measure them in one unit, and write a report.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run a suite and write its report")
+    run.add_argument("--suite", required=True, metavar="NAME|FILE.toml", help="what to compare")
+    run.add_argument(
+        "--budget",
+        help="size of the experiment, e.g. smoke, quick or paper; "
+        "default: paper with a GPU, quick without",
+    )
+    run.add_argument(
+        "--datasets", nargs="+", default=[], metavar="NAME", help="only these data sets"
+    )
+    run.add_argument(
+        "--likelihoods",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="only likelihoods whose name matches, e.g. 'optimal*'",
+    )
+    run.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1; default: the budget's")
+    run.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    run.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="runs at a time; default: one a core on the CPU, one on a GPU",
+    )
+    run.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="where runs and report go, and are found again; default: results",
+    )
+    run.add_argument("--dry-run", action="store_true", help="print the plan and the expected time")
+
+    report = commands.add_parser("report", help="write the report again from stored results")
+    report.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+    report.add_argument(
+        "--output", type=Path, metavar="DIR", help="default: report/ in the results"
+    )
+
+    listing = commands.add_parser("list", help="list what there is, one a line")
+    listing.add_argument("what", choices=["likelihoods", "datasets", "models", "suites"])
+
+    data = commands.add_parser("data", help="show or fetch data sets")
+    actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("status", help="what is here, how large, from where")
+    fetch = actions.add_parser("fetch", help="fetch data sets")
+    fetch.add_argument("names", nargs="+", metavar="NAME")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, dispatch, and turn every foreseeable error into one line and an exit status."""
+    signal.signal(signal.SIGTERM, _terminated)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        options = parser().parse_args(given)
+        _check_neighbours()
+        from bench import commands  # noqa: PLC0415 - imports torch
+
+        return commands.dispatch(options, given)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stdout = None
+        return 1
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _check_neighbours() -> None:
+    """Fail clearly if another package called `datasets` (a popular one) hides ours."""
+    for name in NEIGHBOURS:
+        found = importlib.util.find_spec(name)
+        origin = Path(found.origin).resolve() if found and found.origin else None
+        if origin is None or CHECKOUT not in origin.parents:
+            raise UsageError(
+                f"package {name!r} is {origin or 'not found'} and not this project's: "
+                f"run from the checkout, {CHECKOUT}"
+            )

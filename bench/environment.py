@@ -1,0 +1,76 @@
+"""The machine and the versions behind a number."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.errors import UsageError
+
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pytorch-fid")
+
+
+def device(wanted: str) -> torch.device:
+    """The device for `auto`, `cpu` or `cuda`.
+
+    Raises:
+        UsageError: CUDA was asked for and is not there.
+    """
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device 'cuda' is not available here (allowed: auto, cpu)")
+    return torch.device(wanted)
+
+
+def default_jobs(on: torch.device) -> int:
+    """Runs at once: one a core on the CPU, where a run uses one thread; one on a GPU."""
+    return 1 if on.type == "cuda" else len(os.sched_getaffinity(0))
+
+
+def environment(on: torch.device) -> dict[str, Any]:
+    """Machine, versions and commit, as kept beside every run."""
+    return {
+        "device": on.type,
+        "accelerator": torch.cuda.get_device_name(on) if on.type == "cuda" else None,
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+        "commit": _commit(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"
+
+
+def _commit() -> str | None:
+    """The commit of the checkout, marked when files differ from it; None outside a checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
+    try:
+        done = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() or None

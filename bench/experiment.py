@@ -1,0 +1,118 @@
+"""Carry out a plan: estimate, train and evaluate what is missing, keep everything."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.data import on_device
+from bench.estimate import Estimate, estimate, kind
+from bench.evaluate import features, reference
+from bench.executors import Executor, tell
+from bench.plan import Plan
+from bench.progress import Progress, duration, say
+from bench.run import execute, one_line
+from bench.spec import RunSpec
+from bench.store import Store
+
+Metrics = Mapping[str, Any]
+
+
+def pending(plan: Plan, store: Store) -> list[RunSpec]:
+    """The runs that are not yet done."""
+    return [run for run in plan.runs if not store.is_done(run.run_id)]
+
+
+def estimates(runs: list[RunSpec], device: torch.device, executor: Executor) -> dict[str, Estimate]:
+    """Expected seconds of each run, from a few measured steps of each kind of run."""
+    kinds = {kind(run): run for run in runs}
+    measured: dict[str, Estimate] = {}
+    tasks = [(run, device) for run in kinds.values()]
+    for (run, _), result in executor.run(estimate, tasks):
+        if isinstance(result, Estimate):
+            measured[kind(run)] = result
+    # What cannot take two steps will fail in its run, where the reason is kept.
+    typical = Estimate(
+        statistics.median([each.train for each in measured.values()] or [1.0]),
+        statistics.median([each.evaluate for each in measured.values()] or [1.0]),
+    )
+    return {run.run_id: measured.get(kind(run), typical) for run in runs}
+
+
+def total_seconds(expected: Mapping[str, Estimate], jobs: int) -> float:
+    """Expected seconds on the clock for all runs, on so many processes."""
+    totals = [each.total for each in expected.values()]
+    return max([sum(totals) / jobs, *totals])
+
+
+def carry_out(
+    plan: Plan,
+    store: Store,
+    device: torch.device,
+    executor: Executor,
+    expected: Mapping[str, Estimate],
+) -> bool:
+    """Do every pending run of a plan, longest first; True if all came out as the suite expects."""
+    todo = sorted(pending(plan, store), key=lambda run: -expected[run.run_id].total)
+    _prepare(todo, store, device, executor)
+    progress = Progress({run.run_id: expected[run.run_id].total for run in todo})
+
+    def heard(run_id: str, done: float) -> None:
+        each = expected[run_id]
+        progress.advance(run_id, done * each.train / each.total if each.total else 0.0)
+
+    executor.listener = heard
+    work = partial(_work, root=store.root, device=device)
+    try:
+        for run, result in executor.run(work, todo):
+            metrics = result
+            if isinstance(metrics, Exception):
+                metrics = {"status": "failed", "error": one_line(metrics)}
+                store.begin(run, {})
+                store.write_metrics(run.run_id, metrics)
+            progress.end(run.run_id, _summary(run, metrics))
+    finally:
+        progress.close()
+    return all(_as_expected(plan, run, store.metrics(run.run_id)) for run in plan.runs)
+
+
+def _work(spec: RunSpec, root: Path, device: torch.device) -> Metrics:
+    return execute(spec, Store(root), device, partial(tell, spec.run_id))
+
+
+def _prepare(runs: list[RunSpec], store: Store, device: torch.device, executor: Executor) -> None:
+    """Statistics of real images, once, before several runs need them at the same moment."""
+    tasks = {
+        (run.data_set, run.data_checksum, name): run for run in runs for name in run.extractors
+    }
+    work = partial(_reference, root=store.root, device=device)
+    for (data_set, _, name), result in executor.run(work, list(tasks)):
+        if isinstance(result, Exception):
+            say(f"{name} features of {data_set}: {one_line(result)}")
+
+
+def _reference(task: tuple[str, str, str], root: Path, device: torch.device) -> None:
+    data_set, checksum, name = task
+    images = on_device(data_set, device).test
+    reference(Store(root), images, checksum, features(name, device))
+
+
+def _summary(run: RunSpec, metrics: Metrics) -> str:
+    name = f"{run.data_set} {run.model} {run.label} seed {run.seed}"
+    if metrics["status"] != "finished":
+        return f"{name}: {metrics['status']}: {metrics['error']}"
+    seconds = metrics["train_seconds"] + metrics["evaluate_seconds"]
+    return f"{name}: {metrics['bits_per_dim']:.3f} bits/dim in {duration(seconds)}"
+
+
+def _as_expected(plan: Plan, run: RunSpec, metrics: Metrics | None) -> bool:
+    if metrics is None:
+        return False
+    if metrics["status"] == "diverged":
+        return plan.expects_divergence(run)
+    return bool(metrics["status"] == "finished")

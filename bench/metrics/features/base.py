@@ -1,0 +1,75 @@
+"""What every feature extractor is: a frozen network, its preprocessing, and the words to print."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+class FeatureError(RuntimeError):
+    """A feature extractor cannot be had; one line that says why and what would help."""
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureExtractor:
+    """A fixed map from 8-bit images to features.
+
+    Attributes:
+        name: registered name.
+        dimensions: number of features F.
+        column: prefix of the column of results that holds this extractor's Frechet distance.
+        heading: what a reader sees; "FID" is reserved for the Inception network.
+        protocol: one sentence on resizing, scaling and weights, to be printed beside every number.
+        fingerprint: hash of weights and preprocessing; features of one fingerprint are comparable.
+        batch_size: images at once, unless a call says otherwise.
+        network: maps RGB (B, 3, H, W) float32 in [0, 1] to (B, F); owns resizing and scaling.
+        device: where it runs.
+    """
+
+    name: str
+    dimensions: int
+    column: str
+    heading: str
+    protocol: str
+    fingerprint: str
+    batch_size: int
+    network: nn.Module
+    device: torch.device
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor, *, batch_size: int | None = None) -> Tensor:
+        """Return the features (B, F) of images, float32 on `device`.
+
+        Args:
+            images: uint8 (B, C, H, W) on any device, C 1 (repeated to RGB) or 3.
+            batch_size: images that go through the network at once.
+
+        Raises:
+            ValueError: images of another type or shape.
+        """
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
+            raise ValueError(
+                "images must be uint8 (B, C, H, W) with C 1 or 3, "
+                f"not {images.dtype} {tuple(images.shape)}"
+            )
+        features = torch.empty(len(images), self.dimensions, device=self.device)
+        size = batch_size or self.batch_size
+        for start in range(0, len(images), size):
+            batch = images[start : start + size].to(self.device).expand(-1, 3, -1, -1)
+            features[start : start + size] = self.network(batch.float() / 255)
+        return features
+
+
+def fingerprint(version: str, tensors: Iterable[Tensor]) -> str:
+    """Return 16 hexadecimal digits that change with any bit of the weights, or with the version."""
+    return digest(tensors, version.encode())[:16]
+
+
+def digest(tensors: Iterable[Tensor], prefix: bytes = b"") -> str:
+    """Return the SHA-256 of the values, float32 in C order, whatever file or device they are in."""
+    sha = hashlib.sha256(prefix)
+    for tensor in tensors:
+        sha.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return sha.hexdigest()

@@ -1,0 +1,72 @@
+"""Features of the FID Inception network: pytorch-fid's own network, with its weights.
+
+Heusel et al. (2017), "GANs Trained by a Two Time-Scale Update Rule"; the 2048 features of the last
+pooling of the 2015 TensorFlow Inception, as ported by pytorch-fid.
+"""
+
+import threading
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor, nn
+
+from bench.metrics.features import inception_weights
+from bench.metrics.features.base import FeatureExtractor, fingerprint
+
+_PROTOCOL = (
+    "gray repeated to RGB, resized to 299x299 (bilinear, no corner alignment, no antialiasing), "
+    "scaled to [-1, 1]; 2048 pool3 features of pytorch-fid's Inception (TensorFlow weights of "
+    "2015-12-05); unbiased covariances"
+)
+_VERSION = "inception 1"  # count up when anything between image and feature changes
+_building = threading.Lock()
+
+
+def build(device: torch.device) -> FeatureExtractor:
+    """Return the extractor.
+
+    Raises:
+        FeatureError: the weights cannot be had from any source.
+    """
+    weights = inception_weights.load()
+    return FeatureExtractor(
+        name="inception",
+        dimensions=2048,
+        column="fid",
+        heading="FID",
+        protocol=_PROTOCOL,
+        fingerprint=fingerprint(_VERSION, inception_weights.convolutions(weights)),
+        batch_size=32,
+        network=_Pool3(weights).to(device).to(memory_format=torch.channels_last),
+        device=device,
+    )
+
+
+class _Pool3(nn.Module):
+    """pytorch-fid's network with its resizing and scaling; (B, 3, H, W) in [0, 1] to (B, 2048)."""
+
+    def __init__(self, weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.inception = network(weights)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.inception(images)[0]
+        return features.flatten(1)
+
+
+def network(weights: dict[str, Tensor]) -> nn.Module:
+    """Return `pytorch_fid.inception.InceptionV3` up to pool3, in evaluation mode."""
+    from pytorch_fid import inception  # noqa: PLC0415  (imports torchvision: when wanted)
+
+    # Its constructor downloads the weights and takes no others, so it is handed them in place of
+    # the download. Strict loading wants the classifier as well, which pool3 does not reach.
+    complete = {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008), **weights}
+
+    def load(*_: Any, **__: Any) -> dict[str, Tensor]:
+        return complete
+
+    with _building, mock.patch.object(inception, "load_state_dict_from_url", load):
+        inception_v3: Any = inception.InceptionV3  # has no annotations
+        built: nn.Module = inception_v3([inception_v3.BLOCK_INDEX_BY_DIM[2048]])
+    return built.eval().requires_grad_(False)

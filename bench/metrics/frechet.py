@@ -1,0 +1,141 @@
+"""The Frechet distance between two sets of features, and the statistics that it needs.
+
+Dowson & Landau (1982) give the squared 2-Wasserstein distance of two Gaussians; Heusel et al.
+(2017), equation 6, apply it to Inception features. Its unit is that of the features, squared.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from scipy.linalg import get_lapack_funcs
+from torch import Tensor
+
+_ROWS_AT_ONCE = 8192  # bounds the float64 copy of the features: 128 MiB at 2048 dimensions
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Mean and covariance of a set of features; on the CPU in float64, whatever computed them.
+
+    Attributes:
+        count: number of images N.
+        mean: (F,) mean.
+        covariance: (F, F) unbiased covariance, divided by N - 1 as in `numpy.cov`.
+    """
+
+    count: int
+    mean: Tensor
+    covariance: Tensor
+
+
+class Accumulator:
+    """Statistics of features that come in batches, as exact as if they had come at once.
+
+    Each batch is centred on its own mean and merged by the update of Chan, Golub & LeVeque (1983),
+    equation 2.1, so nothing cancels when the mean is large beside the spread. Memory is F x F
+    whatever the number of images.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._mean: Tensor | None = None
+        self._scatter: Tensor | None = None  # sum of the outer products of centred features
+
+    def update(self, features: Tensor) -> Self:
+        """Add a batch of features, (B, F) on any device; batches of no images change nothing.
+
+        Raises:
+            ValueError: not a matrix, a width unlike the earlier batches', or NaN or infinity in it.
+        """
+        if features.ndim != 2:
+            raise ValueError(
+                f"features must be a matrix (images, dimensions), not {features.ndim}-d"
+            )
+        for start in range(0, len(features), _ROWS_AT_ONCE):
+            self._merge(features.detach()[start : start + _ROWS_AT_ONCE].double())
+        return self
+
+    def _merge(self, rows: Tensor) -> None:
+        count = len(rows)
+        if count == 0:
+            return
+        if not rows.isfinite().all():
+            raise ValueError("features contain NaN or infinity")
+        mean = rows.mean(0)
+        centred = rows - mean
+        scatter = centred.T @ centred
+        if self._mean is None or self._scatter is None:
+            self.count, self._mean, self._scatter = count, mean, scatter
+            return
+        if mean.shape != self._mean.shape:
+            raise ValueError(f"features have {len(mean)} dimensions, earlier {len(self._mean)}")
+        total = self.count + count
+        shift = mean - self._mean
+        self._scatter += scatter + torch.outer(shift, shift) * (self.count * count / total)
+        self._mean += shift * (count / total)
+        self.count = total
+
+    def statistics(self) -> Statistics:
+        """Return the statistics of everything added so far.
+
+        Raises:
+            ValueError: fewer than two images, which have no covariance.
+        """
+        if self.count < 2 or self._mean is None or self._scatter is None:
+            raise ValueError(f"a covariance needs at least 2 images, not {self.count}")
+        covariance = self._scatter / (self.count - 1)
+        return Statistics(self.count, self._mean.cpu().clone(), covariance.cpu())
+
+
+def statistics(features: Tensor) -> Statistics:
+    """Return the statistics of features (N, F), N at least 2; errors as in `Accumulator`."""
+    return Accumulator().update(features).statistics()
+
+
+def frechet_distance(a: Statistics, b: Statistics) -> float:
+    """Return |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), never negative.
+
+    With S_a = A A^T and S_b = B B^T the nonzero eigenvalues of S_a S_b are those of the symmetric
+    matrix K K^T, K = A^T B, so the last trace is the sum of the square roots of these. A and B are
+    pivoted Cholesky factors with as many columns as the covariance has rank, so fewer images than
+    dimensions cost less instead of more.
+
+    Singular covariances need no special case. pytorch-fid returns the same number as long as its
+    `sqrtm` stays finite; where it does not, pytorch-fid adds 1e-6 to both diagonals inside the root
+    but not to the two traces, which moves its result, usually down, by an amount that depends on
+    the scale of the features. That offset is deliberately not copied: this is its limit at zero.
+
+    Raises:
+        ValueError: the two have different dimensions, or a value that is not finite.
+    """
+    if a.mean.shape != b.mean.shape:
+        raise ValueError(f"features have {len(a.mean)} and {len(b.mean)} dimensions")
+    product = _factor(a).T @ _factor(b)
+    if product.shape[0] > product.shape[1]:
+        product = product.T  # the smaller of K K^T and K^T K: no zero eigenvalues to round
+    eigenvalues = torch.linalg.eigvalsh(product @ product.T)
+    shift = b.mean - a.mean
+    distance = (
+        shift @ shift
+        + a.covariance.trace()
+        + b.covariance.trace()
+        - 2 * eigenvalues.clamp(min=0).sqrt().sum()
+    )
+    return max(0.0, float(distance))  # equal statistics may round to just below zero
+
+
+def _factor(statistics: Statistics) -> Tensor:
+    """Return A (F, rank) with A A^T equal to the covariance."""
+    covariance = statistics.covariance
+    if not (covariance.isfinite().all() and statistics.mean.isfinite().all()):
+        raise ValueError("feature statistics contain NaN or infinity")
+    # LAPACK stops at the rank: when the largest pivot left is below F * eps * the largest variance.
+    matrix = covariance.numpy()
+    (pivoted_cholesky,) = get_lapack_funcs(("pstrf",), (matrix,))
+    packed, pivots, rank, _ = pivoted_cholesky(matrix, lower=1)
+    rank = min(int(rank), statistics.count - 1)  # the rest is rounding, whose root is not small
+    order = torch.from_numpy(pivots).long() - 1
+    factor = torch.empty(len(covariance), rank, dtype=torch.float64)
+    factor[order] = torch.from_numpy(packed).tril()[:, :rank]
+    return factor

@@ -1,0 +1,13 @@
+"""Model families, one file each; every file of this folder is found without further edits."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from bench.models.base import Elbo, Model, Posterior, create, get, names, register
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["Elbo", "Model", "Posterior", "create", "get", "names", "register"]

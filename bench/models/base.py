@@ -1,0 +1,120 @@
+"""What a model family is: the interface that training and evaluation rely on, and the registry."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from bench.errors import UsageError, unknown
+from likelihoods import Likelihood
+
+Shape = tuple[int, int, int]
+
+
+class Elbo(NamedTuple):
+    """The two parts of the bound, both sums over their dimensions, in nats per image."""
+
+    log_likelihood: Tensor  # (B,), native measure of the likelihood
+    kl: Tensor  # (B,)
+
+
+class Posterior(NamedTuple):
+    """A factorised Gaussian q(z|x)."""
+
+    mean: Tensor  # (B, L)
+    std: Tensor  # (B, L)
+
+
+class Model(nn.Module, ABC):
+    """A VAE around a likelihood.
+
+    The trunk (everything whose shape does not depend on the likelihood) and the head draw their
+    weights under separate seeds, so models of one seed share their trunk bit for bit.
+    """
+
+    name: ClassVar[str]
+    likelihood: Likelihood
+
+    @abstractmethod
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """One posterior sample: the likelihood's raw outputs (B, channels, H, W) and KL (B,).
+
+        Args:
+            x: images (B, C, H, W), float in [0, 1].
+            generator: source of the posterior noise, on the model's device.
+        """
+
+    @abstractmethod
+    def prior_outputs(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Raw outputs (count, channels, H, W) for latents drawn from the prior."""
+
+    @abstractmethod
+    def posterior(self, x: Tensor) -> Posterior:
+        """The parameters of q(z|x) for images (B, C, H, W)."""
+
+    def elbo(self, x: Tensor, generator: torch.Generator | None = None) -> Elbo:
+        """Single-sample ELBO of each image: E_q[ln p(x|z)] and KL(q(z|x) || p(z)).
+
+        In training mode a calibrating likelihood is fitted to the batch; in evaluation mode it
+        never sees the images that it scores.
+        """
+        outputs, kl = self(x, generator)
+        distribution = self.likelihood(outputs, target=x if self.training else None)
+        return Elbo(distribution.log_prob(x), kl)
+
+
+M = TypeVar("M", bound=type[Model])
+_MODELS: dict[str, type[Model]] = {}
+
+
+def register(name: str) -> Callable[[M], M]:
+    """Class decorator: make a model family known under `name`."""
+
+    def add(cls: M) -> M:
+        cls.name = name
+        _MODELS[name] = cls
+        return cls
+
+    return add
+
+
+def names() -> list[str]:
+    """The registered model families."""
+    return sorted(_MODELS)
+
+
+def get(name: str) -> type[Model]:
+    """The class of a model family.
+
+    Raises:
+        UsageError: no such family.
+    """
+    if name not in _MODELS:
+        raise unknown("model", name, names())
+    return _MODELS[name]
+
+
+def create(name: str, likelihood: Likelihood, *, seed: int, **options: Any) -> Model:
+    """Build a model around a likelihood; `options` are the keyword arguments of its class.
+
+    Raises:
+        UsageError: unknown family or option.
+    """
+    cls = get(name)
+    allowed = [
+        key
+        for key, parameter in inspect.signature(cls).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and key != "seed"
+    ]
+    for key in options:
+        if key not in allowed:
+            raise unknown(f"option of model {name}", key, allowed)
+    try:
+        return cls(likelihood, seed=seed, **options)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"model {name}: {error}") from error

@@ -1,0 +1,95 @@
+"""The small convolutional VAE of the SVHN column (Rybkin et al. 2021, appendix)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bench.models.base import Model, Posterior, register
+from bench.seeds import seeded
+from likelihoods import Likelihood
+
+
+@register("vae")
+class VAE(Model):
+    """Three convolutions down, three up, one Gaussian latent vector.
+
+    Encoder: 3x3 stride 1, 4x4 stride 2, 5x5 stride 2 with `width` x (1, 2, 4) channels, ReLU, then
+    a linear layer to mean and log standard deviation. Decoder: linear, transposed 6x6 stride 2
+    twice with `width` x (2, 1) channels, then a 5x5 layer of stride 1 to the raw outputs of the
+    likelihood. The published width is 32, with 20 latents.
+
+    The last layer is written as a convolution: at stride 1 a transposed convolution is the same
+    map with its kernel mirrored, but PyTorch would scale its initial weights by the number of
+    outputs, so decoders with more outputs would start from another function.
+
+    Args:
+        likelihood: any likelihood whose height and width are multiples of four.
+        width: channels of the first layer.
+        latents: size L of the latent vector.
+        seed: the seed of the run; trunk and head derive theirs from it.
+    """
+
+    def __init__(
+        self, likelihood: Likelihood, *, width: int = 32, latents: int = 20, seed: int = 0
+    ) -> None:
+        super().__init__()
+        channels, height, width_px = likelihood.shape
+        if height % 4 or width_px % 4:
+            raise ValueError(f"height and width must be multiples of 4, not {height}x{width_px}")
+        if width < 1 or latents < 1:
+            raise ValueError(f"width and latents must be positive, not {width} and {latents}")
+        self.likelihood = likelihood
+        self.latents = latents
+        inner = (4 * width, height // 4, width_px // 4)
+        size = inner[0] * inner[1] * inner[2]
+        with seeded(seed, "trunk weights"):
+            self.encoder = nn.Sequential(
+                nn.Conv2d(channels, width, 3, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(2 * width, 4 * width, 5, stride=2, padding=2),
+                nn.ReLU(),
+                nn.Flatten(),
+                nn.Linear(size, 2 * latents),
+            )
+            self.decoder = nn.Sequential(
+                nn.Linear(latents, size),
+                nn.ReLU(),
+                nn.Unflatten(1, inner),
+                nn.ConvTranspose2d(4 * width, 2 * width, 6, stride=2, padding=2),
+                nn.ReLU(),
+                nn.ConvTranspose2d(2 * width, width, 6, stride=2, padding=2),
+                nn.ReLU(),
+            )
+        with seeded(seed, "head weights"):
+            self.head = nn.Conv2d(width, likelihood.output_channels, 5, padding=2)
+
+    def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_std = self.encoder(x).chunk(2, dim=1)
+        return mean, log_std
+
+    def posterior(self, x: Tensor) -> Posterior:
+        """q(z|x): mean and standard deviation, (B, L) each."""
+        mean, log_std = self._encode(x)
+        return Posterior(mean, log_std.exp())
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Raw outputs (B, channels, H, W) for one posterior sample, and the analytic KL (B,)."""
+        mean, log_std = self._encode(x)
+        std = log_std.exp()
+        noise = torch.empty_like(mean).normal_(generator=generator)
+        kl = (0.5 * (mean.square() + std.square() - 1) - log_std).sum(dim=1)
+        return self.decode(mean + std * noise), kl
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Raw outputs (B, channels, H, W) of latents (B, L)."""
+        outputs: Tensor = self.head(self.decoder(z))
+        return outputs
+
+    def prior_outputs(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Raw outputs of `count` latents drawn from N(0, I)."""
+        weight = self.head.weight
+        z = torch.empty(count, self.latents, device=weight.device, dtype=weight.dtype)
+        return self.decode(z.normal_(generator=generator))

@@ -1,0 +1,291 @@
+"""From a suite and the user's choices to the list of runs."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import datasets
+import likelihoods
+from bench import models
+from bench.errors import UsageError, unknown
+from bench.metrics import FeatureError, extractor
+from bench.metrics.features import names as feature_names
+from bench.progress import say
+from bench.spec import RunSpec
+from bench.suite import Budget, Column, Row, Suite
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the command line narrows down or adds."""
+
+    budget: str
+    data_sets: Sequence[str] = ()
+    likelihoods: Sequence[str] = ()
+    """Patterns of names, as in a shell."""
+    seeds: int | None = None
+
+
+@dataclass(frozen=True)
+class PlannedColumn:
+    """A column, with the data that it will use."""
+
+    heading: str
+    data_set: str
+    model: str
+    description: str
+    stands_for: str | None
+    published: str | None
+    not_run: str | None
+
+
+@dataclass(frozen=True)
+class PlannedRow:
+    """A row, as the report needs it."""
+
+    name: str
+    label: str
+    sweep: str | None
+    note: str | None
+    may_diverge: bool
+
+
+@dataclass(frozen=True)
+class PlannedFeatures:
+    """A feature extractor: what identifies it, and the words to print beside its numbers."""
+
+    fingerprint: str
+    column: str
+    heading: str
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is to be run and reported."""
+
+    suite: str
+    title: str
+    budget: str
+    budget_description: str
+    columns: list[PlannedColumn]
+    rows: list[PlannedRow]
+    runs: list[RunSpec]
+    features: dict[str, PlannedFeatures] = field(default_factory=dict)
+    missing_features: dict[str, str] = field(default_factory=dict)
+    """Feature extractors that cannot be had here, with the reason."""
+
+    def content(self) -> dict[str, Any]:
+        """The plan as plain JSON data; runs by their id."""
+        plain = asdict(replace(self, runs=[]))
+        return plain | {"runs": [run.run_id for run in self.runs]}
+
+    def expects_divergence(self, run: RunSpec) -> bool:
+        """Whether the suite counts divergence of this run as a result."""
+        return any(row.may_diverge for row in self.rows if row.name == run.likelihood)
+
+
+def make(suite: Suite, choices: Choices) -> Plan:
+    """Expand a suite into runs: columns by rows by seeds. Fetches the data that it needs.
+
+    Raises:
+        UsageError: a name or option that does not exist, or nothing left to run.
+        datasets.DataError: data that is corrupt, or cannot be had and has no stand-in.
+    """
+    budget = suite.budget(choices.budget)
+    if choices.seeds is not None and choices.seeds < 1:
+        raise UsageError(f"seeds must be at least 1, not {choices.seeds}")
+    rows = _rows(suite, choices.likelihoods)
+    _check_rows(rows)
+    features, missing = _features(budget.evaluation.features)
+    columns: list[PlannedColumn] = []
+    runs: dict[str, RunSpec] = {}
+    for column in _columns(suite, choices.data_sets):
+        if column.not_run is not None:
+            columns.append(_not_run(column))
+            continue
+        models.get(column.model)
+        data = _load(column)
+        real = column.stands_for in (None, data.name)
+        columns.append(
+            PlannedColumn(
+                heading=column.heading,
+                data_set=data.name,
+                model=column.model,
+                description=data.description,
+                stands_for=None if real else column.stands_for,
+                published=column.published,
+                not_run=None,
+            )
+        )
+        fingerprints = {name: planned.fingerprint for name, planned in features.items()}
+        for run in _runs(
+            column, data, rows=rows, choices=choices, budget=budget, extractors=fingerprints
+        ):
+            runs.setdefault(run.run_id, run)
+    if not runs:
+        raise UsageError(f"suite {suite.name!r} has nothing to run with these choices")
+    return Plan(
+        suite=suite.name,
+        title=suite.title,
+        budget=choices.budget,
+        budget_description=budget.description,
+        columns=columns,
+        rows=[_planned(row) for row in rows],
+        runs=list(runs.values()),
+        features=features,
+        missing_features=missing,
+    )
+
+
+def likelihood_source(name: str) -> str:
+    """SHA-256 of what defines a likelihood: its own file and the core that all stand on."""
+    own = inspect.getsourcefile(likelihoods.get(name))
+    core = sorted((Path(inspect.getfile(likelihoods)).parent / "core").glob("*.py"))
+    digest = hashlib.sha256()
+    for path in [*([Path(own)] if own else []), *core]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _runs(
+    column: Column,
+    data: datasets.Dataset,
+    *,
+    rows: list[Row],
+    choices: Choices,
+    budget: Budget,
+    extractors: dict[str, str],
+) -> Iterator[RunSpec]:
+    for row in rows:
+        source = likelihood_source(row.likelihood)
+        for options in row.variants():
+            for seed in range(choices.seeds or budget.seeds):
+                yield RunSpec(
+                    data_set=data.name,
+                    data_checksum=data.checksum,
+                    model=column.model,
+                    model_options=column.options_for(choices.budget),
+                    likelihood=row.likelihood,
+                    likelihood_options=options,
+                    likelihood_source=source,
+                    budget=choices.budget,
+                    training=column.training_for(choices.budget),
+                    evaluation=budget.evaluation,
+                    extractors=extractors,
+                    seed=seed,
+                )
+
+
+def _rows(suite: Suite, patterns: Sequence[str]) -> list[Row]:
+    if not patterns:
+        return suite.rows
+    names = [row.likelihood for row in suite.rows]
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            raise unknown(f"likelihood of suite {suite.name}", pattern, dict.fromkeys(names))
+    return [
+        row
+        for row in suite.rows
+        if any(fnmatch.fnmatch(row.likelihood, pattern) for pattern in patterns)
+    ]
+
+
+def _check_rows(rows: list[Row]) -> None:
+    """Fail on a wrong name or option before anything is fetched or computed."""
+    for row in rows:
+        for options in row.variants():
+            likelihoods.create(row.likelihood, shape=(1, 4, 4), **options)
+
+
+def _columns(suite: Suite, wanted: Sequence[str]) -> list[Column]:
+    """The suite's columns, narrowed to the wanted data sets.
+
+    A data set that no column offers gets a column of its own, with the model and training of the
+    first column that is run.
+    """
+    for name in wanted:
+        if name not in datasets.names():
+            raise unknown("data set", name, datasets.names())
+    if not wanted:
+        return suite.columns
+    chosen = []
+    offered: set[str] = set()
+    for column in suite.columns:
+        data = [name for name in column.data if name in wanted]
+        offered.update(data)
+        if data:
+            chosen.append(column.model_copy(update={"data": data}))
+    template = next(column for column in suite.columns if column.not_run is None)
+    for name in dict.fromkeys(wanted):
+        if name not in offered:
+            changes = {
+                "heading": f"{name} {template.model.upper()}",
+                "data": [name],
+                "stands_for": None,
+                "published": None,
+            }
+            chosen.append(template.model_copy(update=changes))
+    return chosen
+
+
+def _load(column: Column) -> datasets.Dataset:
+    """The first data set of a column that can be had.
+
+    Only what is absent has a stand-in: data that is there and damaged is the user's to mend.
+    """
+    failures = []
+    for name in column.data:
+        try:
+            if not datasets.status(name).present:
+                datasets.fetch(name)
+        except datasets.DataError as error:
+            if name not in datasets.names():
+                raise
+            failures.append(str(error))
+            say(f"{column.heading}: {error}")
+            continue
+        return datasets.load(name)
+    raise datasets.DataError(f"no data for column {column.heading!r}: {'; '.join(failures)}")
+
+
+def _features(wanted: Sequence[str]) -> tuple[dict[str, PlannedFeatures], dict[str, str]]:
+    """The feature extractors that can be had, and why the others cannot."""
+    planned, missing = {}, {}
+    for name in wanted:
+        if name not in feature_names():
+            raise unknown("feature extractor", name, feature_names())
+        try:
+            found = extractor(name)
+        except FeatureError as error:
+            missing[name] = str(error)
+            say(str(error))
+        else:
+            planned[name] = PlannedFeatures(
+                found.fingerprint, found.column, found.heading, found.protocol
+            )
+    return planned, missing
+
+
+def _not_run(column: Column) -> PlannedColumn:
+    return PlannedColumn(
+        heading=column.heading,
+        data_set="",
+        model=column.model,
+        description="",
+        stands_for=column.stands_for,
+        published=column.published,
+        not_run=column.not_run,
+    )
+
+
+def _planned(row: Row) -> PlannedRow:
+    return PlannedRow(
+        row.likelihood, row.label or row.likelihood, row.swept, row.note, row.may_diverge
+    )

@@ -1,0 +1,71 @@
+"""Talk to the person at the terminal: on stderr, so that stdout stays for machines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+
+from tqdm import tqdm
+
+
+def say(message: str) -> None:
+    """One line on stderr, above any progress bar."""
+    tqdm.write(message, file=sys.stderr)
+
+
+def duration(seconds: float) -> str:
+    """A time span for a reader: `8 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+class Progress:
+    """A bar over all runs, weighted by the seconds that each is expected to take.
+
+    Without a terminal there is no bar, only a line for each run that ends.
+
+    Args:
+        expected: run id -> estimated seconds.
+    """
+
+    def __init__(self, expected: Mapping[str, float]) -> None:
+        self._expected = expected
+        self._done: dict[str, float] = {}
+        self._started = time.monotonic()
+        self._ended = 0
+        self._bar = tqdm(
+            total=100.0,
+            file=sys.stderr,
+            disable=not sys.stderr.isatty(),
+            bar_format="{percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left{postfix}",
+            dynamic_ncols=True,
+        )
+
+    def advance(self, run_id: str, done: float) -> None:
+        """A run is done to this part, from 0 to 1."""
+        self._done[run_id] = done
+        self._bar.n = min(100.0, 100.0 * self._part())
+        self._bar.refresh()
+
+    def end(self, run_id: str, message: str) -> None:
+        """A run has ended."""
+        self._ended += 1
+        self.advance(run_id, 1.0)
+        self._bar.set_postfix_str(f"{self._ended} of {len(self._expected)} runs")
+        part, elapsed = self._part(), time.monotonic() - self._started
+        left = elapsed / part * (1 - part) if part else 0.0
+        count = f"[{self._ended}/{len(self._expected)}]"
+        say(f"{count} {message}; about {duration(left)} left")
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._bar.close()
+
+    def _part(self) -> float:
+        total = sum(self._expected.values())
+        done = sum(self._expected[run_id] * part for run_id, part in self._done.items())
+        return done / total if total else 1.0

@@ -1,0 +1,203 @@
+"""From the store to a report: the only place that knows both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+import reports
+from bench.environment import PACKAGES
+from bench.progress import duration
+from bench.spec import RunSpec
+from bench.store import GRID_COLUMNS, Store
+
+T = TypeVar("T")
+
+IDENTITY = ("data_set", "model", "likelihood", "likelihood_options", "seed")
+
+
+def merge(new: dict[str, Any], old: Mapping[str, Any] | None, store: Store) -> dict[str, Any]:
+    """A plan, with the runs and rows that an earlier one of the same comparison added.
+
+    So a comparison can be made in parts: some likelihoods today, others tomorrow.
+    """
+    same = ("suite", "budget", "columns", "features")
+    if old is None or any(old.get(key) != new[key] for key in same):
+        return new
+    known = {_identity(store.spec(run)) for run in new["runs"] if store.metrics(run)}
+    kept = [
+        run
+        for run in old["runs"]
+        if run not in new["runs"] and store.metrics(run) and _identity(store.spec(run)) not in known
+    ]
+    named = {row["name"] for row in new["rows"]}
+    runs_of = {store.spec(run).likelihood for run in kept}
+    rows = [row for row in old["rows"] if row["name"] in runs_of - named]
+    order = [row["name"] for row in old["rows"]]
+    merged = sorted(
+        [*new["rows"], *rows],
+        key=lambda row: order.index(row["name"]) if row["name"] in order else len(order),
+    )
+    return new | {"rows": merged, "runs": [*new["runs"], *kept]}
+
+
+def _identity(spec: RunSpec) -> str:
+    """What a report takes only one run of."""
+    content = spec.content()
+    return json.dumps([content[key] for key in IDENTITY], sort_keys=True)
+
+
+def results(store: Store, runs: Iterable[str]) -> pd.DataFrame:
+    """One row a run that has ended, every metric a column with its unit in the name."""
+    rows = []
+    for run_id in runs:
+        metrics = store.metrics(run_id)
+        if metrics is None:
+            continue
+        spec = store.spec(run_id)
+        environment = store.environment(run_id)
+        rows.append(
+            {
+                "run": run_id,
+                "data_set": spec.data_set,
+                "model": spec.model,
+                "likelihood": spec.likelihood,
+                "options": json.dumps(spec.likelihood_options, sort_keys=True),
+                **{f"option_{key}": value for key, value in spec.likelihood_options.items()},
+                "seed": spec.seed,
+                "budget": spec.budget,
+                "status": metrics["status"],
+                "device": environment.get("accelerator") or environment.get("processor"),
+                **{key: value for key, value in metrics.items() if key != "status"},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def publish(store: Store, output: Path) -> Path:
+    """Write the report of a results folder; returns the path of its README.
+
+    Raises:
+        UsageError: the folder holds no results.
+        reports.ReportError: the report cannot be written.
+    """
+    plan = Store.existing(store.root).read_plan() or {}
+    table = results(store, plan["runs"])
+    ended = [] if table.empty else list(table["run"])
+    content = reports.Content(
+        title=plan["title"],
+        results=table,
+        histories=_present((run, store.history(run)) for run in ended),
+        samples=_present((run, store.images(run, "samples")) for run in ended),
+        reconstructions={
+            run: np.stack([images[:GRID_COLUMNS], images[GRID_COLUMNS:]])
+            for run, images in _present(
+                (run, store.images(run, "reconstructions")) for run in ended
+            ).items()
+        },
+        columns=[reports.Column(**column) for column in plan["columns"]],
+        rows=[
+            reports.Row(row["name"], row["label"], row["sweep"], row["note"])
+            for row in plan["rows"]
+        ],
+        about=_about(store, plan, table),
+        budget=plan["budget"],
+        frechet=_frechet(plan, table),
+    )
+    return reports.write(content, output)
+
+
+def _present(pairs: Iterable[tuple[str, T | None]]) -> dict[str, T]:
+    return {key: value for key, value in pairs if value is not None}
+
+
+def _frechet(plan: Mapping[str, Any], table: pd.DataFrame) -> dict[str, str]:
+    """What to print beside each Frechet column: everything that the distance depends on."""
+    if "frechet_images" not in table:
+        return {}
+    generated = _distinct(table["frechet_images"].dropna().astype(int))
+    real = _distinct(table["frechet_reference_images"].dropna().astype(int))
+    how = (
+        f"{generated} generated images (decoder means of latents from the prior, rounded to 8 "
+        f"bits) against all {real} images of the test part"
+    )
+    return {
+        features["column"]: f"{features['protocol']}; {how}"
+        for features in plan["features"].values()
+    }
+
+
+def _about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[str, str]:
+    """What was run, on what, and how long it took."""
+    specs = [store.spec(run) for run in plan["runs"] if store.metrics(run)]
+    machines = [store.environment(spec.run_id) for spec in specs]
+    machines = [machine for machine in machines if machine]
+    about = {
+        "suite": plan["suite"],
+        "budget": f"{plan['budget']}: {plan['budget_description']}",
+        "command": f"`{plan['command']}`" if plan.get("command") else "",
+        "runs": f"{len(specs)} of {len(plan['runs'])} ended",
+        "seeds": _distinct(spec.seed for spec in specs),
+        "training": "; ".join(_trainings(specs)),
+        "evaluation": "; ".join(dict.fromkeys(_evaluation(spec) for spec in specs)),
+        "machine": _distinct(
+            f"{machine.get('accelerator') or machine['processor']}, {machine['cores']} cores, "
+            f"{machine['system']}"
+            for machine in machines
+        ),
+        "versions": _distinct(
+            ", ".join(f"{name} {machine.get(name)}" for name in ("python", *PACKAGES))
+            for machine in machines
+        ),
+        "code": _distinct(
+            f"commit {machine['commit']}" for machine in machines if machine["commit"]
+        ),
+        "time": _time(plan, table),
+        **{
+            f"{name} features": f"not computed: {reason}"
+            for name, reason in plan["missing_features"].items()
+        },
+    }
+    return {key: value for key, value in about.items() if value}
+
+
+def _trainings(specs: Iterable[RunSpec]) -> Iterable[str]:
+    """The training of each column, the same for all its likelihoods."""
+    lines: dict[str, list[str]] = {}
+    for spec in specs:
+        training = spec.training
+        length = f"{training.steps} steps" if training.steps else f"{training.epochs} epochs"
+        options = ", ".join(f"{key} {value}" for key, value in spec.model_options.items())
+        line = (
+            f"{spec.model} ({options}), {training.optimiser} {training.learning_rate:g}, "
+            f"batch {training.batch_size}, {length}"
+        )
+        lines.setdefault(line, []).append(spec.data_set)
+    return [f"{_distinct(data)}: {line}" for line, data in lines.items()]
+
+
+def _evaluation(spec: RunSpec) -> str:
+    wanted = spec.evaluation
+    test = f"{wanted.test_images}" if wanted.test_images else "all"
+    return (
+        f"{test} test images, one posterior sample each; {wanted.validation_images} validation "
+        f"images; {wanted.information_images} test images for the information"
+    )
+
+
+def _time(plan: Mapping[str, Any], table: pd.DataFrame) -> str:
+    columns = [name for name in ("train_seconds", "evaluate_seconds") if name in table]
+    total = float(table[columns].sum().sum()) if columns else 0.0
+    text = f"{duration(total)} of training and evaluation, summed over runs"
+    if wall := plan.get("wall_seconds"):
+        text += f"; the last command took {duration(wall)} with {plan['jobs']} run(s) at a time"
+    return text
+
+
+def _distinct(values: Iterable[object]) -> str:
+    return ", ".join(dict.fromkeys(str(value) for value in values))

@@ -1,0 +1,99 @@
+"""One run from start to end: build, train, evaluate, store."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from functools import partial
+from typing import Any
+
+import torch
+
+import likelihoods
+from bench import models
+from bench.data import Data, on_device
+from bench.environment import environment
+from bench.evaluate import evaluate
+from bench.models import Model
+from bench.spec import RunSpec
+from bench.store import Store
+from bench.train import Progress, train
+
+
+def build(spec: RunSpec, data: Data) -> Model:
+    """The model of a run, freshly initialised, on the device of the data."""
+    likelihood = likelihoods.create(spec.likelihood, shape=data.shape, **spec.likelihood_options)
+    model = models.create(spec.model, likelihood, seed=spec.seed, **spec.model_options)
+    model.to(data.train.device)
+    return model.to(memory_format=torch.channels_last)
+
+
+def execute(
+    spec: RunSpec, store: Store, device: torch.device, progress: Progress = lambda done: None
+) -> dict[str, Any]:
+    """Train and evaluate one run and keep everything; returns its metrics.
+
+    A run that fails is kept as failed, with the reason, and the next one can go on.
+    """
+    try:
+        return _execute(spec, store, device, progress)
+    except Exception as error:
+        metrics = {"status": "failed", "error": one_line(error)}
+        store.write_error(spec.run_id, traceback.format_exc())
+        store.write_metrics(spec.run_id, metrics)
+        return metrics
+
+
+def one_line(error: BaseException) -> str:
+    """An error as one line: its kind and the first line of its message."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+class _Keeper:
+    """Checkpoints of one run, in the store."""
+
+    def __init__(self, store: Store, run_id: str, device: torch.device) -> None:
+        self.load = partial(store.checkpoint, run_id, device)
+        self.save = partial(store.write_checkpoint, run_id)
+
+
+def _execute(
+    spec: RunSpec, store: Store, device: torch.device, progress: Progress
+) -> dict[str, Any]:
+    run_id = spec.run_id
+    data = on_device(spec.data_set, device)
+    model = build(spec, data)
+    store.begin(spec, environment(device))
+    outcome = train(model, data, spec, keeper=_Keeper(store, run_id, device), progress=progress)
+    store.write_history(run_id, outcome.history)
+    metrics: dict[str, Any] = {
+        "status": "finished",
+        "measure": model.likelihood.measure,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "steps": spec.training.total_steps(len(data.train)),
+        "batch_size": min(spec.training.batch_size, len(data.train)),
+        "train_seconds": outcome.seconds,
+    }
+    if outcome.diverged_step is not None:
+        metrics |= {
+            "status": "diverged",
+            "diverged_step": outcome.diverged_step,
+            "error": f"the loss is not finite at step {outcome.diverged_step}",
+        }
+    else:
+        started = time.perf_counter()
+        try:
+            result = evaluate(model, data, spec, store)
+        except FloatingPointError as error:
+            metrics |= {"status": "diverged", "diverged_step": metrics["steps"]}
+            metrics["error"] = str(error)
+        else:
+            store.write_images(run_id, "samples", result.samples)
+            store.write_images(run_id, "reconstructions", result.reconstructions)
+            metrics |= result.metrics
+        metrics["evaluate_seconds"] = time.perf_counter() - started
+    store.write_metrics(run_id, metrics)
+    # From here on the weights alone: what the optimiser remembers is of no more use.
+    store.write_checkpoint(run_id, {"model": model.state_dict()})
+    return metrics

@@ -1,0 +1,74 @@
+"""One run: everything that determines its numbers, and the hash that names it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from bench.suite import Evaluation, Option, Training
+
+PROTOCOL = 1
+"""Version of the harness's own arithmetic. Raise it with any change to training, seeding or
+evaluation that changes numbers: stored runs of another version are then not reused."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A run. What cannot change its numbers (device, jobs, folder) is not in it."""
+
+    data_set: str
+    data_checksum: str
+    model: str
+    model_options: dict[str, Option]
+    likelihood: str
+    likelihood_options: dict[str, Option]
+    likelihood_source: str
+    """SHA-256 of the file that defines the likelihood."""
+    budget: str
+    training: Training
+    evaluation: Evaluation
+    extractors: dict[str, str]
+    """Feature extractors of the Frechet distances, with the fingerprint of each."""
+    seed: int
+    protocol: int = PROTOCOL
+
+    def content(self) -> dict[str, Any]:
+        """The run as plain JSON data."""
+        plain = asdict(self)
+        plain["training"] = self.training.model_dump()
+        plain["evaluation"] = self.evaluation.model_dump()
+        return plain
+
+    @classmethod
+    def from_content(cls, content: dict[str, Any]) -> RunSpec:
+        """The inverse of `content`."""
+        return cls(
+            **content
+            | {
+                "training": Training.model_validate(content["training"]),
+                "evaluation": Evaluation.model_validate(content["evaluation"]),
+            }
+        )
+
+    @property
+    def label(self) -> str:
+        """The likelihood with its options, e.g. `beta_vae(beta=0.1)`."""
+        if not self.likelihood_options:
+            return self.likelihood
+        options = ", ".join(f"{key}={value}" for key, value in self.likelihood_options.items())
+        return f"{self.likelihood}({options})"
+
+    @cached_property
+    def run_id(self) -> str:
+        """Readable name and hash; the name of the run's folder."""
+        # The budget's name is for the reader: two budgets of the same content are one run.
+        content = {key: value for key, value in self.content().items() if key != "budget"}
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(canonical.encode()).hexdigest()[:10]
+        options = "".join(f"-{key}={value}" for key, value in self.likelihood_options.items())
+        name = f"{self.data_set}-{self.model}-{self.likelihood}{options}-seed={self.seed}"
+        safe = "".join(c if c.isalnum() or c in "-_=." else "_" for c in name)
+        return f"{safe}-{digest}"

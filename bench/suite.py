@@ -1,0 +1,267 @@
+"""Suites: what is to be compared, read from TOML and checked before anything is computed."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from bench.errors import UsageError, unknown
+
+FOLDER = Path(__file__).parent / "suites"
+
+Count = Annotated[int, Field(ge=1)]
+Option = bool | int | float | str
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Training(_Strict):
+    """How one model is trained. Identical for every likelihood of a column."""
+
+    optimiser: Literal["adam", "adamax"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    batch_size: Count = 128
+    epochs: Count | None = None
+    steps: Count | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Training:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give exactly one of epochs and steps")
+        return self
+
+    def total_steps(self, images: int) -> int:
+        """Optimiser steps on a training set of `images`; an incomplete last batch is dropped."""
+        per_epoch = max(1, images // min(self.batch_size, images))
+        return self.steps if self.steps is not None else (self.epochs or 1) * per_epoch
+
+
+class Evaluation(_Strict):
+    """What is measured, and on how many images. Identical for every run of a budget."""
+
+    test_images: Annotated[int, Field(ge=0)] = 0
+    """Held-out test images for the bound, the mass and the errors; 0 means all of them."""
+    validation_images: Count = 1000
+    """Validation images, for selection and for the convergence curves."""
+    frechet_images: Annotated[int, Field(ge=2)] = 10000
+    """Generated images for the Frechet distance; the reference is the whole test part."""
+    features: list[str] = ["inception", "random_vgg"]
+    """Feature extractors of the Frechet distances."""
+    information_images: Annotated[int, Field(ge=2)] = 2000
+    """Test images for I_e(x;z) and KL(m||p); the estimate of I_e cannot exceed their log."""
+    information_samples: Count = 4
+    """Posterior samples an image for the same."""
+    measurements: Annotated[int, Field(ge=2)] = 20
+    """Points of the convergence curve."""
+    batch_size: Count = 128
+    """Images in one evaluation batch."""
+
+
+class Budget(_Strict):
+    """One size of the experiment."""
+
+    description: str
+    seeds: Count = 1
+    evaluation: Evaluation = Evaluation()
+
+
+class ColumnBudget(_Strict):
+    """What a budget changes in one column: keys of its training and of its model's options."""
+
+    training: dict[str, Option] = {}
+    options: dict[str, Option] = {}
+
+
+class Column(_Strict):
+    """One model on one kind of data."""
+
+    heading: str
+    data: list[str] = []
+    """Data sets by preference; the first that can be had is used."""
+    stands_for: str | None = None
+    """The data set that this column is about; any other is printed as a stand-in for it."""
+    published: str | None = None
+    """Key of the published numbers of this column."""
+    model: str = "vae"
+    options: dict[str, Option] = {}
+    training: Training | None = None
+    budgets: dict[str, ColumnBudget] = {}
+    not_run: str | None = None
+    """Why the column is listed but not run."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Column:
+        if self.not_run is None and not (self.data and self.training):
+            raise ValueError("a column needs `data` and `training`, or `not_run` with the reason")
+        return self
+
+    def training_for(self, budget: str) -> Training:
+        """The training of this column under a budget."""
+        if self.training is None:
+            raise ValueError(f"column {self.heading!r} is not run")
+        base = self.training.model_dump(exclude_none=True)
+        changes = self.budgets[budget].training if budget in self.budgets else {}
+        if "steps" in changes:
+            base.pop("epochs", None)
+        if "epochs" in changes:
+            base.pop("steps", None)
+        return Training.model_validate(base | changes)
+
+    def options_for(self, budget: str) -> dict[str, Option]:
+        """The model's options in this column under a budget."""
+        changes = self.budgets[budget].options if budget in self.budgets else {}
+        return self.options | changes
+
+
+class Row(_Strict):
+    """One decoder likelihood, or one with an option swept over several values."""
+
+    likelihood: str
+    label: str | None = None
+    options: dict[str, Option] = {}
+    sweep: dict[str, list[Option]] = {}
+    """At most one option, with its values; the report's row is the best one on validation data."""
+    note: str | None = None
+    may_diverge: bool = False
+    """Whether divergence is a result of this row, and not a fault of the run."""
+
+    @field_validator("sweep")
+    @classmethod
+    def _one_option(cls, sweep: dict[str, list[Option]]) -> dict[str, list[Option]]:
+        if len(sweep) > 1 or any(not values for values in sweep.values()):
+            raise ValueError("sweep takes one option with at least one value")
+        return sweep
+
+    @property
+    def swept(self) -> str | None:
+        """The name of the swept option, if there is one."""
+        return next(iter(self.sweep), None)
+
+    def variants(self) -> list[dict[str, Option]]:
+        """The options of each run of this row."""
+        if not self.sweep:
+            return [self.options]
+        ((option, values),) = self.sweep.items()
+        return [self.options | {option: value} for value in values]
+
+
+class Suite(_Strict):
+    """A comparison: rows (likelihoods) by columns (model and data), under one of its budgets."""
+
+    name: str
+    title: str
+    columns: Annotated[list[Column], Field(min_length=1)]
+    rows: Annotated[list[Row], Field(min_length=1)]
+    budgets: dict[str, Budget]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Suite:
+        if not self.budgets:
+            raise ValueError("a suite needs at least one budget")
+        for column in self.columns:
+            for name in column.budgets:
+                if name not in self.budgets:
+                    raise ValueError(
+                        f"column {column.heading!r} changes budget {name!r}, which is not one of "
+                        f"{', '.join(self.budgets)}"
+                    )
+            if column.training is not None:
+                for name in self.budgets:
+                    column.training_for(name)
+        labels = [row.label or row.likelihood for row in self.rows]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(f"two rows are called {label!r}; give them different labels")
+        return self
+
+    def budget(self, name: str) -> Budget:
+        """A budget of this suite.
+
+        Raises:
+            UsageError: no such budget.
+        """
+        if name not in self.budgets:
+            raise unknown("budget", name, self.budgets)
+        return self.budgets[name]
+
+
+def names() -> list[str]:
+    """The suites that come with the project."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load(name: str) -> Suite:
+    """Read a suite by its name or from a TOML file.
+
+    A file may begin with `extends = "paper"`: its top-level keys then replace those of that suite.
+
+    Raises:
+        UsageError: no such suite, broken TOML, a wrong key, type or value.
+    """
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    if not path.is_file():
+        if name.endswith(".toml"):
+            raise UsageError(f"suite file {name!r} does not exist (suites: {', '.join(names())})")
+        raise unknown("suite", name, names())
+    content = _read(path)
+    content.setdefault("name", path.stem)
+    try:
+        # Strict JSON keeps 1 and 1.0 interchangeable where a float is wanted, and nothing else.
+        return Suite.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        raise UsageError(f"suite {path.name}: {_one_line(error)}") from error
+
+
+def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    if path.resolve() in seen:
+        raise UsageError(f"suite {path.name} extends itself")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"suite {path.name} is not valid TOML: {error}") from error
+    except OSError as error:
+        raise UsageError(f"suite {path.name} cannot be read: {error.strerror}") from error
+    base = content.pop("extends", None)
+    if base is None:
+        return content
+    if base not in names():
+        raise unknown("suite to extend", str(base), names())
+    inherited = _read(FOLDER / f"{base}.toml", (*seen, path.resolve()))
+    inherited.pop("name", None)
+    return inherited | content
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "top level"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {place!r} (allowed: {', '.join(_allowed_keys(first['loc']))})"
+    if first["type"] == "missing":
+        return f"key {place!r} is missing"
+    value = first.get("input")
+    shown = "" if isinstance(value, dict | list) else f", not {value!r}"
+    return f"{place}: {message}{shown}"
+
+
+def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys of the table in which a wrong key stands."""
+    tables: dict[str, type[BaseModel]] = {
+        "columns": Column,
+        "rows": Row,
+        "training": Training,
+        "evaluation": Evaluation,
+    }
+    table: type[BaseModel] = Suite
+    for part in location[:-1]:
+        if part == "budgets":
+            table = ColumnBudget if table is Column else Budget
+        elif isinstance(part, str) and part in tables:
+            table = tables[part]
+    return list(table.model_fields)

@@ -1,0 +1,91 @@
+"""Bernoulli decoder on grey values."""
+
+import math
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from likelihoods import Likelihood, register
+from likelihoods.core.distributions import ImageDistribution, sum_image
+from likelihoods.core.grid import LEVELS, STEP
+from likelihoods.core.numerics import log1mexp, wide
+
+FLAT: Final = 1e-4
+"""Logit per level below which ln sum_j e^(a j / 255) is taken from its series (error 2e-10)."""
+
+
+@register("bernoulli")
+class Bernoulli(Likelihood):
+    """Grey value read as a probability: x ln p + (1 - x) ln(1 - p), with p = sigmoid(a).
+
+    Over the grey levels this is not normalised. Renormalised, with the logit a,
+    P(k) = e^(a k/255) / sum_j e^(a j/255) is an honest mass; ``log_mass`` and ``sample`` are of it.
+    ``mean`` is p, as in the literature: it is what this loss fits to the expected grey value, and
+    what is shown and measured as the decoded image. It is not the mean of the renormalised mass,
+    which lies nearer to 1/2.
+    """
+
+    measure = "unnormalised"
+    reference = "Gregor et al. 2015, DRAW: A Recurrent Neural Network For Image Generation"
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> "BernoulliImages":
+        """Return the Bernoulli images of the logits."""
+        (logits,) = self.split(outputs)
+        return BernoulliImages(logits)
+
+    def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """Return the log of the renormalised probability of 8-bit images, in nats, (B,)."""
+        return self.forward(outputs).log_mass(x)
+
+
+class BernoulliImages(ImageDistribution):
+    """Grey values as probabilities of a bit.
+
+    Args:
+        logits: (B, C, H, W).
+    """
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__(logits)
+        self._logits = logits
+
+    @property
+    def mean(self) -> Tensor:
+        """p, (B, C, H, W), in [0, 1]; not the mean of the renormalised mass."""
+        return self._logits.sigmoid()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return x ln p + (1 - x) ln(1 - p), (B,), not normalised over x."""
+        return sum_image(value * self._logits - F.softplus(self._logits))
+
+    def log_mass(self, x: Tensor) -> Tensor:
+        """Return the log of the renormalised probability of 8-bit images, (B,), in nats.
+
+        With u = |a| / 255 and the sum taken from its largest term,
+        ln sum_j e^(-u j) = ln(1 - e^(-256 u)) - ln(1 - e^(-u)).
+        """
+        logits, x = wide(self._logits), wide(x)
+        rising = logits >= 0
+        slope = torch.where(rising, logits, -logits) * STEP
+        steep = slope.clamp(min=FLAT)
+        exact = log1mexp(LEVELS * steep) - log1mexp(steep)
+        series = math.log(LEVELS) - (LEVELS - 1) / 2 * slope + (LEVELS**2 - 1) / 24 * slope.square()
+        log_sum = torch.where(slope < FLAT, series, exact)
+        log_mass = torch.where(rising, x - 1, x) * logits - log_sum
+        return sum_image(log_mass).to(self._logits.dtype)
+
+    def _draw(self, shape: torch.Size) -> Tensor:
+        """Draw levels of the renormalised mass, by inversion of its cdf.
+
+        P(j) is geometric in the distance j from the likelier end, cut off at 255:
+        j = floor(ln(1 - r (1 - e^(-256 u))) / -u) for uniform r.
+        """
+        logits = wide(self._logits)
+        slope = (logits.abs() * STEP).clamp(min=1e-9)  # below it the levels are all alike
+        uniform = torch.rand(shape, dtype=logits.dtype, device=logits.device)
+        distance = torch.log1p(uniform * torch.expm1(-LEVELS * slope)) / -slope
+        distance = distance.floor().clamp(0, LEVELS - 1)
+        level = torch.where(logits >= 0, LEVELS - 1 - distance, distance)
+        return (level * STEP).to(self._logits.dtype)

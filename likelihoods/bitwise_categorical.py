@@ -1,0 +1,61 @@
+"""Bitwise categorical decoder: the eight bits of a level are independent."""
+
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from likelihoods import Likelihood, register
+from likelihoods.core.distributions import ImageDistribution
+from likelihoods.core.grid import STEP, to_levels
+
+BITS: Final = 8
+
+
+@register("bitwise_categorical")
+class BitwiseCategorical(Likelihood):
+    """One independent Bernoulli for each bit of the level, most significant bit first."""
+
+    measure = "mass"
+    outputs_per_value = BITS
+    reference = "Rybkin et al. 2021, Simple and Effective VAE Training with Calibrated Decoders"
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> "BitwiseImages":
+        """Return the images whose bits have the outputs as logits."""
+        return BitwiseImages(self.stack(outputs))
+
+
+class BitwiseImages(ImageDistribution):
+    """Levels of independent bits.
+
+    Args:
+        logits: of the bits, most significant first, (B, 8, C, H, W).
+    """
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__(logits[:, 0])
+        self._logits = logits
+        self._places = torch.arange(BITS - 1, -1, -1, dtype=torch.uint8, device=logits.device).view(
+            BITS, 1, 1, 1
+        )
+
+    @property
+    def mean(self) -> Tensor:
+        """The expected grey values, (B, C, H, W)."""
+        return self._grey(self._logits.sigmoid())
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log probability of 8-bit images, (B,), in nats."""
+        level = to_levels(value).to(torch.uint8)  # eight bits each: an eighth of the memory
+        bits = (level.unsqueeze(-4) >> self._places) & 1
+        losses = F.softplus(torch.where(bits == 1, -self._logits, self._logits))
+        return -losses.flatten(-4).sum(-1)
+
+    def _draw(self, shape: torch.Size) -> Tensor:
+        ones = self._logits.sigmoid().expand(*shape[:-4], *self._logits.shape)
+        return self._grey(torch.bernoulli(ones))
+
+    def _grey(self, bits: Tensor) -> Tensor:
+        """Return the grey values of bits, or of their probabilities, (..., 8, C, H, W)."""
+        return (bits * (1 << self._places)).sum(-4) * STEP

@@ -1,0 +1,1 @@
+"""What every family stands on: the base class, the registry, the grid and the numerics."""

@@ -1,0 +1,149 @@
+"""Distributions over images: batch shape (B,), event shape (C, H, W), built without validation.
+
+`torch.distributions.Independent` would do for most of them. These take fewer passes over memory,
+and know the exact masses of 8-bit images.
+"""
+
+import math
+from abc import abstractmethod
+from typing import ClassVar, Final
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+from likelihoods.core.numerics import log_gaussian_mass, wide
+
+IMAGE: Final = (-3, -2, -1)
+"""The dimensions of an image: channels, height, width."""
+LOG_TWO_PI: Final = math.log(2 * math.pi)
+
+
+def sum_image(values: Tensor) -> Tensor:
+    """Sum over the dimensions of an image: (..., B, C, H, W) to (..., B)."""
+    return values.flatten(-3).sum(-1)
+
+
+class ImageDistribution(Distribution):
+    """Base of the distributions over images.
+
+    Args:
+        example: any tensor (B, C, H, W), for the shapes.
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(self, example: Tensor) -> None:
+        # Validation would wait for the device.
+        super().__init__(example.shape[:1], example.shape[1:], validate_args=False)
+
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+        """Draw images, (*sample_shape, B, C, H, W)."""
+        with torch.no_grad():
+            return self._draw(self._extended_shape(torch.Size(sample_shape)))
+
+    @abstractmethod
+    def _draw(self, shape: torch.Size) -> Tensor:
+        """Draw images of the full shape."""
+
+
+class GaussianImages(ImageDistribution):
+    """Independent Gaussians, their log scales shared along any dimensions of the image.
+
+    Where a scale is shared, squared errors are summed before they are divided by its square, so a
+    single sigma costs two passes over the image.
+
+    Args:
+        mean: (B, C, H, W).
+        log_scale: logarithms of the standard deviations, of four dimensions, each 1 or the mean's.
+    """
+
+    def __init__(self, mean: Tensor, log_scale: Tensor) -> None:
+        super().__init__(mean)
+        self._mean = mean
+        self._log_scale = log_scale
+        self._shared = [d for d in IMAGE if log_scale.shape[d] == 1]
+        self._copies = math.prod(mean.shape[d] for d in self._shared)
+
+    @property
+    def mean(self) -> Tensor:
+        """The means, (B, C, H, W)."""
+        return self._mean
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log density of images, (B,), in nats."""
+        errors = (value - self._mean).square()
+        if self._shared:
+            errors = errors.sum(self._shared, keepdim=True)
+        precision = torch.exp(-2 * self._log_scale)
+        constant = 0.5 * LOG_TWO_PI * self.event_shape.numel()
+        return sum_image(-0.5 * precision * errors - self._copies * self._log_scale) - constant
+
+    def log_mass(self, x: Tensor) -> Tensor:
+        """Return the log probability of 8-bit images, (B,), in nats."""
+        masses = log_gaussian_mass(x, self._mean, wide(self._log_scale).exp())
+        return sum_image(masses).to(self._mean.dtype)
+
+    def _draw(self, shape: torch.Size) -> Tensor:
+        noise = torch.randn(shape, dtype=self._mean.dtype, device=self._mean.device)
+        return self._mean + self._log_scale.exp() * noise
+
+
+class GaussianScaleMixture(ImageDistribution):
+    """Gaussians whose variance is drawn from a histogram, once for each group of values.
+
+    p(x) = product over the groups g of sum_k pi_k N(x_g; mean_g, sigma_k^2 I). With the whole image
+    as one group it is the density of a decoder whose variance belongs to the image.
+
+    Args:
+        mean: (B, C, H, W).
+        weights: pi, (K,), summing to one; a bin of weight zero costs no log mass.
+        log_scales: ln sigma, (K,).
+        group: the dimensions of the image that share one variance.
+    """
+
+    def __init__(
+        self, mean: Tensor, weights: Tensor, log_scales: Tensor, group: tuple[int, ...]
+    ) -> None:
+        super().__init__(mean)
+        self._mean = mean
+        self._weights = weights
+        self._log_scales = log_scales
+        self._group = group
+
+    @property
+    def mean(self) -> Tensor:
+        """The means, (B, C, H, W), whatever the variance."""
+        return self._mean
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log density of images, (B,), in nats."""
+        errors = (value - self._mean).square().sum(self._group, keepdim=True).unsqueeze(-1)
+        size = math.prod(self.event_shape[d] for d in self._group)
+        log_density = (
+            -0.5 * errors * torch.exp(-2 * self._log_scales)
+            - size * (self._log_scales + 0.5 * LOG_TWO_PI)
+            + self._weights.log()
+        )
+        return sum_image(log_density.logsumexp(-1))
+
+    def log_mass(self, x: Tensor) -> Tensor:
+        """Return the log probability of 8-bit images, (B,), in nats. Waits for the device."""
+        used = self._weights.nonzero().flatten().tolist()
+        terms = [
+            log_gaussian_mass(x, self._mean, wide(self._log_scales[k]).exp()).sum(
+                self._group, keepdim=True
+            )
+            + wide(self._weights[k]).log()
+            for k in used
+        ]
+        return sum_image(torch.stack(terms).logsumexp(0)).to(self._mean.dtype)
+
+    def _draw(self, shape: torch.Size) -> Tensor:
+        groups = list(shape)
+        for dimension in self._group:
+            groups[dimension] = 1
+        bins = torch.multinomial(self._weights, math.prod(groups), replacement=True)
+        scales = self._log_scales[bins].exp().reshape(groups)
+        noise = torch.randn(shape, dtype=self._mean.dtype, device=self._mean.device)
+        return self._mean + scales * noise

@@ -1,0 +1,114 @@
+"""Names of likelihoods, and how one is made from its name and options."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from likelihoods.core.base import Likelihood, Shape
+from likelihoods.core.options import LikelihoodError, nearest
+
+Class = TypeVar("Class", bound=type[Likelihood])
+
+
+@dataclass(frozen=True)
+class _Entry:
+    cls: type[Likelihood]
+    preset: Mapping[str, Any] = field(default_factory=dict)
+
+
+_entries: dict[str, _Entry] = {}
+
+
+def register(name: str, **preset: Any) -> Callable[[Class], Class]:
+    """Register a class under a name; ``preset`` fixes options that this name stands for.
+
+    Raises:
+        LikelihoodError: the name is taken by another class.
+    """
+
+    def decorate(cls: Class) -> Class:
+        taken = _entries.get(name)
+        # A class may replace itself: its module was loaded again.
+        if taken and (taken.cls.__module__, taken.cls.__qualname__) != (
+            cls.__module__,
+            cls.__qualname__,
+        ):
+            raise LikelihoodError(f"likelihood {name!r} is already registered by {taken.cls}")
+        _entries[name] = _Entry(cls, preset)
+        return cls
+
+    return decorate
+
+
+def names() -> list[str]:
+    """Return the registered names, sorted."""
+    return sorted(_entries)
+
+
+def get(name: str) -> type[Likelihood]:
+    """Return the class that is registered under a name.
+
+    Raises:
+        LikelihoodError: there is no such name.
+    """
+    return _entry(name).cls
+
+
+def create(name: str | type[Likelihood], shape: Shape, **options: Any) -> Likelihood:
+    """Make a likelihood for images of one shape.
+
+    Args:
+        name: a registered name, or a subclass of `Likelihood`.
+        shape: (C, H, W) of the images.
+        options: the likelihood's own.
+
+    Raises:
+        LikelihoodError: no such name, no such option, or a value that the option cannot take.
+    """
+    entry = _entry(name) if isinstance(name, str) else _Entry(name)
+    label = name if isinstance(name, str) else name.__name__
+    defaults = {
+        option: parameter.default
+        for option, parameter in inspect.signature(entry.cls).parameters.items()
+        if option != "shape" and option not in entry.preset
+    }
+    for option in options:
+        if option not in defaults:
+            allowed = ", ".join(defaults) or "none"
+            raise LikelihoodError(
+                f"{label} has no option {option!r}; its options: {allowed}"
+                f"{nearest(option, defaults)}"
+            )
+    missing = [o for o, v in defaults.items() if v is inspect.Parameter.empty and o not in options]
+    if missing:
+        raise LikelihoodError(f"{label} needs the option {missing[0]!r}")
+    try:
+        likelihood = entry.cls(_checked(shape), **entry.preset, **options)
+    except LikelihoodError as error:
+        raise LikelihoodError(f"{label}: {error}") from None
+    likelihood.name = label
+    likelihood.options = {o: _plain(v) for o, v in (defaults | options).items()}
+    return likelihood
+
+
+def _entry(name: str) -> _Entry:
+    if name in _entries:
+        return _entries[name]
+    raise LikelihoodError(
+        f"no likelihood {name!r}; there are: {', '.join(names())}{nearest(name, names())}"
+    )
+
+
+def _checked(shape: object) -> Shape:
+    """Return the shape as three integers of at least one."""
+    if isinstance(shape, tuple | list) and len(shape) == 3:
+        channels, height, width = shape
+        if all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape):
+            return channels, height, width
+    raise LikelihoodError(f"shape={shape!r} is not (channels, height, width), positive integers")
+
+
+def _plain(value: object) -> object:
+    """Return an option's value as JSON knows it."""
+    return list(value) if isinstance(value, tuple) else value

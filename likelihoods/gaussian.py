@@ -1,0 +1,130 @@
+"""Gaussian decoders whose variance is fixed, learned by gradient, or an output of the network."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from likelihoods import Likelihood, Shape, register
+from likelihoods.core.distributions import GaussianImages
+from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, clip_bounds, soft_clip
+from likelihoods.core.options import choice, number
+
+
+class GaussianLikelihood(Likelihood):
+    """What the Gaussian decoders have in common: exact masses in both tails."""
+
+    reference = "Rybkin et al. 2021, Simple and Effective VAE Training with Calibrated Decoders"
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> GaussianImages:
+        """Return Gaussian images; see `Likelihood.forward`."""
+        raise NotImplementedError
+
+    def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """Return the log probability of 8-bit images, in nats, (B,); accurate in both tails."""
+        return self.forward(outputs).log_mass(x)
+
+    def _shared(self, outputs: Tensor, log_sigma: float | Tensor) -> GaussianImages:
+        """Return Gaussian images with the sigmoid of the outputs as mean, and one sigma."""
+        (location,) = self.split(outputs)
+        if not isinstance(log_sigma, Tensor):
+            log_sigma = location.new_full((), log_sigma)  # a fill: copying would wait
+        return GaussianImages(location.sigmoid(), log_sigma.expand(1, 1, 1, 1))
+
+
+@register("gaussian")
+class Gaussian(GaussianLikelihood):
+    """Gaussian with sigma = 1; the mean is the sigmoid of the output."""
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> GaussianImages:
+        """Return N(x; mean, I)."""
+        return self._shared(outputs, 0.0)
+
+    @property
+    def variance(self) -> float:
+        """One."""
+        return 1.0
+
+
+@register("shared_sigma")
+class SharedSigma(GaussianLikelihood):
+    """Gaussian with one sigma for the whole data set, a parameter learned by gradient.
+
+    The parameter is ln sigma, from 0 at the start, and not clipped.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        self.log_sigma = nn.Parameter(torch.zeros(()))
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> GaussianImages:
+        """Return N(x; mean, sigma^2 I)."""
+        return self._shared(outputs, self.log_sigma)
+
+    @property
+    def variance(self) -> Tensor:
+        """The present sigma^2, detached, a scalar on the parameter's device."""
+        return (2 * self.log_sigma.detach()).exp()
+
+
+@register("beta_vae")
+class BetaVAE(GaussianLikelihood):
+    """The beta-VAE: a fixed variance in the guise of a weight of the KL divergence.
+
+    The objective D/2 MSE + beta KL, divided by beta, is that of a Gaussian decoder with variance
+    beta. Training keeps the former: unit variance and ``kl_weight`` = sigma^2. In evaluation mode
+    the density is the one that the objective implies: variance sigma^2 and ``kl_weight`` = 1.
+
+    Args:
+        shape: (C, H, W).
+        beta: positive.
+        convention: "slides": the objective above, sigma^2 = beta. "paper": the objective
+            |x - mean|^2 + beta KL, of which the published table was made, sigma^2 = beta / 2.
+    """
+
+    reference = "Higgins et al. 2017, beta-VAE; Rybkin et al. 2021, section 3"
+
+    def __init__(self, shape: Shape, *, beta: float = 1.0, convention: str = "slides") -> None:
+        super().__init__(shape)
+        halved = choice("convention", convention, ("slides", "paper")) == "paper"
+        self._variance = number("beta", beta, low=0) / (2 if halved else 1)
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> GaussianImages:
+        """Return N(x; mean, I) in training mode, N(x; mean, sigma^2 I) in evaluation mode."""
+        return self._shared(outputs, 0.0 if self.training else 0.5 * math.log(self._variance))
+
+    @property
+    def kl_weight(self) -> float:
+        """sigma^2 in training mode, 1 in evaluation mode."""
+        return self._variance if self.training else 1.0
+
+    @property
+    def variance(self) -> float:
+        """sigma^2 of the Gaussian that the objective implies."""
+        return self._variance
+
+
+@register("per_pixel_sigma")
+class PerPixelSigma(GaussianLikelihood):
+    """Gaussian with a mean and a sigma for each value, both outputs of the network.
+
+    Args:
+        shape: (C, H, W).
+        bounds: soft clip of ln sigma. The default is the paper's -6, about half a grey level, and
+            0, the sigma of the plain Gaussian. None: no clip, with which training may diverge.
+    """
+
+    outputs_per_value = 2
+
+    def __init__(
+        self, shape: Shape, *, bounds: tuple[float, float] | None = (LOG_SIGMA_MIN, LOG_SIGMA_MAX)
+    ) -> None:
+        super().__init__(shape)
+        self._bounds = None if bounds is None else clip_bounds("bounds", bounds)
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> GaussianImages:
+        """Return N(x; mean, diag(sigma^2))."""
+        location, log_sigma = self.split(outputs)
+        if self._bounds is not None:
+            log_sigma = soft_clip(log_sigma, *self._bounds)
+        return GaussianImages(location.sigmoid(), log_sigma)

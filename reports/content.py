@@ -1,0 +1,151 @@
+"""What a report is made from: a table of runs and, beside it, histories and images.
+
+Nothing here knows where the numbers came from. A content can be typed by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Images = npt.NDArray[np.uint8]
+
+REQUIRED = ("run", "data_set", "model", "likelihood", "seed", "status")
+"""Columns of the results without which no run can be placed in the report."""
+
+IDENTITY = ("data_set", "model", "likelihood", "options", "seed")
+"""Columns that, with every option_*, tell two runs of one report apart."""
+
+KNOWN_FRECHET = ("fid", "fd_random_vgg")
+"""Results columns that hold a Frechet distance, which is meaningless without its protocol."""
+
+PAPER = "paper"
+"""The only budget that may be set beside published numbers."""
+
+
+class ReportError(ValueError):
+    """A report cannot be written; the message is one line that says why."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the comparison: a model on a data set."""
+
+    heading: str
+    """As the paper calls it, such as "SVHN VAE"."""
+    data_set: str
+    """The data set actually used, such as "mnist"; "" when the column was not run."""
+    model: str
+    """The name of the model, such as "vae"."""
+    description: str
+    """One sentence on the data actually used."""
+    stands_for: str | None
+    """The data set that `data_set` stands in for, such as "svhn"; None if it is the real one."""
+    published: str | None
+    """Key into the published numbers, such as "SVHN"; None if there are none."""
+    not_run: str | None
+    """Why the column was not run; None if it was."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the comparison: a decoder."""
+
+    name: str
+    """The name in the column `likelihood` of the results."""
+    label: str
+    """What is printed."""
+    sweep: str | None = None
+    """The option that was swept, such as "beta"; the row shows its best value (see comparison)."""
+    note: str | None = None
+    """A remark printed under the table."""
+    options: str | None = None
+    """Take only the runs whose column `options` is this text; None takes all."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that one report shows.
+
+    Raises:
+        ReportError: the results lack a required column, name a run twice, hold two runs of one
+            seed for the same decoder on the same data, mix budgets, or hold a Frechet distance
+            whose protocol is not stated.
+
+    """
+
+    title: str
+    results: pd.DataFrame
+    """One row a run; every metric is a column with its unit in the name. See docs/metrics.md."""
+    histories: Mapping[str, pd.DataFrame]
+    """Run id -> validation measurements during training: step, seconds, nll_nats, bits_per_dim,
+    kl_nats, variance. Values may be NaN."""
+    samples: Mapping[str, Images]
+    """Run id -> generated images, (n, H, W, C), C 1 or 3."""
+    reconstructions: Mapping[str, Images]
+    """Run id -> originals and their reconstructions, (2, n, H, W, C)."""
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    """In the order in which they are printed. Likelihoods of the results that no row names are
+    appended to them."""
+    about: Mapping[str, str]
+    """What was run, one printed line each, in order: machine, versions, seeds, time, command."""
+    budget: str
+    """smoke, quick, paper or the name of a custom one."""
+    frechet: Mapping[str, str] = field(default_factory=dict)
+    """Results column -> its protocol: extractor, number of images, resizing, quantisation,
+    reference split."""
+    metrics_document: str | None = None
+    """Link to the definitions of the metrics, relative to the report."""
+
+    def __post_init__(self) -> None:
+        for problem in _problems(self):
+            raise ReportError(problem)
+
+
+def _problems(content: Content) -> Iterator[str]:
+    """Yield what makes the content unfit for a report, one line each."""
+    results = content.results
+    missing = [] if results.empty else [name for name in REQUIRED if name not in results]
+    if missing:
+        yield f"the results lack the column(s) {', '.join(missing)}"
+        return
+    if not results.empty:
+        yield from _ambiguities(results)
+        if "budget" in results:
+            others = sorted(set(results["budget"].dropna().astype(str)) - {content.budget})
+            if others:
+                yield (
+                    f"the report is on budget {content.budget}, but the results hold runs of "
+                    f"budget {', '.join(others)}; a report compares runs of one budget"
+                )
+    for name in KNOWN_FRECHET:
+        if name in results and results[name].notna().any() and name not in content.frechet:
+            yield f"the results hold {name}, but its protocol is not stated in content.frechet"
+    for kind, images, dimensions in (
+        ("samples", content.samples, 4),
+        ("reconstructions", content.reconstructions, 5),
+    ):
+        for run, array in images.items():
+            if array.dtype != np.uint8 or array.ndim != dimensions or array.shape[-1] not in (1, 3):
+                yield (
+                    f"the {kind} of run {run} are {array.dtype} of shape {array.shape}; uint8 of "
+                    f"{dimensions} dimensions, the last of length 1 or 3, are needed"
+                )
+
+
+def _ambiguities(results: pd.DataFrame) -> Iterator[str]:
+    twice = results["run"][results["run"].duplicated()]
+    if len(twice):
+        yield f"the results name run {twice.iloc[0]} twice"
+    what = [name for name in results if name in IDENTITY or str(name).startswith("option_")]
+    same = results[results.duplicated(what, keep=False)]
+    if len(same):
+        yield (
+            f"runs {same['run'].iloc[0]} and {same['run'].iloc[1]} share data set, model, "
+            "likelihood, options and seed; a report takes one of them"
+        )

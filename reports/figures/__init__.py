@@ -1,0 +1,20 @@
+"""The figures. Each is drawn from the content and returned, or None where there is nothing to draw.
+
+matplotlib is used through its objects alone, so no state is shared with a caller's own figures.
+"""
+
+from reports.figures.convergence import convergence
+from reports.figures.grids import reconstruction_grid, sample_grid, shown_run
+from reports.figures.inflection import inflection
+from reports.figures.style import Style, house_style, styles
+
+__all__ = [
+    "Style",
+    "convergence",
+    "house_style",
+    "inflection",
+    "reconstruction_grid",
+    "sample_grid",
+    "shown_run",
+    "styles",
+]

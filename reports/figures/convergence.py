@@ -1,0 +1,137 @@
+"""Validation NLL during training, against steps and against seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from reports.comparison import Entry, Group, learned
+from reports.content import Content, Row
+from reports.figures.style import Style, figure, house_style, key, legend
+from reports.statistics import FINISHED
+
+BITS, NLL = "bits_per_dim", "nll_nats"
+DENSITY = "density"
+TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100)
+EARLY = 0.25
+"""The part of a training that may lie above the axis of native NLL, to keep the rest legible."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One measurement of one decoder during training."""
+
+    points: pd.DataFrame
+    """step, seconds, value; ascending, all finite, at least one row."""
+    finished: bool
+
+
+@house_style()
+def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> Figure | None:
+    """Draw bits/dim of all decoders, native NLL of the densities, and again of those near sigma*.
+
+    The last are the best of each sweep and the learned variances, which lie too close to each other
+    to be told apart among the rest. A line is the mean over the seeds that finished; a run that did
+    not is a thin line that ends in a cross. None without a measurement.
+    """
+    densities = [entry for entry in group.entries if entry.measure == DENSITY]
+    calibrated = [*(e for e in densities if e.settings), *learned(content, group)]
+    rows = [
+        (BITS, "bits/dim\nall decoders", _curves(content, group.entries, BITS)),
+        (NLL, "NLL (nats/image)\ndensities", _curves(content, densities, NLL)),
+        (NLL, "NLL (nats/image)\nlearned or swept σ²", _curves(content, calibrated, NLL)),
+    ]
+    rows = [row for row in rows if row[2]]
+    if not rows:
+        return None
+    drawn = figure(1.4 + 2.5 * len(rows), f"Convergence on validation: {group.title}")
+    axes = drawn.subplots(len(rows), 2, sharey="row", sharex="col", squeeze=False)
+    for (column, label, curves), (left, right) in zip(rows, axes, strict=True):
+        for panel, over in ((left, "step"), (right, "seconds")):
+            for entry, lines in curves.items():
+                for line in lines:
+                    _draw(panel, line, over, styles[entry.decoder])
+        (_scale_bits if column == BITS else _scale_nll)(left, curves)
+        left.set_ylabel(label)
+    axes[-1][0].set_xlabel("training step")
+    axes[-1][1].set_xlabel("training time (s)")
+    drawn.align_ylabels(axes[:, 0])
+    shown = [entry for entry in group.entries if any(entry in row[2] for row in rows)]
+    legend(drawn, [key(styles[entry.decoder], entry.label) for entry in shown])
+    return drawn
+
+
+def _curves(content: Content, entries: Sequence[Entry], column: str) -> dict[Entry, list[Curve]]:
+    """Return the curves of each entry that has any."""
+    found = {entry: _entry_curves(content, entry, column) for entry in entries}
+    return {entry: curves for entry, curves in found.items() if curves}
+
+
+def _entry_curves(content: Content, entry: Entry, column: str) -> list[Curve]:
+    """Return a curve of the finished runs, averaged, then one of each run that did not finish."""
+    ended: list[pd.DataFrame] = []
+    others: list[pd.DataFrame] = []
+    for run, status in zip(entry.runs["run"], entry.runs["status"], strict=True):
+        points = _points(content.histories.get(str(run)), column)
+        if len(points):
+            (ended if status == FINISHED else others).append(points)
+    curves = [Curve(points, finished=False) for points in others]
+    if ended:
+        every: pd.DataFrame = pd.concat(ended)
+        shared: pd.DataFrame = every[every.groupby("step")["step"].transform("size") == len(ended)]
+        if len(shared):
+            mean = shared.groupby("step", as_index=False).mean()
+            curves.insert(0, Curve(mean, finished=True))
+    return curves
+
+
+def _points(history: pd.DataFrame | None, column: str) -> pd.DataFrame:
+    if history is None or not {"step", "seconds", column} <= set(history):
+        return pd.DataFrame()
+    points = history[["step", "seconds", column]].set_axis(["step", "seconds", "value"], axis=1)
+    numbers: pd.DataFrame = points.apply(pd.to_numeric, errors="coerce")
+    finite = np.isfinite(numbers.to_numpy(dtype=np.float64)).all(axis=1)
+    kept: pd.DataFrame = numbers[finite].sort_values("step")
+    return kept
+
+
+def _draw(panel: Axes, curve: Curve, over: str, style: Style) -> None:
+    x, y = curve.points[over], curve.points["value"]
+    panel.plot(
+        x,
+        y,
+        color=style.colour,
+        linestyle=style.line,
+        linewidth=1.6 if curve.finished else 0.9,
+        marker=style.marker if curve.finished else "",
+        markevery=max(1, len(x) // 5),
+    )
+    if not curve.finished:
+        panel.plot(x.iloc[-1:], y.iloc[-1:], "x", color=style.colour, markersize=9, mew=2)
+
+
+def _scale_bits(panel: Axes, curves: Mapping[Entry, Sequence[Curve]]) -> None:
+    """Make the axis logarithmic where the decoders lie far apart."""
+    values = [each.points["value"] for lines in curves.values() for each in lines]
+    low, high = min(each.min() for each in values), max(each.max() for each in values)
+    if 0 < 3 * low < high:
+        panel.set_yscale("log")
+        panel.yaxis.set_major_locator(FixedLocator(TICKS))
+        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.yaxis.set_minor_locator(NullLocator())
+
+
+def _scale_nll(panel: Axes, curves: Mapping[Entry, Sequence[Curve]]) -> None:
+    """Let early values leave the axis at its top if they would flatten all the others."""
+    lines = [each.points for lines in curves.values() for each in lines]
+    late = pd.concat([each[each["step"] >= EARLY * each["step"].max()] for each in lines])["value"]
+    top = max(each["value"].max() for each in lines)
+    margin = 0.05 * (late.max() - late.min()) or 1.0
+    if top > late.max() + 4 * margin:
+        panel.set_ylim(late.min() - margin, late.max() + margin)

@@ -1,0 +1,137 @@
+"""How the figures look: one colour, line and marker for each decoder, sizes fit for Markdown."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from reports.content import Row
+
+WIDTH = 9.0
+"""Inches. At 100 points an inch this is the width at which Markdown viewers show a figure."""
+LETTERS = 124
+"""That fit into a line of a legend; a key takes the room of about seven."""
+RESOLUTION = 200
+"""Dots an inch of the file, twice that of the page, for dense screens."""
+
+SETTINGS: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+}
+
+# Okabe and Ito's colours (without their yellow, which is lost on white), then colours of
+# Tol's "muted" and others, ordered so that neighbours differ in hue and in lightness.
+PALETTE = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#56B4E9",
+    "#882255",
+    "#000000",
+    "#CC79A7",
+    "#999933",
+    "#332288",
+    "#FF2D2D",
+    "#7F7F7F",
+    "#7CCD3C",
+    "#8C564B",
+    "#A020F0",
+    "#00CED1",
+)
+LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1, 1, 1, 1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p")
+GOLDEN = 0.618033988749895
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one decoder is drawn."""
+
+    colour: str
+    line: Any
+    """As matplotlib takes it: a name, or an offset and the lengths of dashes and gaps."""
+    marker: str
+
+
+def styles(decoders: Sequence[Row]) -> dict[Row, Style]:
+    """Return the style of each decoder; it depends on its position alone.
+
+    The cycles of colours, lines and markers have different lengths, so that decoders with similar
+    colours differ in the others. Colours beyond the palette are spread over the hues.
+    """
+    return {
+        decoder: Style(_colour(i), LINES[i % len(LINES)], MARKERS[i % len(MARKERS)])
+        for i, decoder in enumerate(decoders)
+    }
+
+
+def _colour(index: int) -> str:
+    if index < len(PALETTE):
+        return PALETTE[index]
+    extra = index - len(PALETTE)
+    lightness = (0.35, 0.6)[extra % 2]
+    red, green, blue = colorsys.hls_to_rgb(extra * GOLDEN % 1, lightness, 0.55)
+    return f"#{round(red * 255):02X}{round(green * 255):02X}{round(blue * 255):02X}"
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the style of the house, whatever the caller's matplotlib settings; also a decorator.
+
+    The caller's settings are as before afterwards.
+    """
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
+        yield
+
+
+def figure(height: float, title: str) -> Figure:
+    """Return an empty figure of full width, `height` inches high, without global state."""
+    drawn = Figure(figsize=(WIDTH, height), layout="constrained", dpi=RESOLUTION)
+    drawn.suptitle(title, fontsize=11, fontweight="bold")
+    return drawn
+
+
+def plain(label: str) -> str:
+    """Return a label that matplotlib prints as it is, without reading formulas into it."""
+    return label.replace("$", r"\$")
+
+
+def key(style: Style, label: str) -> Line2D:
+    """Return the line that stands for a decoder in a legend."""
+    return Line2D(
+        [], [], color=style.colour, linestyle=style.line, marker=style.marker, label=plain(label)
+    )
+
+
+def legend(drawn: Figure, handles: Sequence[Artist]) -> None:
+    """Put a legend below the panels, where it covers no data."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    drawn.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=max(1, min(4, LETTERS // (longest + 7))),
+        frameon=False,
+        handlelength=3.2,
+    )

@@ -1,0 +1,29 @@
+"""The sections of the report, in the order in which they are printed.
+
+A new section is a function from Subject to Section and a line here.
+"""
+
+from collections.abc import Callable
+
+from reports.sections.overview import budget, summary, what_was_run
+from reports.sections.pictures import convergence, images, information
+from reports.sections.reference import files, published, reading
+from reports.sections.results import columns_not_run, cost_tables, decoder_tables, sweep_tables
+from reports.sections.section import Section, Subject
+
+SECTIONS: tuple[Callable[[Subject], Section], ...] = (
+    summary,
+    what_was_run,
+    decoder_tables,
+    columns_not_run,
+    sweep_tables,
+    convergence,
+    information,
+    images,
+    cost_tables,
+    reading,
+    published,
+    files,
+)
+
+__all__ = ["SECTIONS", "Section", "Subject", "budget"]

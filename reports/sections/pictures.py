@@ -1,0 +1,107 @@
+"""The figures with the sentences that one needs to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from matplotlib.figure import Figure
+
+from reports import figures
+from reports.cells import NOT_MEASURED, absent, outcome
+from reports.comparison import Entry, Group
+from reports.markup import escape, listing, paragraphs
+from reports.sections.section import Section, Subject, shown, subsection
+
+Draw = Callable[[Group], Figure | None]
+
+
+def convergence(subject: Subject) -> Section:
+    """Return the convergence curves of each group."""
+    return _pictures(
+        subject,
+        "Convergence",
+        "NLL bound on validation images during training, against steps (left) and against seconds "
+        "(right); lower is better, and the line that falls first converges fastest. The first row "
+        "has all decoders in the unit they share, the others native NLL where it compares. A line "
+        "is the mean over seeds; a thin one that ends in a cross is a run that did not finish. "
+        "Early values may lie above the axis of native NLL.",
+        draw={
+            "convergence": lambda group: figures.convergence(subject.content, group, subject.styles)
+        },
+        nothing="No run recorded validation measurements during training.",
+        drawable=lambda entry: any(
+            str(run) in subject.content.histories for run in entry.runs["run"]
+        ),
+    )
+
+
+def information(subject: Subject) -> Section:
+    """Return the inflection plot of each group."""
+    return _pictures(
+        subject,
+        "Information and marginal KL",
+        "A smaller variance puts more information about the image into the code (left), until the "
+        "codes no longer fit the prior and KL(m‖p) takes off (right): samples from the prior then "
+        "miss what the decoder was trained on. The line is the sweep; a vertical line with its own "
+        "point is a variance learned in one run. The best place is the inflection, as far left as "
+        "KL(m‖p) stays low. Bars are the sample standard deviation over seeds.",
+        draw={
+            "information": lambda group: figures.inflection(subject.content, group, subject.styles)
+        },
+        nothing="No sweep with measured information: the plot needs at least one.",
+    )
+
+
+def images(subject: Subject) -> Section:
+    """Return the grids of samples and reconstructions of each group."""
+    return _pictures(
+        subject,
+        "Samples and reconstructions",
+        "The first images of the lowest seed, not selected. Samples are decoder means of codes "
+        "drawn from the prior, the same codes for every decoder; reconstructions are decoder means "
+        "of codes of the test images in the row above. Look for blur (too large a variance) in the "
+        "reconstructions and for broken shapes (codes that miss the prior) in the samples.",
+        draw={
+            "samples": lambda group: figures.sample_grid(subject.content, group),
+            "reconstructions": lambda group: figures.reconstruction_grid(subject.content, group),
+        },
+        nothing="No finished run kept images.",
+        drawable=lambda entry: figures.shown_run(entry, subject.content.samples) is not None,
+    )
+
+
+def _pictures(
+    subject: Subject,
+    title: str,
+    reading: str,
+    *,
+    draw: Mapping[str, Draw],
+    nothing: str,
+    drawable: Callable[[Entry], bool] = lambda entry: True,
+) -> Section:
+    """Draw each figure for each group; where there is none, print `nothing` in its place.
+
+    Decoders that are not `drawable` are named below the figures, with the reason.
+    """
+    drawn: dict[str, Figure] = {}
+    parts = []
+    for group in subject.groups:
+        here = {
+            f"{name}-{group.slug}.png": (name, picture)
+            for name, make in draw.items()
+            if (picture := make(group)) is not None
+        }
+        drawn |= {file: picture for file, (_, picture) in here.items()}
+        shows = [shown(file, f"{name}: {group.title}") for file, (name, _) in here.items()]
+        missing = [
+            f"{escape(entry.label)} ({_why(entry)})"
+            for entry in group.entries
+            if shows and not drawable(entry)
+        ]
+        note = f"Not shown: {listing(missing)}." if missing else ""
+        parts.append(subsection(group, *(shows or [nothing]), note))
+    return Section(title, paragraphs(reading, *(parts or [nothing])), drawn)
+
+
+def _why(entry: Entry) -> str:
+    return absent(entry) if entry.runs.empty else outcome(entry.runs) or NOT_MEASURED

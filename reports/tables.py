@@ -1,0 +1,160 @@
+"""The tables: decoders (B), sweep (A), costs, and the best of each. No cell is left empty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from reports.cells import (
+    BITS,
+    NLL,
+    NOT_MEASURED,
+    Metric,
+    absent,
+    cell,
+    cells,
+    frechet,
+    ranking,
+    with_spread,
+)
+from reports.comparison import Entry, Group, learned
+from reports.content import Content
+from reports.markup import LEFT, RIGHT, decimals_for, escape, number, short, table
+from reports.published import TABLE_B, Published
+from reports.statistics import estimate, values
+
+NEAR_CAP = 0.9
+"""From this share of ln N on, an estimate of I_e is marked as near its cap."""
+
+Columns = Sequence[tuple[str, str, Sequence[str]]]
+"""Heading, side and cells of each column of a table."""
+
+
+def frechet_metrics(content: Content, group: Group) -> list[Metric]:
+    """Return the Frechet distances that some run of the group measured."""
+    return [frechet(name) for name in content.frechet if values(group.runs, name).size]
+
+
+def decoder_table(content: Content, group: Group) -> str:
+    """Return table B of one group: native NLL, bits/dim and Frechet distances of every decoder."""
+    entries = group.entries
+    columns = [
+        ("decoder", LEFT, [escape(entry.label) for entry in entries]),
+        ("measure", LEFT, [entry.measure or absent(entry) for entry in entries]),
+        *_measured(entries, [NLL, BITS, *frechet_metrics(content, group)]),
+    ]
+    if len({len(entry.runs) for entry in entries if len(entry.runs)}) > 1:
+        columns.append(("runs", RIGHT, [str(len(entry.runs)) for entry in entries]))
+    published = group.published(content.budget)
+    if published:
+        beside = [TABLE_B[published].get(entry.decoder.name) for entry in entries]
+        columns.append(("published NLL", RIGHT, [_published(each, "nll_nats") for each in beside]))
+        columns.append(("published FID", RIGHT, [_published(each, "fid") for each in beside]))
+    return _from_columns(columns)
+
+
+def sweep_table(content: Content, group: Group) -> str:
+    """Return table A of one group: every value of a sweep, then each learned variance.
+
+    The group must hold a sweep.
+    """
+    swept = [
+        Entry(entry.decoder, setting.runs, chosen=setting.value)
+        for entry in group.entries
+        for setting in entry.settings
+    ]
+    rows = [*swept, *learned(content, group)]
+    option = next(entry.decoder.sweep or "" for entry in group.entries if entry.settings)
+    columns = [
+        ("decoder", LEFT, [escape(entry.decoder.label) for entry in rows]),
+        (option, RIGHT, ["learned" if e.chosen is None else f"{e.chosen:g}" for e in rows]),
+        ("variance σ²", RIGHT, [_variance(entry) for entry in rows]),
+        *_measured(rows, [NLL, BITS, *frechet_metrics(content, group)]),
+        ("I_e(x;z) (nats)", RIGHT, [_information(entry) for entry in rows]),
+        *_measured(rows, [Metric("marginal_kl_nats", "KL(m‖p) (nats)", 2)]),
+    ]
+    return _from_columns(columns)
+
+
+def cost_table(group: Group) -> str:
+    """Return what each decoder cost: parameters, seconds of one run, seconds of all its runs."""
+    columns = [
+        ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
+        *_measured(
+            group.entries,
+            [
+                Metric("parameters", "parameters", 0, constant=True),
+                Metric("train_seconds", "training (s)", 1),
+                Metric("evaluate_seconds", "evaluation (s)", 1),
+            ],
+        ),
+        ("runs", RIGHT, [str(len(entry.every_run)) for entry in group.entries]),
+        ("all runs (s)", RIGHT, [_total(entry) for entry in group.entries]),
+    ]
+    return _from_columns(columns)
+
+
+def best_table(content: Content, groups: Sequence[Group]) -> str:
+    """Return the two lowest of each group by bits/dim and by each Frechet distance; may be ""."""
+    rows = []
+    for group in groups:
+        for metric in (BITS, *frechet_metrics(content, group)):
+            ranked = ranking(group.entries, metric.column)
+            if not ranked:
+                continue
+            decimals = metric.decimals or decimals_for(found.mean for _, found in ranked)
+            printed = [(escape(e.label), with_spread(found, decimals)) for e, found in ranked]
+            means = [number(found.mean, decimals) for _, found in ranked]
+            ties = means.count(means[0])
+            lowest = f"{ties} decoders tie: {means[0]}" if ties > 1 else ": ".join(printed[0])
+            second = ": ".join(printed[ties]) if ties < len(printed) else "no other"
+            rows.append([escape(group.heading), metric.name, lowest, second])
+    return table(["data", "measured by", "lowest", "second"], rows, [LEFT] * 4) if rows else ""
+
+
+def _variance(entry: Entry) -> str:
+    found = estimate(entry.runs, "variance")
+    if found is None:
+        return cell(entry, Metric("variance", ""))
+    mean = short(found.mean)
+    return mean if not found.spread else f"{mean} ± {found.spread:.1g}"
+
+
+def _information(entry: Entry) -> str:
+    text = cell(entry, Metric("information_nats", "", 2))
+    found = estimate(entry.runs, "information_nats")
+    cap = estimate(entry.runs, "information_cap_nats")
+    near = found is not None and cap is not None and found.mean >= NEAR_CAP * cap.mean
+    return f"{text} (near cap)" if near else text
+
+
+def _published(found: Published | None, field: str) -> str:
+    if found is None:
+        return "not in the paper"
+    value: float | None = getattr(found, field)
+    return found.blank if value is None else f"{value:g}"
+
+
+def _total(entry: Entry) -> str:
+    runs = entry.every_run
+    if runs.empty:
+        return absent(entry)
+    columns = [name for name in ("train_seconds", "evaluate_seconds") if name in runs]
+    seconds = runs[columns].apply(pd.to_numeric, errors="coerce")
+    return number(float(seconds.sum().sum()), 1) if seconds.notna().any(axis=None) else NOT_MEASURED
+
+
+def _measured(
+    entries: Sequence[Entry], metrics: Sequence[Metric]
+) -> list[tuple[str, str, list[str]]]:
+    return [(metric.heading, RIGHT, cells(entries, metric)) for metric in metrics]
+
+
+def _from_columns(columns: Columns) -> str:
+    rows = zip(*(printed for _, _, printed in columns), strict=True)
+    return table(
+        [heading for heading, _, _ in columns],
+        [list(row) for row in rows],
+        [side for _, side, _ in columns],
+    )

@@ -1,0 +1,210 @@
+"""Sources against a server on this machine and against package clients that are scripts."""
+
+import io
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from datasets import sources
+from datasets.sources import DebianPackage, Download, DownloadArchive, NpmPackage, SourceError
+
+Server = tuple[str, dict[str, bytes]]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """An address, and what is served there; anything else is not found."""
+    served: dict[str, bytes] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = served.get(self.path)
+            self.send_response(404 if content is None else 200)
+            self.send_header("Content-Length", str(len(content or b"")))
+            self.end_headers()
+            if self.path == "/stalled":
+                time.sleep(0.5)
+            self.wfile.write(content or b"")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    yield f"http://127.0.0.1:{http.server_port}/", served
+    http.shutdown()
+    http.server_close()
+
+
+def tar(compression: str, **members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=f"w:{compression}") as archive:  # type: ignore[call-overload]
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+Client = Callable[[str, str], None]
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Client:
+    """Install a package client, given as the body of a Python script."""
+
+    def install(name: str, body: str) -> None:
+        folder = tmp_path / "clients"
+        folder.mkdir(exist_ok=True)
+        script = folder / name
+        script.write_text(f"#!{sys.executable}\nimport sys\nfrom pathlib import Path\n{body}\n")
+        script.chmod(0o755)
+
+    return install
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "staged"
+    path.mkdir()
+    return path
+
+
+def test_download(server: Server, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    address, served = server
+    served["/a.gz"], served["/b.gz"] = b"a" * 100_000, b"b"
+    source = Download(mirrors=[address], members={"a.gz": "x/a.gz", "b.gz": "b.gz"}, bytes=1)
+    source.fetch(folder, progress=True)
+    assert (folder / "x" / "a.gz").read_bytes() == b"a" * 100_000
+    assert (folder / "b.gz").read_bytes() == b"b"
+    captured = capsys.readouterr()
+    assert "a.gz: " in captured.err
+    assert captured.out == ""
+    source.fetch(folder, progress=False)
+    assert capsys.readouterr().err == ""
+    assert source.title == "official download"
+
+
+def test_next_mirror(server: Server, folder: Path) -> None:
+    address, served = server
+    served["/good/a"] = b"a"
+    mirrors = [f"{address}gone/", f"{address}good/", f"{address}never/"]
+    Download(mirrors=mirrors, members={"a": "a"}, bytes=1).fetch(folder, None)
+    assert (folder / "a").read_bytes() == b"a"
+
+
+def test_no_mirror(server: Server, folder: Path) -> None:
+    address, _ = server
+    source = Download(mirrors=[f"{address}one/", f"{address}two/"], members={"a": "a"}, bytes=1)
+    with pytest.raises(SourceError, match=rf"^{address}two/a: Not Found$"):
+        source.fetch(folder, None)
+
+
+def test_nobody_answers(folder: Path) -> None:
+    source = Download(mirrors=["http://127.0.0.1:1/"], members={"a": "a"}, bytes=1)
+    with pytest.raises(SourceError, match=r"^http://127.0.0.1:1/a: .*refused"):
+        source.fetch(folder, None)
+
+
+def test_stalled_server(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "STALL", 0.1)
+    address, served = server
+    served["/stalled"] = b"late"
+    with pytest.raises(OSError, match="timed out"):
+        Download(mirrors=[address], members={"stalled": "a"}, bytes=1).fetch(folder, None)
+
+
+def test_archive(server: Server, folder: Path) -> None:
+    address, served = server
+    served["/x.tar.gz"] = tar("gz", **{"in/a": b"a", "in/unwanted": b"", "../escape": b""})
+    url = f"{address}x.tar.gz"
+    DownloadArchive(url=url, members={"in/a": "out/a"}, bytes=1).fetch(folder, None)
+    assert [path for path in folder.parent.rglob("*") if path.is_file()] == [folder / "out" / "a"]
+    with pytest.raises(SourceError, match="in/b is not in the archive"):
+        DownloadArchive(url=url, members={"in/b": "b"}, bytes=1).fetch(folder, None)
+
+
+def test_archive_that_is_none(server: Server, folder: Path) -> None:
+    address, served = server
+    served["/x.tar.gz"] = b"<html>Please log in</html>"
+    with pytest.raises(tarfile.TarError):
+        DownloadArchive(url=f"{address}x.tar.gz", members={}, bytes=1).fetch(folder, None)
+
+
+NPM = NpmPackage(package="carrier", version="1.2.3", members={"data/a": "out/a"}, bytes=1)
+DEBIAN = DebianPackage(package="carrier", members={"usr/a": "out/a"}, bytes=1)
+
+
+def test_npm(client: Client, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "packed").write_bytes(tar("gz", **{"package/data/a": b"a"}))
+    client(
+        "npm",
+        "assert sys.argv[1] == 'pack' and sys.argv[-1] == 'carrier@1.2.3'\n"
+        f"Path('carrier-1.2.3.tgz').write_bytes(Path({str(tmp_path / 'packed')!r}).read_bytes())\n"
+        "print('carrier-1.2.3.tgz')",
+    )
+    NPM.fetch(folder, None)
+    assert [path for path in folder.rglob("*") if path.is_file()] == [folder / "out" / "a"]
+    assert NPM.title == "npm package carrier 1.2.3"
+
+
+def test_client_fails(client: Client, folder: Path) -> None:
+    client("npm", "sys.exit('npm warn old\\nnpm error code E404\\nnpm error 404 long story')")
+    with pytest.raises(SourceError, match=r"^npm failed: npm error code E404$"):
+        NPM.fetch(folder, None)
+    client("npm", "sys.exit(3)")
+    with pytest.raises(SourceError, match=r"^npm failed: exit status 3$"):
+        NPM.fetch(folder, None)
+    client("npm", "")
+    with pytest.raises(SourceError, match=r"^the client left 0 files \*\.tgz, not one$"):
+        NPM.fetch(folder, None)
+
+
+def test_client_hangs(client: Client, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "PATIENCE", 0.1)
+    client("npm", "import time; time.sleep(5)")
+    with pytest.raises(SourceError, match="npm did not end within 0 s"):
+        NPM.fetch(folder, None)
+
+
+@pytest.mark.parametrize(("source", "name"), [(NPM, "npm"), (DEBIAN, "apt-get")])
+def test_no_client(source: sources.Source, name: str, folder: Path) -> None:
+    with pytest.raises(SourceError, match=f"^{name} is not installed$"):
+        source.fetch(folder, None)
+
+
+@pytest.mark.parametrize("lists", ["there", "missing"])
+def test_debian(lists: str, client: Client, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "content").write_bytes(tar("", **{"./usr/a": b"a"}))
+    client(
+        "apt-get",
+        "private = next((a.partition('=')[2] for a in sys.argv if 'State::Lists=' in a), None)\n"
+        "if 'update' in sys.argv:\n"
+        "    assert Path(private, 'partial').is_dir()\n"
+        "    Path(private, 'fresh').touch()\n"
+        f"elif {lists == 'there'} or (private and Path(private, 'fresh').exists()):\n"
+        "    assert sys.argv[-2:] == ['download', 'carrier']\n"
+        "    Path('carrier_1_all.deb').touch()\n"
+        "else:\n"
+        "    sys.exit('E: Unable to locate package carrier')",
+    )
+    client(
+        "dpkg-deb",
+        "assert sys.argv[1:] == ['--fsys-tarfile', 'carrier_1_all.deb']\n"
+        f"sys.stdout.buffer.write(Path({str(tmp_path / 'content')!r}).read_bytes())",
+    )
+    DEBIAN.fetch(folder, None)
+    assert (folder / "out" / "a").read_bytes() == b"a"
+    assert DEBIAN.title == "Debian package carrier"
+
+
+def test_debian_does_not_have_it(client: Client, folder: Path) -> None:
+    client("apt-get", "'update' in sys.argv or sys.exit('E: Unable to locate package carrier')")
+    with pytest.raises(SourceError, match=r"^apt-get failed: E: Unable to locate package carrier$"):
+        DEBIAN.fetch(folder, None)

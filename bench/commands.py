@@ -69,8 +69,8 @@ def run(options: argparse.Namespace, given: Sequence[str]) -> int:
         if options.dry_run:
             _print_plan(plan, store, expected)
             return 0
-        content = plan.content() | {"command": shlex.join(["python", "-m", "bench", *given])}
-        content = publish.merge(content | {"jobs": jobs}, store.read_plan(), store)
+        how = {"command": shlex.join(["python", "-m", "bench", *given]), "jobs": jobs}
+        content = publish.merge(plan, store.read_plan(), store) | how
         store.write_plan(content)
         good = experiment.carry_out(plan, store, on, executor, expected)
     if todo:

@@ -67,8 +67,8 @@ class Executor:
     ) -> Iterator[tuple[T, R | Exception]]:
         """Yield each item with its result or its exception, as they come.
 
-        A process that dies (killed for its memory, say) costs the tasks that it and its
-        neighbours were on; the others go on in new processes.
+        When a process dies (killed for its memory, say), the tasks that were under way are tried
+        again one at a time, so that only the one that kills its process fails.
 
         Args:
             function: importable by name; its items and results can be pickled.
@@ -79,7 +79,13 @@ class Executor:
             return
         waiting = list(reversed(items))
         while waiting:
-            yield from self._parallel(function, waiting)
+            suspects: list[T] = []
+            yield from self._parallel(function, waiting, suspects, self._jobs)
+            for suspect in suspects:
+                culprit: list[T] = []
+                yield from self._parallel(function, [suspect], culprit, 1)
+                for item in culprit:
+                    yield item, RuntimeError("its process died; was it out of memory?")
 
     def _inline(
         self, function: Callable[[T], R], items: Sequence[T]
@@ -93,27 +99,28 @@ class Executor:
             yield item, result
 
     def _parallel(
-        self, function: Callable[[T], R], waiting: list[T]
+        self, function: Callable[[T], R], waiting: list[T], lost: list[T], jobs: int
     ) -> Iterator[tuple[T, R | Exception]]:
-        """Work on the waiting items, last first, until none is left or a process dies."""
+        """Work on the waiting items, last first, until none is left or a process dies.
+
+        In the latter case `lost` receives the items that were under way.
+        """
         pool = self._started()
         running: dict[Future[R], T] = {}
         while waiting or running:
-            while waiting and len(running) < self._jobs:
+            while waiting and len(running) < jobs:
                 item = waiting.pop()
                 running[pool.submit(function, item)] = item
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                item = running.pop(future)
                 try:
-                    yield item, future.result()
+                    result: R | Exception = future.result()
                 except BrokenProcessPool:
+                    lost.extend(running.values())
                     self._stop()
-                    died = RuntimeError("its process died; was it out of memory?")
-                    for lost in (item, *running.values()):
-                        yield lost, died
                     return
                 except Exception as error:
-                    yield item, error
+                    result = error
+                yield running.pop(future), result
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:

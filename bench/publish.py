@@ -12,44 +12,60 @@ import pandas as pd
 
 import reports
 from bench.environment import PACKAGES
+from bench.errors import UsageError
+from bench.plan import Plan
 from bench.progress import duration
 from bench.spec import RunSpec
 from bench.store import GRID_COLUMNS, Store
 
 T = TypeVar("T")
 
-IDENTITY = ("data_set", "model", "likelihood", "likelihood_options", "seed")
+VARIED = ("likelihood", "likelihood_options", "likelihood_source", "seed")
+"""What differs between the runs of one column; all else is its protocol."""
 
 
-def merge(new: dict[str, Any], old: Mapping[str, Any] | None, store: Store) -> dict[str, Any]:
-    """A plan, with the runs and rows that an earlier one of the same comparison added.
+def merge(plan: Plan, old: Mapping[str, Any] | None, store: Store) -> dict[str, Any]:
+    """A plan as JSON data, with the rows and runs that an earlier one of the same comparison added.
 
-    So a comparison can be made in parts: some likelihoods today, others tomorrow.
+    So a comparison can be made in parts, some likelihoods today and others tomorrow. A run of an
+    earlier plan is kept if it has ended, followed the protocol of the present one, and is not one
+    that the present plan makes anew.
     """
+    new = plan.content()
     same = ("suite", "budget", "columns", "features")
     if old is None or any(old.get(key) != new[key] for key in same):
         return new
-    known = {_identity(store.spec(run)) for run in new["runs"] if store.metrics(run)}
-    kept = [
-        run
-        for run in old["runs"]
-        if run not in new["runs"] and store.metrics(run) and _identity(store.spec(run)) not in known
-    ]
+    protocols = {_protocol(run) for run in plan.runs}
+    present = {_identity(run) for run in plan.runs}
+    kept: dict[str, RunSpec] = {}
+    for run_id in old["runs"]:
+        if store.metrics(run_id) is None:
+            continue
+        try:
+            run = store.spec(run_id)
+        except UsageError:
+            continue
+        if _protocol(run) in protocols and _identity(run) not in present:
+            kept[run_id] = run
     named = {row["name"] for row in new["rows"]}
-    runs_of = {store.spec(run).likelihood for run in kept}
-    rows = [row for row in old["rows"] if row["name"] in runs_of - named]
+    earlier = {run.likelihood for run in kept.values()} - named
     order = [row["name"] for row in old["rows"]]
-    merged = sorted(
-        [*new["rows"], *rows],
+    rows = sorted(
+        [*new["rows"], *(row for row in old["rows"] if row["name"] in earlier)],
         key=lambda row: order.index(row["name"]) if row["name"] in order else len(order),
     )
-    return new | {"rows": merged, "runs": [*new["runs"], *kept]}
+    return new | {"rows": rows, "runs": [*new["runs"], *kept]}
 
 
-def _identity(spec: RunSpec) -> str:
+def _protocol(run: RunSpec) -> str:
+    content = {key: value for key, value in run.content().items() if key not in VARIED}
+    return json.dumps(content, sort_keys=True)
+
+
+def _identity(run: RunSpec) -> str:
     """What a report takes only one run of."""
-    content = spec.content()
-    return json.dumps([content[key] for key in IDENTITY], sort_keys=True)
+    parts = (run.data_set, run.model, run.likelihood, run.likelihood_options, run.seed)
+    return json.dumps(parts, sort_keys=True)
 
 
 def results(store: Store, runs: Iterable[str]) -> pd.DataFrame:
@@ -175,7 +191,7 @@ def _trainings(specs: Iterable[RunSpec]) -> Iterable[str]:
         options = ", ".join(f"{key} {value}" for key, value in spec.model_options.items())
         line = (
             f"{spec.model} ({options}), {training.optimiser} {training.learning_rate:g}, "
-            f"batch {training.batch_size}, {length}"
+            f"batch {training.batch_size}, {length}, warm-up over {training.warmup_steps} steps"
         )
         lines.setdefault(line, []).append(spec.data_set)
     return [f"{_distinct(data)}: {line}" for line, data in lines.items()]

@@ -38,20 +38,23 @@ class RunSpec:
     def content(self) -> dict[str, Any]:
         """The run as plain JSON data."""
         plain = asdict(self)
-        plain["training"] = self.training.model_dump()
-        plain["evaluation"] = self.evaluation.model_dump()
+        plain["training"] = self.training.model_dump(mode="json")
+        plain["evaluation"] = self.evaluation.model_dump(mode="json")
         return plain
 
     @classmethod
     def from_content(cls, content: dict[str, Any]) -> RunSpec:
-        """The inverse of `content`."""
-        return cls(
-            **content
-            | {
-                "training": Training.model_validate(content["training"]),
-                "evaluation": Evaluation.model_validate(content["evaluation"]),
-            }
-        )
+        """The inverse of `content`.
+
+        Raises:
+            ValueError: the content is not that of a run of this version.
+        """
+        try:
+            training = Training.model_validate_json(json.dumps(content["training"]))
+            evaluation = Evaluation.model_validate_json(json.dumps(content["evaluation"]))
+            return cls(**content | {"training": training, "evaluation": evaluation})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a run of this version: {error}") from error
 
     @property
     def label(self) -> str:

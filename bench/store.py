@@ -140,11 +140,19 @@ class Store:
         return _read_json(self._folder(run_id) / "environment.json") or {}
 
     def spec(self, run_id: str) -> RunSpec:
-        """The run's specification."""
+        """The run's specification.
+
+        Raises:
+            UsageError: it is missing, damaged, or of another version.
+        """
         content = _read_json(self._folder(run_id) / "spec.json")
-        if content is None:
-            raise UsageError(f"run {run_id!r} has no specification in {str(self.root)!r}")
-        return RunSpec.from_content(content)
+        try:
+            return RunSpec.from_content(content or {})
+        except ValueError as error:
+            raise UsageError(
+                f"run {run_id!r} in {str(self.root)!r} has no usable specification: delete its "
+                "folder and run the suite again"
+            ) from error
 
     def write_checkpoint(self, run_id: str, state: dict[str, Any]) -> None:
         """Tensors and plain values from which the run goes on."""

@@ -27,6 +27,8 @@ class Training(_Strict):
     optimiser: Literal["adam", "adamax"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     batch_size: Count = 128
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps over which the learning rate grows linearly to its value."""
     epochs: Count | None = None
     steps: Count | None = None
 
@@ -35,6 +37,10 @@ class Training(_Strict):
         if (self.epochs is None) == (self.steps is None):
             raise ValueError("give exactly one of epochs and steps")
         return self
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step (counted from 0)."""
+        return self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup_steps))
 
     def total_steps(self, images: int) -> int:
         """Optimiser steps on a training set of `images`; an incomplete last batch is dropped."""
@@ -51,7 +57,7 @@ class Evaluation(_Strict):
     """Validation images, for selection and for the convergence curves."""
     frechet_images: Annotated[int, Field(ge=2)] = 10000
     """Generated images for the Frechet distance; the reference is the whole test part."""
-    features: list[str] = ["inception", "random_vgg"]
+    features: tuple[str, ...] = ("inception", "random_vgg")
     """Feature extractors of the Frechet distances."""
     information_images: Annotated[int, Field(ge=2)] = 2000
     """Test images for I_e(x;z) and KL(m||p); the estimate of I_e cannot exceed their log."""
@@ -238,7 +244,8 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def _one_line(error: ValidationError) -> str:
-    first = error.errors()[0]
+    # A mistyped key shows as one that is missing and one too many: the latter says more.
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"]) or "top level"
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":

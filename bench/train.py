@@ -152,6 +152,8 @@ def train(
     while state.step < steps and diverged is None:
         x = to_float(data.train[batches(state.step)])
         noise = seeds.generator(device, spec.seed, "posterior noise", state.step)
+        for group in optimizer.param_groups:
+            group["lr"] = spec.training.rate(state.step)
         losses[state.step] = training_step(model, optimizer, x, noise)
         state.step += 1
         if state.step % tell_every == 0:

@@ -49,7 +49,7 @@ class BitwiseImages(ImageDistribution):
         """Return the log probability of 8-bit images, (B,), in nats."""
         level = to_levels(value).to(torch.uint8)  # eight bits each: an eighth of the memory
         bits = (level.unsqueeze(-4) >> self._places) & 1
-        losses = F.softplus(torch.where(bits == 1, -self._logits, self._logits))
+        losses = F.softplus(self._logits * (1 - 2 * bits.to(self._logits.dtype)))
         return -losses.flatten(-4).sum(-1)
 
     def _draw(self, shape: torch.Size) -> Tensor:

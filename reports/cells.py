@@ -67,10 +67,12 @@ def leaders(entries: Sequence[Entry], metric: Metric) -> list[Entry]:
     There is none where fewer than two entries may be called best, or where all print the same.
     A native metric has leaders of each measure, since values of two measures do not compare.
     """
-    kinds = dict.fromkeys(entry.measure for entry in entries) if metric.native else [None]
+    contests: list[Sequence[Entry]] = [entries]
+    if metric.native:
+        measures = dict.fromkeys(entry.measure for entry in entries if entry.measure)
+        contests = [[e for e in entries if e.measure == measure] for measure in measures]
     best = []
-    for kind in kinds:
-        comparable = [e for e in entries if e.measure == kind] if metric.native else entries
+    for comparable in contests:
         ranked = ranking(comparable, metric.column)
         printed = [number(found.mean, metric.decimals or 0) for _, found in ranked]
         if len(set(printed)) > 1:

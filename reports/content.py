@@ -143,7 +143,7 @@ def _ambiguities(results: pd.DataFrame) -> Iterator[str]:
     if len(twice):
         yield f"the results name run {twice.iloc[0]} twice"
     what = [name for name in results if name in IDENTITY or str(name).startswith("option_")]
-    same = results[results.duplicated(what, keep=False)]
+    same = results[results[what].astype(str).duplicated(keep=False)]  # options may be lists
     if len(same):
         yield (
             f"runs {same['run'].iloc[0]} and {same['run'].iloc[1]} share data set, model, "

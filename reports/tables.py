@@ -41,7 +41,7 @@ def decoder_table(content: Content, group: Group) -> str:
     entries = group.entries
     columns = [
         ("decoder", LEFT, [escape(entry.label) for entry in entries]),
-        ("measure", LEFT, [entry.measure or absent(entry) for entry in entries]),
+        ("measure", LEFT, [_measure(entry) for entry in entries]),
         *_measured(entries, [NLL, BITS, *frechet_metrics(content, group)]),
     ]
     if len({len(entry.runs) for entry in entries if len(entry.runs)}) > 1:
@@ -111,6 +111,10 @@ def best_table(content: Content, groups: Sequence[Group]) -> str:
             second = ": ".join(printed[ties]) if ties < len(printed) else "no other"
             rows.append([escape(group.heading), metric.name, lowest, second])
     return table(["data", "measured by", "lowest", "second"], rows, [LEFT] * 4) if rows else ""
+
+
+def _measure(entry: Entry) -> str:
+    return entry.measure or (absent(entry) if entry.every_run.empty else "not recorded")
 
 
 def _variance(entry: Entry) -> str:

@@ -42,10 +42,11 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
     """
     densities = [entry for entry in group.entries if entry.measure == DENSITY]
     calibrated = [*(e for e in densities if e.settings), *learned(content, group)]
+    dense, near = _curves(content, densities, NLL), _curves(content, calibrated, NLL)
     rows = [
         (BITS, "bits/dim\nall decoders", _curves(content, group.entries, BITS)),
-        (NLL, "NLL (nats/image)\ndensities", _curves(content, densities, NLL)),
-        (NLL, "NLL (nats/image)\nlearned or swept σ²", _curves(content, calibrated, NLL)),
+        (NLL, "NLL (nats/image)\ndensities", dense),
+        (NLL, "NLL (nats/image)\nlearned or swept σ²", near if 1 < len(near) < len(dense) else {}),
     ]
     rows = [row for row in rows if row[2]]
     if not rows:

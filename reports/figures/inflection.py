@@ -38,14 +38,14 @@ def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> F
     drawn = figure(4.3, f"Information against variance: {group.title}")
     for panel, (column, label) in zip(drawn.subplots(1, 2), PANELS, strict=True):
         for entry in swept:
-            _draw(panel, _sweep(entry, column), styles[entry.decoder], joined=True)
-        for entry in found:
+            _draw(panel, _sweep(entry, column), styles[entry.decoder])
+        for place, entry in enumerate(found):
             style, at = styles[entry.decoder], estimate(entry.runs, "variance")
             here = estimate(entry.runs, column)
             if at:
                 panel.axvline(at.mean, color=style.colour, linestyle=style.line, linewidth=1.2)
             if at and here:
-                _draw(panel, [(at.mean, here)], style, joined=False)
+                _draw(panel, [(at.mean, here)], style, size=max(6, 13 - 4 * place))
         panel.set_xscale("log")
         panel.set_xlabel(_axis(swept))
         panel.set_ylabel(label)
@@ -69,15 +69,19 @@ def _sweep(entry: Entry, column: str) -> Points:
     return points
 
 
-def _draw(panel: Axes, points: Points, style: Style, joined: bool) -> None:
+def _draw(panel: Axes, points: Points, style: Style, size: float = 7) -> None:
+    """Draw points, joined if there are several.
+
+    Learned variances nearly coincide, so that each is drawn smaller than the one below it.
+    """
     panel.errorbar(
         [position for position, _ in points],
         [found.mean for _, found in points],
         yerr=[found.spread or 0.0 for _, found in points],
         color=style.colour,
-        linestyle=style.line if joined else "",
+        linestyle=style.line,
         marker=style.marker,
-        markersize=6 if joined else 10,
+        markersize=size,
         markeredgecolor="white",
         capsize=3,
         zorder=3,

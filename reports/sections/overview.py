@@ -64,7 +64,7 @@ def what_was_run(subject: Subject) -> Section:
             "are the same for every decoder of a column. A *stand-in* replaces a data set that was "
             "not at hand; its numbers say nothing of the original's.",
             bullets(columns),
-            bullets([f"budget: {escape(content.budget)}", *about]),
+            bullets(about),
         ),
     )
 

@@ -1,0 +1,125 @@
+"""Properties of the contract: shapes, state, and what a likelihood may look at."""
+
+import math
+import pickle
+from typing import get_args
+
+import torch
+
+from likelihoods.check.core import (
+    Factory,
+    Measurement,
+    Skipped,
+    images_are,
+    largest_difference,
+    random_images,
+    random_outputs,
+    trained,
+)
+from likelihoods.core.base import Measure, Shape
+from likelihoods.core.options import LikelihoodError
+
+SHAPE: Shape = (3, 4, 5)
+
+
+def shapes(factory: Factory) -> Measurement:
+    """Whatever the mode, shapes are those of the contract, and wrong ones are refused."""
+    likelihood = factory(SHAPE)
+    outputs, x = random_outputs(likelihood, 2), random_images(likelihood, 2)
+    wrong = [] if likelihood.measure in get_args(Measure) else [f"measure {likelihood.measure!r}"]
+    for mode, target in ((True, x), (True, None), (False, None)):
+        distribution = likelihood.train(mode)(outputs, target)
+        found = {
+            "batch": distribution.batch_shape,
+            "event": distribution.event_shape,
+            "log_prob": distribution.log_prob(x).shape,
+            "mean": distribution.mean.shape,
+            "sample()": distribution.sample().shape,
+            "sample((7,))": distribution.sample(torch.Size([7])).shape,
+            "log_mass": likelihood.log_mass(outputs, x).shape,
+        }
+        images = (2, *SHAPE)
+        expected = ((2,), SHAPE, (2,), images, images, (7, *images), (2,))
+        wrong += [
+            f"{name} {tuple(shape)} for {right}"
+            for (name, shape), right in zip(found.items(), expected, strict=True)
+            if tuple(shape) != right
+        ]
+    for channels, side in ((likelihood.output_channels + 1, SHAPE[1]), (1, SHAPE[1] + 1)):
+        try:
+            likelihood(torch.zeros(2, channels, side, SHAPE[2]))
+            wrong.append(f"outputs of {channels} channels, height {side} are accepted")
+        except LikelihoodError:
+            pass
+    return Measurement(len(wrong), 0, "; ".join(wrong) or "shapes that differ from the contract")
+
+
+def memory_layout(factory: Factory) -> Measurement:
+    """Outputs in channels_last give the same values and gradients."""
+    likelihood = trained(factory, SHAPE)
+    x, outputs = random_images(likelihood, 4), random_outputs(likelihood, 4)
+    found = []
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        leaf = outputs.clone(memory_format=memory_format).requires_grad_()
+        values = images_are(likelihood, leaf, x)
+        (values["gradient"],) = torch.autograd.grad(values["log_prob"].sum(), leaf)
+        found.append(values)
+    number, where = largest_difference(found[1], found[0])
+    return Measurement(number, 1e-5, f"largest difference, in {where}")
+
+
+def saved_and_restored(factory: Factory) -> Measurement:
+    """A state_dict carries all state into a fresh likelihood, and so does a pickle."""
+    likelihood = trained(factory, SHAPE)
+    outputs, x = random_outputs(likelihood, 4), random_images(likelihood, 4)
+    for parameter in likelihood.parameters():
+        torch.nn.init.normal_(parameter)
+    restored = factory(SHAPE).eval()
+    restored.load_state_dict(likelihood.state_dict())
+    expected = images_are(likelihood, outputs, x)
+    number, where = max(
+        largest_difference(images_are(copy, outputs, x), expected)
+        for copy in (restored, pickle.loads(pickle.dumps(likelihood)))
+    )
+    return Measurement(number, 0, f"largest difference of a copy, in {where}")
+
+
+def no_peeking(factory: Factory) -> Measurement:
+    """In evaluation, nothing depends on the target or on other images, and no state changes."""
+    likelihood = trained(factory, SHAPE)
+    outputs, x = random_outputs(likelihood, 8), random_images(likelihood, 8)
+    before = {name: value.clone() for name, value in likelihood.state_dict().items()}
+    together = images_are(likelihood, outputs, x)
+    told = likelihood(outputs, x)
+    with_target = together | {"log_prob": told.log_prob(x), "mean": told.mean}
+    images = zip(outputs.split(1), x.split(1), strict=True)
+    parts = [images_are(likelihood, *image) for image in images]
+    one_by_one = {name: torch.cat([part[name] for part in parts]) for name in together}
+    found = {
+        "given the target": largest_difference(with_target, together)[0],
+        "image by image": largest_difference(one_by_one, together)[0],
+    }
+    after = likelihood.state_dict()
+    if any(not torch.equal(after[name], value) for name, value in before.items()):
+        found["of its state"] = math.inf
+    how = max(found, key=found.__getitem__)
+    return Measurement(found[how], 1e-5, f"largest change in evaluation, {how}")
+
+
+def cuda(factory: Factory) -> Measurement | Skipped:
+    """A GPU gives the values of the CPU, and a training step never waits for it."""
+    if not torch.cuda.is_available():
+        return Skipped("no CUDA device here")
+    likelihood = trained(factory, SHAPE)
+    outputs, x = random_outputs(likelihood, 4), random_images(likelihood, 4)
+    expected = images_are(likelihood, outputs, x)
+    likelihood.cuda()
+    outputs, x = outputs.cuda().requires_grad_(), x.cuda()
+    number, where = largest_difference(images_are(likelihood, outputs, x), expected)
+    likelihood.train()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        likelihood(outputs, x).log_prob(x).sum().backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return Measurement(number, 1e-4, f"largest difference to the CPU, in {where}")

@@ -1,0 +1,163 @@
+"""Properties of probability: what must sum to one, and what must agree with what."""
+
+import math
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from likelihoods.check.core import (
+    ONE_VALUE,
+    Factory,
+    Measurement,
+    Skipped,
+    extreme_outputs,
+    levels,
+    log_masses,
+    random_outputs,
+    trained,
+)
+from likelihoods.core.base import Likelihood
+from likelihoods.core.grid import LEVELS, STEP, quantise, to_levels
+
+SAMPLES: Final = 100_000
+SIGMAS: Final = 6.0
+"""Standard errors by which an honest sampler is never off."""
+
+
+@torch.no_grad()
+def mass_sums_to_one(factory: Factory) -> Measurement:
+    """In float32, the masses of the 256 levels sum to one, for random and for extreme outputs."""
+    likelihood = trained(factory, ONE_VALUE)
+    worst = (0.0, "")
+    for kind, make in (("random", random_outputs), ("extreme", extreme_outputs)):
+        totals = log_masses(likelihood, make(likelihood, 48)).double().exp().sum(1)
+        worst = max(worst, ((totals - 1).abs().nan_to_num(nan=math.inf).max().item(), kind))
+    return Measurement(worst[0], 1e-4, f"largest |sum - 1|, for {worst[1]} outputs")
+
+
+@torch.no_grad()
+def log_prob_is_normalised(factory: Factory) -> Measurement | Skipped:
+    """The native density integrates to one over the real line, or the native mass sums to one."""
+    likelihood = trained(factory, ONE_VALUE).double()
+    outputs = random_outputs(likelihood, 8).double()
+    if likelihood.measure == "unnormalised":
+        return Skipped("the native measure is not normalised")
+    if likelihood.measure == "mass":
+        x = levels(torch.float64)
+        density = torch.stack([_native(likelihood, o, x) for o in outputs]).exp()
+        totals = density.sum(1)
+    else:
+        # x = mean + sinh(t) / 1000: fine about the mean, and out to where a Cauchy tail ends.
+        t = torch.linspace(-26, 26, 8001, dtype=torch.float64)
+        distance, stretch = (t.sinh() / 1000).view(-1, *ONE_VALUE), t.cosh() / 1000
+        means = likelihood(outputs).mean
+        density = torch.stack(
+            [_native(likelihood, o, m + distance) for o, m in zip(outputs, means, strict=True)]
+        ).exp()
+        totals = torch.trapezoid(density * stretch, t)
+    number = (totals - 1).abs().max().item()
+    return Measurement(number, 1e-6, f"largest |total - 1| of the {likelihood.measure}")
+
+
+@torch.no_grad()
+def mass_agrees_with_log_prob(factory: Factory) -> Measurement:
+    """The mass of a level is the integral of the density over its bin, or the native mass itself.
+
+    An unnormalised log_prob differs from it by the same number at all levels.
+    """
+    likelihood = trained(factory, ONE_VALUE).double()
+    outputs = random_outputs(likelihood, 8).double()
+    mass = log_masses(likelihood, outputs)
+    if likelihood.measure == "density":
+        inner = levels(torch.float64)[1:-1]
+        offsets, weights = _simpson(32)
+        x = (inner + offsets * STEP).view(-1, *ONE_VALUE)  # 254 levels by 33 points
+        density = torch.stack([_native(likelihood, o, x) for o in outputs]).exp()
+        native = density.view(-1, LEVELS - 2, len(weights)) @ weights * STEP
+        difference = (mass[:, 1:-1].exp() - native) / (native + 1e-4)
+    else:
+        native = torch.stack([_native(likelihood, o, levels(torch.float64)) for o in outputs])
+        difference = mass - native
+        if likelihood.measure == "unnormalised":
+            difference = difference - difference.mean(1, keepdim=True)
+    number = difference.abs().nan_to_num(nan=math.inf).max().item()
+    return Measurement(number, 1e-4, "largest relative difference of a level's mass")
+
+
+@torch.no_grad()
+def samples_agree_with_mass(factory: Factory) -> Measurement:
+    """10^5 samples, clipped and rounded to levels, are as frequent as the masses say.
+
+    The number is the largest of Pearson's chi-squared over a few outputs, in standard deviations;
+    levels that are rarely expected are pooled with their neighbours.
+    """
+    likelihood = trained(factory, ONE_VALUE)
+    outputs = random_outputs(likelihood, 3)
+    samples = _samples(likelihood, outputs)
+    off_grid = (samples - quantise(samples)).abs().max().item()
+    if likelihood.measure != "density" and off_grid > 1e-5:
+        return Measurement(math.inf, SIGMAS, f"a sample is {off_grid:.3g} off the grid")
+    expected = log_masses(likelihood, outputs).double().exp() * SAMPLES
+    drawn = to_levels(samples.clamp(0, 1))
+    worst = max(
+        _chi_squared(torch.bincount(d, minlength=LEVELS), e)
+        for d, e in zip(drawn, expected, strict=True)
+    )
+    return Measurement(worst, SIGMAS, "chi-squared of the samples, in standard deviations")
+
+
+@torch.no_grad()
+def samples_agree_with_mean(factory: Factory) -> Measurement:
+    """The average of 10^5 samples is the mean; of an unnormalised likelihood, that of its mass.
+
+    The number is in standard errors, and so also bounded where the variance is infinite.
+    """
+    likelihood = trained(factory, ONE_VALUE)
+    outputs = random_outputs(likelihood, 8)
+    if likelihood.measure == "unnormalised":
+        mean = log_masses(likelihood, outputs).double().exp() @ levels(torch.float64).flatten()
+    else:
+        mean = likelihood(outputs).mean.flatten().double()
+    samples = _samples(likelihood, outputs).double()
+    error = samples.std(1) / math.sqrt(SAMPLES) + STEP / 1000
+    number = ((samples.mean(1) - mean).abs() / error).max().item()
+    return Measurement(number, SIGMAS, "average of samples against the mean, in standard errors")
+
+
+def _native(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tensor:
+    """Return log_prob of many images, (N,), for the outputs of one, (channels, H, W)."""
+    log_prob: Tensor = likelihood(outputs.expand(len(x), -1, -1, -1)).log_prob(x)
+    return log_prob
+
+
+def _samples(likelihood: Likelihood, outputs: Tensor) -> Tensor:
+    """Return samples of images of one value, (B, SAMPLES), drawn in parts for the memory's sake."""
+    distribution, parts = likelihood(outputs), 10
+    drawn = [distribution.sample(torch.Size([SAMPLES // parts])) for _ in range(parts)]
+    return torch.cat(drawn).flatten(1).T
+
+
+def _chi_squared(counts: Tensor, expected: Tensor) -> float:
+    """Return Pearson's statistic, less its mean, in units of its standard deviation."""
+    # Neighbours share a pool until the running expectation passes another 25.
+    pool = (expected.cumsum(0) / 25).long()
+    seen, mean = (
+        torch.zeros(int(pool.max()) + 1, dtype=torch.float64).index_add_(0, pool, values.double())
+        for values in (counts, expected)
+    )
+    rare = mean < 5  # all in one more pool
+    seen = torch.cat([seen[~rare], seen[rare].sum(0, keepdim=True)])
+    mean = torch.cat([mean[~rare], mean[rare].sum(0, keepdim=True).clamp(min=5)])
+    freedom = max(len(mean) - 2, 1)
+    statistic = ((seen - mean).square() / mean).sum().item()
+    return (statistic - freedom) / math.sqrt(2 * freedom)
+
+
+def _simpson(intervals: int) -> tuple[Tensor, Tensor]:
+    """Return points and weights of Simpson's rule on [-1/2, 1/2]."""
+    points = torch.linspace(-0.5, 0.5, intervals + 1, dtype=torch.float64)
+    weights = torch.full_like(points, 2.0)
+    weights[1::2] = 4.0
+    weights[[0, -1]] = 1.0
+    return points, weights / (3 * intervals)

@@ -1,0 +1,101 @@
+"""A suite small enough to be run many times, and runs made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench.data import Data
+from bench.spec import RunSpec
+from bench.suite import Evaluation, Training
+
+TINY = """
+title = "Tiny"
+
+[[columns]]
+heading = "Digits"
+data = ["digits"]
+stands_for = "svhn"
+options = { width = 2, latents = 3 }
+training = { learning_rate = 1e-3, batch_size = 16, steps = 6 }
+
+[[rows]]
+likelihood = "gaussian"
+
+[[rows]]
+likelihood = "optimal_sigma"
+label = "Optimal"
+
+[[rows]]
+likelihood = "beta_vae"
+sweep = { beta = [0.1, 10.0] }
+
+[budgets.tiny]
+description = "for tests"
+
+[budgets.tiny.evaluation]
+test_images = 24
+validation_images = 16
+frechet_images = 24
+features = ["random_vgg"]
+information_images = 24
+measurements = 3
+batch_size = 16
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """The path of a suite file; tests change its text."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def data() -> Data:
+    """Random gray images; every part of its own."""
+    generator = torch.Generator().manual_seed(0)
+
+    def part(count: int) -> torch.Tensor:
+        return torch.randint(0, 256, (count, 1, 8, 8), generator=generator, dtype=torch.uint8)
+
+    return Data(part(64), part(32), part(48))
+
+
+MakeSpec = Callable[..., RunSpec]
+
+
+@pytest.fixture(scope="session")
+def make_spec() -> MakeSpec:
+    """A run on `data`, with anything changed by keyword."""
+
+    def make(likelihood: str = "gaussian", **changes: Any) -> RunSpec:
+        settings: dict[str, Any] = {
+            "data_set": "random",
+            "data_checksum": "0",
+            "model": "vae",
+            "model_options": {"width": 2, "latents": 3},
+            "likelihood": likelihood,
+            "likelihood_options": {},
+            "likelihood_source": "0",
+            "budget": "test",
+            "training": Training(batch_size=16, steps=12),
+            "evaluation": Evaluation(
+                validation_images=16,
+                frechet_images=32,
+                features=("random_vgg",),
+                information_images=32,
+                measurements=4,
+                batch_size=16,
+            ),
+            "extractors": {"random_vgg": "0"},
+            "seed": 0,
+        }
+        return RunSpec(**settings | changes)
+
+    return make

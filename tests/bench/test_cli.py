@@ -1,0 +1,239 @@
+"""The command line as a user meets it: what it prints where, and with which exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.cli import CHECKOUT, main
+from bench.train import train
+
+# Times, and where the run was made: all else must repeat.
+TIMES = ["train_seconds", "evaluate_seconds"]
+
+
+def run(tiny: Path, results: Path, *more: str) -> int:
+    return main(["run", "--suite", str(tiny), "--results", str(results), "--jobs", "1", *more])
+
+
+def table(results: Path) -> pd.DataFrame:
+    return pd.read_csv(results / "report" / "results.csv").drop(columns=TIMES, errors="ignore")
+
+
+def error(capsys: pytest.CaptureFixture[str]) -> str:
+    """What a wrong command says: one line on stderr, nothing on stdout."""
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    *talk, last = captured.err.splitlines()
+    assert last.startswith("error: ")
+    assert not any("Traceback" in line for line in talk)
+    return last
+
+
+def test_from_a_suite_to_a_report(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results"
+    assert run(tiny, results) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{results / 'report' / 'README.md'}\n"
+    assert "expected to take" in captured.err
+    text = (results / "report" / "README.md").read_text()
+    assert "Budget: tiny" in text
+    assert "stand-in: digits" in text
+    found = table(results)
+    assert list(found["status"]) == ["finished"] * 4
+    assert (
+        found[["bits_per_dim", "kl_nats", "mse", "fd_random_vgg", "information_nats"]]
+        .notna()
+        .all(axis=None)
+    )
+    folders = list((results / "runs").iterdir())
+    for folder in folders:
+        assert sorted(path.name for path in folder.iterdir()) == [
+            "checkpoint.pt",
+            "environment.json",
+            "history.csv",
+            "metrics.json",
+            "reconstructions.png",
+            "samples.png",
+            "spec.json",
+        ]
+        assert json.loads((folder / "spec.json").read_text())["seed"] == 0
+
+
+def test_twice_the_same_numbers_and_nothing_twice(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert run(tiny, first) == run(tiny, second, "--jobs", "2") == 0
+    pd.testing.assert_frame_equal(table(first), table(second), check_exact=True)
+    before = {path: path.stat().st_mtime_ns for path in (first / "runs").rglob("*.*")}
+    capsys.readouterr()
+    assert run(tiny, first) == 0
+    assert "4 runs, 4 of them done before" in capsys.readouterr().err
+    assert before == {path: path.stat().st_mtime_ns for path in (first / "runs").rglob("*.*")}
+
+
+def test_a_comparison_can_be_made_in_parts(tiny: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    assert run(tiny, results, "--likelihoods", "optimal*") == 0
+    assert run(tiny, results, "--likelihoods", "gaussian") == 0
+    assert set(table(results)["likelihood"]) == {"gaussian", "optimal_sigma"}
+    assert run(tiny, results, "--seeds", "2", "--likelihoods", "gaussian") == 0
+    assert len(table(results)) == 3
+
+
+def test_dry_run_prints_the_plan_and_computes_nothing(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results"
+    assert run(tiny, results, "--dry-run") == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("new") == 4
+    assert "beta_vae(beta=10.0)" in captured.out
+    assert "expected to take" in captured.err
+    assert list((results / "runs").iterdir()) == []
+
+
+def test_a_failed_run_is_kept_and_the_suite_goes_on(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = train
+
+    def broken(model, *arguments, **options):  # type: ignore[no-untyped-def]
+        if model.likelihood.name == "gaussian":
+            raise RuntimeError("out of luck\nand more")
+        return original(model, *arguments, **options)
+
+    results = tmp_path / "results"
+    monkeypatch.setattr("bench.run.train", broken)
+    assert run(tiny, results) == 1
+    found = table(results).set_index("likelihood")
+    assert found.loc["gaussian", "status"] == "failed"
+    assert found.loc["gaussian", "error"] == "RuntimeError: out of luck"
+    assert found.loc["optimal_sigma", "status"] == "finished"
+    assert "failed" in (results / "report" / "README.md").read_text()
+    monkeypatch.undo()
+    capsys.readouterr()
+    assert run(tiny, results) == 0
+    assert "4 runs, 3 of them done before" in capsys.readouterr().err
+
+
+def test_divergence_is_recorded_and_the_suite_goes_on(tiny: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    # Steps so large that the first one already leaves the numbers behind.
+    text = tiny.read_text().replace("learning_rate = 1e-3", "learning_rate = 1e30")
+    tiny.write_text(text)
+    assert run(tiny, results) == 1
+    found = table(results)
+    assert set(found["status"]) == {"diverged"}
+    assert found["diverged_step"].between(1, 6).all()
+    tiny.write_text(text.replace("[[rows]]", "[[rows]]\nmay_diverge = true"))
+    assert run(tiny, results) == 0
+
+
+def test_killed_in_the_middle_it_goes_on(tiny: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    command = [sys.executable, "-m", "bench", "run", "--suite", str(tiny)]
+    command += ["--results", str(results), "--jobs", "1"]
+    process = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not list(results.glob("runs/*/metrics.json")) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    finally:
+        process.send_signal(signal.SIGTERM)
+    _, talk = process.communicate(timeout=60)
+    assert process.returncode in (130, 0), talk
+    assert "Traceback" not in talk
+    assert run(tiny, results) == 0
+    assert len(table(results)) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--suite", "papr"], "unknown suite 'papr'; did you mean 'paper'?"),
+        (["run", "--suite", "no.toml"], "suite file 'no.toml' does not exist"),
+        (["run", "--suite", "{tiny}", "--budget", "tinny"], "unknown budget 'tinny'"),
+        (["run", "--suite", "{tiny}", "--likelihoods", "gausian"], "did you mean 'gaussian'?"),
+        (["run", "--suite", "{tiny}", "--datasets", "digts"], "did you mean 'digits'?"),
+        (["run", "--suite", "{tiny}", "--seeds", "0"], "seeds must be at least 1, not 0"),
+        (["run", "--suite", "{tiny}", "--jobs", "0"], "jobs must be at least 1, not 0"),
+        (["run", "--suite", "{tiny}", "--seeds", "two"], "invalid int value: 'two'"),
+        (["run", "--suite", "{tiny}", "--results", "{tiny}/x"], "cannot be written: Not a dir"),
+        (["run", "--sweet", "paper"], "the following arguments are required: --suite"),
+        (["rum"], "invalid choice: 'rum'"),
+        (["report", "--results", "{empty}"], "no results in"),
+        (["list", "liklihoods"], "invalid choice: 'liklihoods'"),
+        (["data", "fetch", "mnits"], "did you mean 'mnist'?"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str],
+    message: str,
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    filled = [word.format(tiny=tiny, empty=tmp_path / "empty") for word in arguments]
+    assert main(filled) == 2
+    assert message in error(capsys)
+
+
+def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    for what, name in (
+        ("likelihoods", "optimal_sigma"),
+        ("datasets", "digits"),
+        ("models", "vae"),
+        ("suites", "paper"),
+    ):
+        assert main(["list", what]) == 0
+        assert name in capsys.readouterr().out.splitlines()
+    assert main(["data", "status"]) == 0
+    out = capsys.readouterr().out
+    assert "cifar10" in out
+    assert "scikit-learn" in out
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from bench.cli import main\n"
+        "try:\n    main(['run', '--help'])\nexcept SystemExit:\n    pass\n"
+        "sys.exit(sum(name in sys.modules for name in ('torch', 'numpy', 'pandas', 'pydantic')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, check=False)
+    assert done.returncode == 0
+
+
+def test_another_package_called_datasets_is_named(tmp_path: Path) -> None:
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "__init__.py").write_text("")
+    code = (
+        f"import sys\nsys.path[:0] = [{str(tmp_path)!r}, {str(CHECKOUT)!r}]\n"
+        "from bench.cli import main\nsys.exit(main(['list', 'datasets']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONSAFEPATH": "1"},
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: package 'datasets' is ")
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,69 @@
+"""One seed: the same trunk, the same batches and the same noise for every likelihood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import likelihoods
+from bench import train as training_module
+from bench.data import Data
+from bench.run import build
+from bench.train import BatchOrder, train
+from tests.bench.conftest import MakeSpec
+
+TRUNK = ("encoder.", "decoder.")
+
+
+def trunk(name: str, data: Data, make_spec: MakeSpec, seed: int = 0) -> dict[str, torch.Tensor]:
+    state = build(make_spec(name, seed=seed), data).state_dict()
+    return {key: value for key, value in state.items() if key.startswith(TRUNK)}
+
+
+@pytest.mark.parametrize("name", likelihoods.names())
+def test_trunk_weights_are_identical(name: str, data: Data, make_spec: MakeSpec) -> None:
+    reference, found = trunk("gaussian", data, make_spec), trunk(name, data, make_spec)
+    assert reference.keys() == found.keys()
+    assert all(torch.equal(reference[key], found[key]) for key in reference)
+
+
+def test_another_seed_is_another_trunk(data: Data, make_spec: MakeSpec) -> None:
+    first, second = (trunk("gaussian", data, make_spec, seed) for seed in (0, 1))
+    assert not torch.equal(first["encoder.0.weight"], second["encoder.0.weight"])
+
+
+@pytest.mark.parametrize("name", likelihoods.names())
+def test_batches_and_noise_are_identical(
+    name: str, data: Data, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen(likelihood: str) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        images, noises = [], []
+        original = training_module.training_step
+
+        def spy(model: Any, optimizer: Any, x: torch.Tensor, noise: torch.Generator) -> Any:
+            images.append(x.clone())
+            noises.append(torch.randn(5, generator=noise.clone_state()))
+            return original(model, optimizer, x, noise)
+
+        monkeypatch.setattr(training_module, "training_step", spy)
+        spec = make_spec(likelihood)
+        train(build(spec, data), data, spec)
+        monkeypatch.undo()
+        return images, noises
+
+    images, noises = seen("gaussian")
+    other_images, other_noises = seen(name)
+    assert len(images) == 12
+    assert all(torch.equal(a, b) for a, b in zip(images, other_images, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(noises, other_noises, strict=True))
+    assert not torch.equal(noises[0], noises[1])
+
+
+def test_every_epoch_is_a_new_permutation() -> None:
+    order = BatchOrder(50, 16, seed=0, device=torch.device("cpu"))
+    epochs = [torch.cat([order(step) for step in range(3 * e, 3 * e + 3)]) for e in range(2)]
+    for epoch in epochs:
+        assert len(epoch.unique()) == 48  # the incomplete fourth batch is dropped
+    assert not torch.equal(*epochs)

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import datasets
+import likelihoods
+from bench import suite
+from bench.errors import UsageError
+from bench.plan import Choices, Plan, make
+from bench.spec import RunSpec
+
+MakePlan = Callable[..., Plan]
+
+
+@pytest.fixture
+def plan(tiny: Path) -> MakePlan:
+    def expand(**choices: object) -> Plan:
+        return make(suite.load(str(tiny)), Choices(**{"budget": "tiny", **choices}))  # type: ignore[arg-type]
+
+    return expand
+
+
+def test_rows_by_values_by_seeds(plan: MakePlan) -> None:
+    runs = plan(seeds=2).runs
+    assert [(run.label, run.seed) for run in runs] == [
+        ("gaussian", 0),
+        ("gaussian", 1),
+        ("optimal_sigma", 0),
+        ("optimal_sigma", 1),
+        ("beta_vae(beta=0.1)", 0),
+        ("beta_vae(beta=0.1)", 1),
+        ("beta_vae(beta=10.0)", 0),
+        ("beta_vae(beta=10.0)", 1),
+    ]
+    assert len({run.run_id for run in runs}) == 8
+    assert len({(run.training, run.evaluation) for run in runs}) == 1
+
+
+def test_patterns_choose_rows(plan: MakePlan) -> None:
+    assert {run.likelihood for run in plan(likelihoods=["*sigma"]).runs} == {"optimal_sigma"}
+    with pytest.raises(UsageError, match=r"'gausian'; did you mean 'gaussian'\?"):
+        plan(likelihoods=["gausian"])
+
+
+def test_any_data_set_gets_a_column(plan: MakePlan) -> None:
+    columns = plan(data_sets=["patches", "digits"]).columns
+    assert [(c.heading, c.data_set, c.stands_for) for c in columns] == [
+        ("Digits", "digits", "svhn"),
+        ("patches VAE", "patches", None),
+    ]
+    with pytest.raises(UsageError, match=r"unknown data set 'patchs'; did you mean 'patches'\?"):
+        plan(data_sets=["patchs"])
+
+
+def test_wrong_options_fail_before_anything_is_fetched(
+    tiny: Path, plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets, "load", lambda name: pytest.fail("fetched"))
+    original = tiny.read_text()
+    tiny.write_text(original.replace("sweep = { beta", "sweep = { beat"))
+    with pytest.raises(likelihoods.LikelihoodError, match="beat"):
+        plan()
+    tiny.write_text(original.replace('likelihood = "gaussian"', 'likelihood = "gausian"'))
+    with pytest.raises(likelihoods.LikelihoodError, match="gaussian"):
+        plan()
+    tiny.write_text(original.replace("random_vgg", "inseption"))
+    with pytest.raises(UsageError, match=r"extractor 'inseption'; did you mean 'inception'\?"):
+        plan()
+    with pytest.raises(UsageError, match="seeds must be at least 1, not 0"):
+        plan(seeds=0)
+
+
+def test_what_is_absent_has_a_stand_in(
+    tiny: Path, plan: MakePlan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LIKELIHOOD_BENCH_DATA", str(tmp_path))
+
+    def offline(name: str) -> None:
+        raise datasets.DataError(f"{name}: no source")
+
+    monkeypatch.setattr(datasets, "fetch", offline)
+    tiny.write_text(tiny.read_text().replace('["digits"]', '["mnist", "digits"]'))
+    assert [column.data_set for column in plan().columns] == ["digits"]
+    tiny.write_text(tiny.read_text().replace('["mnist", "digits"]', '["mnist"]'))
+    with pytest.raises(datasets.DataError, match="no data for column 'Digits': mnist: no source"):
+        plan()
+
+
+def test_what_is_damaged_has_none(
+    tiny: Path, plan: MakePlan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (raw / f"{part}-ubyte").write_bytes(b"nonsense")
+    monkeypatch.setenv("LIKELIHOOD_BENCH_DATA", str(tmp_path))
+    tiny.write_text(tiny.read_text().replace('["digits"]', '["mnist", "digits"]'))
+    with pytest.raises(datasets.DataError, match="ubyte"):
+        plan()
+
+
+def test_the_identity_of_a_run(plan: MakePlan) -> None:
+    run = plan().runs[0]
+    assert RunSpec.from_content(run.content()).run_id == run.run_id
+    changes = {
+        "data_checksum": "other",
+        "model_options": {"width": 3},
+        "likelihood_options": {"beta": 2.0},
+        "likelihood_source": "edited",
+        "training": run.training.model_copy(update={"steps": 7}),
+        "evaluation": run.evaluation.model_copy(update={"test_images": 25}),
+        "extractors": {"random_vgg": "other"},
+        "seed": 1,
+        "protocol": run.protocol + 1,
+    }
+    hashes = {replace(run, **{key: value}).run_id for key, value in changes.items()}  # type: ignore[arg-type]
+    assert len(hashes | {run.run_id}) == len(changes) + 1
+    # The name of a budget is not what it makes a run do.
+    assert replace(run, budget="other").run_id == run.run_id

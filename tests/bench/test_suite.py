@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import likelihoods
+from bench import suite
+from bench.errors import UsageError
+from bench.suite import Training
+
+
+def test_the_paper_suite_has_every_decoder_of_the_comparison() -> None:
+    paper = suite.load("paper")
+    assert {row.likelihood for row in paper.rows} == {
+        "bernoulli",
+        "categorical",
+        "bitwise_categorical",
+        "logistic_mixture",
+        "gaussian",
+        "per_pixel_sigma",
+        "student_t",
+        "beta_vae",
+        "shared_sigma",
+        "optimal_sigma",
+        "optimal_per_image_sigma",
+    }
+    assert {row.likelihood for row in paper.rows} <= set(likelihoods.names())
+    (sweep,) = (row for row in paper.rows if row.sweep)
+    assert [options["beta"] for options in sweep.variants()] == [0.001, 0.01, 0.1, 1, 10]
+    assert set(paper.budgets) == {"smoke", "quick", "paper"}
+
+
+def test_the_paper_budget_is_the_published_protocol() -> None:
+    column = suite.load("paper").columns[0]
+    training = column.training_for("paper")
+    assert (training.optimiser, training.learning_rate) == ("adam", 1e-3)
+    assert (training.batch_size, training.epochs, training.steps) == (128, 10, None)
+    assert column.options_for("paper") == {"width": 32, "latents": 20}
+
+
+def test_epochs_become_steps_without_the_incomplete_batch() -> None:
+    assert Training(epochs=10, batch_size=128).total_steps(55000) == 10 * 429
+    assert Training(epochs=2, batch_size=128).total_steps(100) == 2
+    assert Training(steps=7).total_steps(100) == 7
+
+
+def test_the_learning_rate_warms_up_linearly() -> None:
+    training = Training(steps=7, learning_rate=0.5, warmup_steps=4)
+    assert [training.rate(step) for step in range(6)] == [0.125, 0.25, 0.375, 0.5, 0.5, 0.5]
+    assert Training(steps=7, learning_rate=0.5).rate(0) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('title = "Tiny"', 'title = "Tiny', "not valid TOML"),
+        ('title = "Tiny"', "", "key 'title' is missing"),
+        ('title = "Tiny"', "title = 3", "title: Input should be a valid string, not 3"),
+        ('heading = "Digits"', 'headding = "Digits"', "unknown key 'columns.0.headding'"),
+        ("learning_rate", "learning_rte", r"unknown key .*learning_rte.*\(allowed: optimiser, "),
+        ("steps = 6", 'steps = "6"', "steps: Input should be a valid integer, not '6'"),
+        ("steps = 6", "steps = -6", "greater than or equal to 1, not -6"),
+        ("steps = 6", "steps = 6, epochs = 1", "exactly one of epochs and steps"),
+        ("1e-3", "-1.0", "learning_rate: Input should be greater than 0, not -1.0"),
+        ("test_images = 24", "test_imgs = 24", r"test_imgs.*\(allowed: test_images, "),
+        ("beta = [0.1, 10.0]", "beta = []", "at least one value"),
+        ('label = "Optimal"', 'label = "gaussian"', "two rows are called 'gaussian'"),
+        ('data = ["digits"]', "", "needs `data` and `training`"),
+    ],
+)
+def test_a_wrong_file_is_one_clear_line(tiny: Path, old: str, new: str, message: str) -> None:
+    text = tiny.read_text()
+    assert old in text
+    tiny.write_text(text.replace(old, new, 1))
+    with pytest.raises(UsageError, match=message) as caught:
+        suite.load(str(tiny))
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_names_list_the_known_ones(tiny: Path) -> None:
+    with pytest.raises(UsageError, match=r"unknown suite 'papr'; did you mean 'paper'\?"):
+        suite.load("papr")
+    with pytest.raises(UsageError, match=r"'nowhere.toml' does not exist"):
+        suite.load("nowhere.toml")
+    with pytest.raises(UsageError, match=r"unknown budget 'tinny'; did you mean 'tiny'"):
+        suite.load(str(tiny)).budget("tinny")
+
+
+def test_a_suite_extends_another(tmp_path: Path) -> None:
+    path = tmp_path / "two.toml"
+    path.write_text('extends = "paper"\n[[rows]]\nlikelihood = "gaussian"\n')
+    extended, paper = suite.load(str(path)), suite.load("paper")
+    assert extended.name == "two"
+    assert [row.likelihood for row in extended.rows] == ["gaussian"]
+    assert extended.columns == paper.columns
+    path.write_text('extends = "papper"\n')
+    with pytest.raises(UsageError, match="unknown suite to extend 'papper'; did you mean 'paper'"):
+        suite.load(str(path))

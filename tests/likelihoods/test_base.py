@@ -1,0 +1,83 @@
+"""What a likelihood inherits: views of the outputs, and masses from a cdf."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from torch import Tensor
+from torch import distributions as D
+from torch.distributions import Distribution
+
+from likelihoods import Likelihood, to_levels
+from likelihoods.core.grid import quantise
+
+stats: Any = scipy.stats  # typed the same with and without scipy-stubs
+
+
+class Laplace(Likelihood):
+    """The example of the contract."""
+
+    outputs_per_value = 2
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
+        location, log_scale = self.split(outputs)
+        return D.Independent(D.Laplace(location.sigmoid(), log_scale.exp()), 3)
+
+
+def test_default_mass_is_that_of_scipy() -> None:
+    torch.manual_seed(0)
+    likelihood = Laplace((2, 3, 3))
+    outputs = torch.randn(5, 4, 3, 3)
+    levels = torch.randint(256, (5, 2, 3, 3))
+    levels[0], levels[1] = 0, 255
+    location = outputs[:, :2].double().sigmoid().numpy()
+    laplace = stats.laplace(location, outputs[:, 2:].double().exp().numpy())
+    below = np.where(levels == 0, 0, laplace.cdf((levels.numpy() - 0.5) / 255))
+    above = np.where(levels == 255, 1, laplace.cdf((levels.numpy() + 0.5) / 255))
+    expected = np.log(above - below).sum((1, 2, 3))
+    found = likelihood.log_mass(outputs, levels / 255)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("location", "level"), [(-50.0, 200), (50.0, 55)])
+def test_default_mass_is_good_in_tails_that_the_cdf_does_not_resolve(
+    location: float, level: int
+) -> None:
+    likelihood = Laplace((1, 1, 1))
+    outputs = torch.tensor([location, -4.0]).view(1, 2, 1, 1)
+    scale, distance = math.exp(-4), 200 / 255
+    half = 0.5 / 255 / scale
+    expected = -distance / scale + math.log(math.sinh(half))
+    found = likelihood.log_mass(outputs, torch.tensor(level / 255).view(1, 1, 1, 1)).item()
+    assert found < -40
+    assert found == pytest.approx(expected, abs=0.01)
+
+
+def test_split_is_a_view_with_the_outputs_of_a_value_outermost() -> None:
+    likelihood = Laplace((3, 2, 2))
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        outputs = torch.randn(2, 6, 2, 2).contiguous(memory_format=memory_format)
+        location, log_scale = likelihood.split(outputs)
+        assert torch.equal(location, outputs[:, :3])
+        assert torch.equal(log_scale, outputs[:, 3:])
+        assert location.data_ptr() == outputs.data_ptr()
+
+
+def test_defaults() -> None:
+    likelihood = Laplace((3, 2, 2))
+    assert likelihood.output_channels == 6
+    assert likelihood.kl_weight == 1.0
+    assert likelihood.variance is None
+    assert likelihood.measure == "density"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_levels_of_the_grid(dtype: torch.dtype) -> None:
+    levels = torch.arange(256)
+    grid = levels.to(dtype) / 255
+    assert torch.equal(to_levels(grid), levels)
+    off = torch.tensor([-3.0, 0.4 / 255, 0.6 / 255, 2.0], dtype=dtype)
+    assert to_levels(quantise(off)).tolist() == [0, 0, 1, 255]

@@ -1,0 +1,42 @@
+"""Softmax over levels against torch's own."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import likelihoods
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("shape", [(1, 4, 3), (3, 4, 3), (3, 1, 1)])
+def test_values_and_gradients_are_those_of_cross_entropy(
+    shape: tuple[int, int, int], memory_format: torch.memory_format
+) -> None:
+    torch.manual_seed(0)
+    channels, height, width = shape
+    outputs = torch.randn(2, 256 * channels, height, width).contiguous(memory_format=memory_format)
+    outputs.requires_grad_()
+    levels = torch.randint(256, (2, *shape))
+    found = likelihoods.create("categorical", shape)(outputs).log_prob(levels / 255)
+    logits = outputs.reshape(2, 256, *shape)
+    expected = -F.cross_entropy(logits, levels, reduction="none").flatten(1).sum(1)
+    torch.testing.assert_close(found, expected)
+    weights = torch.tensor([1.0, -3.0])
+    (slope,) = torch.autograd.grad(found @ weights, outputs)
+    (expected_slope,) = torch.autograd.grad(expected @ weights, outputs)
+    torch.testing.assert_close(slope, expected_slope)
+
+
+def test_mean_is_the_expected_level() -> None:
+    torch.manual_seed(0)
+    outputs = 3 * torch.randn(2, 3 * 256, 2, 2)
+    p = outputs.view(2, 256, 3, 2, 2).softmax(1)
+    expected = (p * torch.arange(256.0).view(-1, 1, 1, 1)).sum(1) / 255
+    torch.testing.assert_close(likelihoods.create("categorical", (3, 2, 2))(outputs).mean, expected)
+
+
+def test_an_impossible_level_is_never_drawn() -> None:
+    outputs = torch.full((1, 256, 1, 1), -1e4)
+    outputs[0, [3, 250]] = 0
+    samples = likelihoods.create("categorical", (1, 1, 1))(outputs).sample(torch.Size([4000]))
+    assert (samples * 255).round().unique().tolist() == [3, 250]

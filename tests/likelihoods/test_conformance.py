@@ -1,0 +1,66 @@
+"""Every registered likelihood satisfies every property of the kit."""
+
+from functools import partial
+
+import pytest
+
+import likelihoods
+from likelihoods import check
+
+FACTORIES = {name: partial(likelihoods.create, name) for name in likelihoods.names()} | {
+    "optimal_sigma share=channel": partial(likelihoods.create, "optimal_sigma", share="channel"),
+    "optimal_sigma share=pixel": partial(likelihoods.create, "optimal_sigma", share="pixel"),
+    "optimal_sigma share=height, width": partial(
+        likelihoods.create, "optimal_sigma", share=("height", "width")
+    ),
+    "beta_vae beta=0.001": partial(likelihoods.create, "beta_vae", beta=0.001),
+    "logistic_mixture components=1": partial(likelihoods.create, "logistic_mixture", components=1),
+}
+
+
+@pytest.mark.parametrize("name", check.PROPERTIES)
+@pytest.mark.parametrize("likelihood", FACTORIES)
+def test_conformance(likelihood: str, name: str) -> None:
+    result = check.check(name, check.PROPERTIES[name], FACTORIES[likelihood])
+    if result.passed is None:
+        pytest.skip(result.detail)
+    assert result.passed, str(result)
+
+
+def test_names_are_those_of_the_paper() -> None:
+    assert likelihoods.names() == sorted(
+        [
+            "bernoulli",
+            "categorical",
+            "bitwise_categorical",
+            "logistic_mixture",
+            "gaussian",
+            "per_pixel_sigma",
+            "student_t",
+            "beta_vae",
+            "shared_sigma",
+            "optimal_sigma",
+            "optimal_per_image_sigma",
+        ]
+    )
+
+
+def test_native_measures() -> None:
+    measures = {n: likelihoods.create(n, (1, 2, 2)).measure for n in likelihoods.names()}
+    assert {n for n, measure in measures.items() if measure == "unnormalised"} == {"bernoulli"}
+    assert {n for n, measure in measures.items() if measure == "mass"} == {
+        "categorical",
+        "bitwise_categorical",
+        "logistic_mixture",
+    }
+
+
+@pytest.mark.parametrize("name", likelihoods.names())
+def test_half_precision_outputs_are_computed_in_float32(name: str) -> None:
+    import torch
+
+    likelihood = likelihoods.create(name, (1, 4, 4)).eval()
+    outputs = torch.randn(2, likelihood.output_channels, 4, 4).bfloat16()
+    x = torch.randint(256, (2, 1, 4, 4)) / 255
+    assert torch.equal(likelihood(outputs).log_prob(x), likelihood(outputs.float()).log_prob(x))
+    assert torch.equal(likelihood.log_mass(outputs, x), likelihood.log_mass(outputs.float(), x))

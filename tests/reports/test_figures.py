@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+
+from reports import figures
+from reports.comparison import decoders, groups
+from reports.content import Content, Row
+from tests.reports.example import DECODERS, MNIST, example
+from tests.reports.typed import content, run
+
+
+def lab(colour: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """CIE L*a*b*, where a distance is about what an eye sees."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    matrix = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = np.array(matrix) @ linear / [0.9505, 1.0, 1.089]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def rows(count: int) -> list[Row]:
+    return [Row(f"name{index}", f"Label {index}") for index in range(count)]
+
+
+def test_sixteen_colours_can_be_told_apart() -> None:
+    colours = [style.colour for style in figures.styles(rows(16)).values()]
+    assert min(np.linalg.norm(lab(a) - lab(b)) for a, b in combinations(colours, 2)) > 20
+
+
+def test_no_two_of_many_decoders_look_the_same() -> None:
+    styles = list(figures.styles(rows(48)).values())
+    assert len({style.colour for style in styles}) == 48
+    for a, b in combinations(styles, 2):
+        same = (a.line, a.marker) == (b.line, b.marker)
+        assert not same or np.linalg.norm(lab(a.colour) - lab(b.colour)) > 10
+
+
+def test_the_style_of_a_decoder_does_not_depend_on_who_else_came() -> None:
+    fewer = example(seeds=1, images=False)
+    more = example(seeds=1, images=False)
+    extra = more.results[more.results["likelihood"] == "gaussian"].assign(
+        likelihood="aardvark", run=lambda runs: "extra-" + runs["run"]
+    )
+    more = Content(**vars(more) | {"results": pd.concat([more.results, extra])})
+    less = fewer.results[fewer.results["likelihood"] != "bernoulli"]
+    fewer = Content(**vars(fewer) | {"results": less})
+    before, after = (figures.styles(decoders(each)) for each in (fewer, more))
+    assert len(after) == len(before) + 1
+    assert all(after[decoder] == style for decoder, style in before.items())
+
+
+def test_every_figure_draws_a_decoder_in_its_colour() -> None:
+    subject = example(seeds=1, columns=(MNIST,), images=False)
+    (group,) = groups(subject)
+    styles = figures.styles(decoders(subject))
+    labelled = {row.label: style.colour for row, style in styles.items()}
+    for draw in (figures.convergence, figures.inflection):
+        drawn = draw(subject, group, styles)
+        assert drawn is not None
+        for line in drawn.legends[0].get_lines():
+            label = str(line.get_label()).split(" (")[0].split(",")[0]
+            if label in labelled:
+                assert line.get_color() == labelled[label]
+
+
+def test_curves_average_the_steps_that_all_finished_seeds_share() -> None:
+    frames = [
+        pd.DataFrame({"step": [1, 2, 3], "seconds": [1.0, 2.0, 3.0], "bits_per_dim": [4, 2, 9]}),
+        pd.DataFrame({"step": [1, 2], "seconds": [3.0, 4.0], "bits_per_dim": [6.0, 4.0]}),
+    ]
+    histories = {f"soft-None-{seed}": frame for seed, frame in enumerate(frames)}
+    subject = content([run("soft", seed) for seed in range(2)], histories=histories)
+    (group,) = groups(subject)
+    drawn = figures.convergence(subject, group, figures.styles(decoders(subject)))
+    assert drawn is not None
+    (over_steps,) = drawn.axes[0].get_lines()
+    np.testing.assert_array_equal(over_steps.get_xydata(), [[1, 5], [2, 3]])
+    (over_seconds,) = drawn.axes[1].get_lines()
+    np.testing.assert_array_equal(over_seconds.get_xdata(), [2.0, 3.0])
+
+
+def test_the_learned_variance_is_marked_where_it_lies() -> None:
+    subject = example(seeds=3, columns=(MNIST,), images=False)
+    (group,) = groups(subject)
+    drawn = figures.inflection(subject, group, figures.styles(decoders(subject)))
+    assert drawn is not None
+    lines = [np.asarray(line.get_xdata()) for line in drawn.axes[0].get_lines()]
+    found = subject.results.groupby("likelihood")["variance"].mean()
+    for name in ("shared_sigma", "optimal_sigma"):
+        assert any(np.allclose(x, [found[name]] * 2) for x in lines if len(x) == 2)
+    assert not any(np.allclose(x, [1.0, 1.0]) for x in lines if len(x) == 2), "a fixed variance"
+
+
+def test_grids_show_the_lowest_seed_that_finished_and_repeat_no_originals() -> None:
+    runs = [run("soft", 0, status="diverged"), run("soft", 2), run("soft", 1), run("hard", 0)]
+    image = np.zeros((2, 3, 4, 4, 1), dtype=np.uint8)
+    names = [str(each["run"]) for each in runs]
+    subject = content(runs, reconstructions=dict.fromkeys(names, image))
+    (group,) = groups(subject)
+    shown = figures.shown_run(group.entries[0], subject.reconstructions)
+    assert shown == "soft-None-1"
+    drawn = figures.reconstruction_grid(subject, group)
+    assert drawn is not None
+    assert [text.get_text() for text in drawn.axes[0].texts] == ["original", "Soft", "Hard"]
+
+
+def test_nothing_to_draw_is_none() -> None:
+    subject = content([run("soft")])
+    (group,) = groups(subject)
+    styles = figures.styles(decoders(subject))
+    assert figures.convergence(subject, group, styles) is None
+    assert figures.inflection(subject, group, styles) is None
+    assert figures.sample_grid(subject, group) is None
+    assert figures.reconstruction_grid(subject, group) is None
+
+
+def test_the_callers_settings_are_left_alone() -> None:
+    before = dict(mpl.rcParams)
+    with figures.house_style():
+        assert mpl.rcParams["axes.spines.top"] is False
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("draw", [figures.sample_grid, figures.reconstruction_grid])
+def test_labels_stay_inside_the_figure(draw: object) -> None:
+    assert callable(draw)
+    subject = example(seeds=1, columns=(MNIST,))
+    (group,) = groups(subject)
+    drawn = draw(subject, group)
+    texts = drawn.axes[0].texts
+    assert len(texts) >= len(DECODERS)
+    canvas: Any = FigureCanvasAgg(drawn)
+    renderer = canvas.get_renderer()
+    assert all(text.get_window_extent(renderer).x0 >= 0 for text in texts)

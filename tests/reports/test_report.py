@@ -1,0 +1,187 @@
+"""The whole report: complete, honest about gaps, and written whole or not at all."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import reports
+from reports import Column, ReportError
+from reports.document import document
+from tests.reports.example import MNIST, example
+from tests.reports.typed import STAND_IN, content, five, run
+
+ROOT = Path(reports.__file__).parents[1]
+
+ORDER = [
+    "Summary",
+    "What was run",
+    "Table B: all decoders",
+    "Columns not run",
+    "Table A: sweep of beta",
+    "Convergence",
+    "Information and marginal KL",
+    "Samples and reconstructions",
+    "Costs",
+    "How to read each number",
+    "Published numbers and their audit",
+    "Data behind this report",
+]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return reports.write(example(), tmp_path_factory.mktemp("out") / "deep" / "report")
+
+
+def test_the_sections_are_complete_and_in_order(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ORDER
+    assert "Budget: quick" in "\n".join(text.splitlines()[:3])
+    assert "**BAIR SVG**: the model SVG is not part of this version." in text
+    assert "### SVHN VAE (stand-in: mnist)" in text
+
+
+def test_every_link_leads_to_a_file(written: Path) -> None:
+    links = re.findall(r"\]\(((?!\.\./docs)[^)]*)\)", written.read_text(encoding="utf-8"))
+    assert len([link for link in links if link.endswith(".png")]) == 8
+    assert all((written.parent / link).is_file() for link in links)
+    drawn = {f"figures/{path.name}" for path in (written.parent / "figures").iterdir()}
+    assert drawn <= set(links)
+    assert {path.name for path in written.parent.iterdir()} == {
+        "README.md",
+        "results.csv",
+        "figures",
+    }
+
+
+def test_results_survive_the_file(written: Path) -> None:
+    read = pd.read_csv(written.parent / "results.csv")
+    handed = example().results.sort_values("run", ignore_index=True)
+    pd.testing.assert_frame_equal(read, handed, check_dtype=False, check_exact=True)
+
+
+def test_the_same_content_gives_the_same_bytes() -> None:
+    first, again = document(content()), document(content(list(reversed(five()))))
+    assert first.readme == again.readme
+    assert first.results == again.results
+
+
+def changed(**cells: Any) -> list[dict[str, Any]]:
+    return [each | cells for each in five()]
+
+
+MISSING = {"nll_nats": np.nan, "bits_per_dim": np.nan, "fid": np.nan, "variance": np.nan}
+
+DEGENERATE: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "no run": list,
+    "one run": lambda: [run("fit")],
+    "all diverged": lambda: changed(**MISSING, status="diverged", diverged_step=7.0),
+    "all failed": lambda: changed(**MISSING, status="failed", error="out of | `memory`\nmore"),
+    "a missing decoder": lambda: five()[1:],
+    "identical values": lambda: changed(nll_nats=1.0, bits_per_dim=1.0, fid=1.0),
+    "nothing measured": lambda: changed(**MISSING, validation_nll_nats=np.nan),
+    "no sweep": lambda: five()[:4],
+    "infinite": lambda: changed(nll_nats=np.inf, bits_per_dim=np.inf),
+    "only what is required": lambda: [
+        {key: run("fit")[key] for key in ("run", "data_set", "model", "likelihood", "seed")}
+        | {"status": "finished"}
+    ],
+}
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_degenerate_results_say_so(case: str) -> None:
+    text = document(content(DEGENERATE[case]())).readme
+    assert not re.search(r"\b(nan|NaN|NaT|None|inf)\b", text)
+    assert not re.search(r"\|[ ]*\|", text), "an empty cell"
+    says = {
+        "no run": "There are no runs",
+        "one run": "1 run, of which 1 finished. One seed: nothing is known of the spread",
+        "all diverged": "none can be called best",
+        "all failed": "failed (`out of | 'memory' more`)",
+        "a missing decoder": "not run",
+        "identical values": "decoders tie",
+        "nothing measured": "not measured",
+        "no sweep": "No option was swept",
+        "infinite": "∞",
+        "only what is required": "not recorded",
+    }
+    assert says[case] in text
+
+
+def test_columns_without_runs_are_listed_with_a_reason() -> None:
+    absent = Column("CIFAR HVAE", "cifar10", "hvae", "", None, "CIFAR", None)
+    skipped = Column("BAIR SVG", "", "svg", "", None, "BAIR", "no disk")
+    text = document(content(columns=[STAND_IN, absent, skipped])).readme
+    assert "- **CIFAR HVAE**: no run of it is in the results." in text
+    assert "- **BAIR SVG**: no disk." in text
+
+
+def test_a_choice_at_the_end_of_the_sweep_is_pointed_out() -> None:
+    assert "at the end of the sweep" in document(content()).readme
+    middle = [run("odd", option_beta=b, validation_nll_nats=abs(b - 2)) for b in (1.0, 2.0, 3.0)]
+    assert "at the end of the sweep" not in document(content(middle)).readme
+
+
+def test_a_protocol_stands_with_its_distance() -> None:
+    text = document(content()).readme
+    assert "- FID: Inception, 10 against 10 images." in text
+
+
+def small() -> reports.Content:
+    return example(seeds=1, columns=(MNIST,), images=False)
+
+
+def test_a_failing_figure_leaves_the_old_report_untouched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports.write(content(), tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    saved = Figure.savefig
+
+    def fail_at_the_second(self: Figure, where: Path, **options: Any) -> None:
+        if where.name.startswith("information"):
+            raise OSError(28, "No space left on device")
+        saved(self, where, **options)
+
+    monkeypatch.setattr(Figure, "savefig", fail_at_the_second)
+    with pytest.raises(ReportError, match="No space left on device"):
+        reports.write(small(), tmp_path)
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_old_figures_go_and_foreign_files_stay(tmp_path: Path) -> None:
+    reports.write(small(), tmp_path)
+    assert len(list((tmp_path / "figures").iterdir())) == 2
+    for foreign in ("notes.txt", "figures/mine.png"):
+        (tmp_path / foreign).write_bytes(b"mine")
+    reports.write(content(), tmp_path)
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["mine.png"]
+    assert (tmp_path / "notes.txt").is_file()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ReportError, match="cannot be written into") as caught:
+        reports.write(content(), tmp_path / "file" / "report")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_package_needs_neither_torch_nor_the_other_packages_nor_global_figures() -> None:
+    code = "import reports, sys; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.split()
+    assert "reports.writing" in loaded
+    assert not {"torch", "bench", "likelihoods", "datasets", "matplotlib.pyplot"} & set(loaded)

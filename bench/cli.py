@@ -16,9 +16,9 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from bench import CHECKOUT
 from bench.errors import UsageError
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 NEIGHBOURS = ("likelihoods", "datasets", "reports")
 
 INTERRUPTED = 130

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from bench import CHECKOUT
 from bench.errors import UsageError
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pytorch-fid")
@@ -68,9 +69,7 @@ def _commit() -> str | None:
     """The commit of the checkout, marked when files differ from it; None outside a checkout."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
     try:
-        done = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     except OSError:
         return None
     return done.stdout.strip() or None

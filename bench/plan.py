@@ -126,7 +126,13 @@ def make(suite: Suite, choices: Choices) -> Plan:
         )
         fingerprints = {name: planned.fingerprint for name, planned in features.items()}
         for run in _runs(
-            column, data, rows=rows, choices=choices, budget=budget, extractors=fingerprints
+            column,
+            data,
+            real=real,
+            rows=rows,
+            choices=choices,
+            budget=budget,
+            extractors=fingerprints,
         ):
             runs.setdefault(run.run_id, run)
     if not runs:
@@ -158,6 +164,7 @@ def _runs(
     column: Column,
     data: datasets.Dataset,
     *,
+    real: bool,
     rows: list[Row],
     choices: Choices,
     budget: Budget,
@@ -176,7 +183,7 @@ def _runs(
                     likelihood_options=options,
                     likelihood_source=source,
                     budget=choices.budget,
-                    training=column.training_for(choices.budget),
+                    training=column.training_for(choices.budget, stand_in=not real),
                     evaluation=budget.evaluation,
                     extractors=extractors,
                     seed=seed,

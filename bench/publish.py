@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 import reports
+from bench import CHECKOUT
 from bench.environment import PACKAGES
 from bench.errors import UsageError
 from bench.plan import Plan
@@ -124,8 +126,16 @@ def publish(store: Store, output: Path) -> Path:
         about=_about(store, plan, table),
         budget=plan["budget"],
         frechet=_frechet(plan, table),
+        metrics_document=_definitions(output),
     )
     return reports.write(content, output)
+
+
+def _definitions(output: Path) -> str | None:
+    """Relative link from a report inside the checkout to the definitions of the metrics."""
+    if CHECKOUT not in output.resolve().parents:
+        return None
+    return os.path.relpath(CHECKOUT / "docs" / "metrics.md", output.resolve())
 
 
 def _present(pairs: Iterable[tuple[str, T | None]]) -> dict[str, T]:
@@ -191,7 +201,8 @@ def _trainings(specs: Iterable[RunSpec]) -> Iterable[str]:
         options = ", ".join(f"{key} {value}" for key, value in spec.model_options.items())
         line = (
             f"{spec.model} ({options}), {training.optimiser} {training.learning_rate:g}, "
-            f"batch {training.batch_size}, {length}, warm-up over {training.warmup_steps} steps"
+            f"batch {training.batch_size}, {length}, warm-up over {training.warmup_steps} steps "
+            f"(learning rate) and {training.kl_warmup_steps} steps (weight of the KL)"
         )
         lines.setdefault(line, []).append(spec.data_set)
     return [f"{_distinct(data)}: {line}" for line, data in lines.items()]

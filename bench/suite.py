@@ -29,6 +29,9 @@ class Training(_Strict):
     batch_size: Count = 128
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """Steps over which the learning rate grows linearly to its value."""
+    kl_warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps over which the weight of the KL grows linearly to its value (Sonderby et al. 2016,
+    "Ladder Variational Autoencoders")."""
     epochs: Count | None = None
     steps: Count | None = None
 
@@ -41,6 +44,10 @@ class Training(_Strict):
     def rate(self, step: int) -> float:
         """The learning rate of a step (counted from 0)."""
         return self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup_steps))
+
+    def kl_share(self, step: int) -> float:
+        """The part of its full weight that the KL has at a step (counted from 0)."""
+        return min(1.0, (step + 1) / max(1, self.kl_warmup_steps))
 
     def total_steps(self, images: int) -> int:
         """Optimiser steps on a training set of `images`; an incomplete last batch is dropped."""
@@ -97,6 +104,9 @@ class Column(_Strict):
     model: str = "vae"
     options: dict[str, Option] = {}
     training: Training | None = None
+    """The published protocol."""
+    stand_in_training: dict[str, Option] = {}
+    """What is changed in it when a stand-in is used."""
     budgets: dict[str, ColumnBudget] = {}
     not_run: str | None = None
     """Why the column is listed but not run."""
@@ -107,17 +117,18 @@ class Column(_Strict):
             raise ValueError("a column needs `data` and `training`, or `not_run` with the reason")
         return self
 
-    def training_for(self, budget: str) -> Training:
-        """The training of this column under a budget."""
+    def training_for(self, budget: str, *, stand_in: bool) -> Training:
+        """The training of this column under a budget, on its own data or on a stand-in."""
         if self.training is None:
             raise ValueError(f"column {self.heading!r} is not run")
-        base = self.training.model_dump(exclude_none=True)
-        changes = self.budgets[budget].training if budget in self.budgets else {}
-        if "steps" in changes:
-            base.pop("epochs", None)
-        if "epochs" in changes:
-            base.pop("steps", None)
-        return Training.model_validate(base | changes)
+        result = self.training.model_dump(exclude_none=True)
+        changes = [self.stand_in_training] if stand_in else []
+        changes += [self.budgets[budget].training] if budget in self.budgets else []
+        for change in changes:
+            for length in {"steps", "epochs"} & change.keys():
+                result.pop("epochs" if length == "steps" else "steps", None)
+            result |= change
+        return Training.model_validate(result)
 
     def options_for(self, budget: str) -> dict[str, Option]:
         """The model's options in this column under a budget."""
@@ -179,7 +190,8 @@ class Suite(_Strict):
                     )
             if column.training is not None:
                 for name in self.budgets:
-                    column.training_for(name)
+                    column.training_for(name, stand_in=False)
+                    column.training_for(name, stand_in=True)
         labels = [row.label or row.likelihood for row in self.rows]
         for label in labels:
             if labels.count(label) > 1:

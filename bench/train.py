@@ -92,10 +92,17 @@ class BatchOrder:
         return self._order[position * self.batch_size : (position + 1) * self.batch_size]
 
 
-def training_step(model: Model, optimizer: torch.optim.Optimizer, x: Tensor, noise: Any) -> Tensor:
+def training_step(
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    x: Tensor,
+    noise: torch.Generator,
+    *,
+    kl_share: float = 1.0,
+) -> Tensor:
     """One step on images (B, C, H, W); returns the loss, in nats per image, on the device."""
     log_likelihood, kl = model.elbo(x, noise)
-    loss = (model.likelihood.kl_weight * kl - log_likelihood).mean()
+    loss = (kl_share * model.likelihood.kl_weight * kl - log_likelihood).mean()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
@@ -154,7 +161,9 @@ def train(
         noise = seeds.generator(device, spec.seed, "posterior noise", state.step)
         for group in optimizer.param_groups:
             group["lr"] = spec.training.rate(state.step)
-        losses[state.step] = training_step(model, optimizer, x, noise)
+        losses[state.step] = training_step(
+            model, optimizer, x, noise, kl_share=spec.training.kl_share(state.step)
+        )
         state.step += 1
         if state.step % tell_every == 0:
             progress(state.step / steps)

@@ -60,8 +60,10 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
                     _draw(panel, line, over, styles[entry.decoder])
         (_scale_bits if column == BITS else _scale_nll)(left, curves)
         left.set_ylabel(label)
+        # Decoders differ tenfold in cost and more; what was measured before training has no place.
+        right.set_xscale("log")
     axes[-1][0].set_xlabel("training step")
-    axes[-1][1].set_xlabel("training time (s)")
+    axes[-1][1].set_xlabel("training time (s, log scale)")
     drawn.align_ylabels(axes[:, 0])
     shown = [entry for entry in group.entries if any(entry in row[2] for row in rows)]
     legend(drawn, [key(styles[entry.decoder], entry.label) for entry in shown])

@@ -13,7 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.cli import CHECKOUT, main
+from bench import CHECKOUT
+from bench.cli import main
 from bench.train import train
 
 # Times, and where the run was made: all else must repeat.

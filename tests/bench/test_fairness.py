@@ -42,10 +42,12 @@ def test_batches_and_noise_are_identical(
         images, noises = [], []
         original = training_module.training_step
 
-        def spy(model: Any, optimizer: Any, x: torch.Tensor, noise: torch.Generator) -> Any:
+        def spy(
+            model: Any, optimizer: Any, x: torch.Tensor, noise: torch.Generator, **more: Any
+        ) -> Any:
             images.append(x.clone())
             noises.append(torch.randn(5, generator=noise.clone_state()))
-            return original(model, optimizer, x, noise)
+            return original(model, optimizer, x, noise, **more)
 
         monkeypatch.setattr(training_module, "training_step", spy)
         spec = make_spec(likelihood)

@@ -96,7 +96,13 @@ def test_optimal_and_learned_variance_agree_on_mnist(make_spec: MakeSpec) -> Non
         spec = make_spec(
             name,
             # Large enough a step for the learned log sigma to cover its way of about 2.
-            training=Training(batch_size=32, steps=900, learning_rate=4e-3, warmup_steps=200),
+            training=Training(
+                batch_size=32,
+                steps=1900,
+                learning_rate=2e-3,
+                warmup_steps=300,
+                kl_warmup_steps=300,
+            ),
             model_options={"width": 6, "latents": 20},
             evaluation=Evaluation(validation_images=64, measurements=2, batch_size=64),
         )

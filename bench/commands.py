@@ -56,7 +56,7 @@ def run(options: argparse.Namespace, given: Sequence[str]) -> int:
     described = chosen.budget(budget).description
     why = "as asked" if options.budget else f"the default on {on.type}; --budget changes it"
     say(f"suite {chosen.name}, budget {budget} ({why}): {described}")
-    store = Store.open(options.results)
+    store = Store(options.results) if options.dry_run else Store.open(options.results)
     plan = make(chosen, Choices(budget, options.datasets, options.likelihoods, options.seeds))
     todo = experiment.pending(plan, store)
     jobs = min(options.jobs or default_jobs(on), max(1, len(todo)))
@@ -69,8 +69,12 @@ def run(options: argparse.Namespace, given: Sequence[str]) -> int:
         if options.dry_run:
             _print_plan(plan, store, expected)
             return 0
+        old = store.read_plan() or {}
         how = {"command": shlex.join(["python", "-m", "bench", *given]), "jobs": jobs}
-        content = publish.merge(plan, store.read_plan(), store) | how
+        if not todo:
+            # Nothing is computed: what was said of the command that did stays true.
+            how |= {key: old[key] for key in (*how, "wall_seconds") if key in old}
+        content = publish.merge(plan, old, store) | how
         store.write_plan(content)
         good = experiment.carry_out(plan, store, on, executor, expected)
     if todo:

@@ -32,7 +32,11 @@ def device(wanted: str) -> torch.device:
 
 def default_jobs(on: torch.device) -> int:
     """Runs at once: one a core on the CPU, where a run uses one thread; one on a GPU."""
-    return 1 if on.type == "cuda" else len(os.sched_getaffinity(0))
+    if on.type == "cuda":
+        return 1
+    # What this process may use, where the system can tell: a container often gets fewer.
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def environment(on: torch.device) -> dict[str, Any]:

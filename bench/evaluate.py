@@ -47,7 +47,7 @@ def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> Evaluated
     """Measure a trained model. Definitions of all metrics: docs/metrics.md.
 
     Raises:
-        FloatingPointError: the bound on test or validation images is not finite.
+        FloatingPointError: a bound, a posterior or a generated image is not finite.
     """
     model.eval()
     wanted = spec.evaluation
@@ -94,7 +94,10 @@ def generate(model: Model, count: int, start: int, spec: RunSpec) -> Tensor:
     """Decoder means uint8 (count, C, H, W) of latents drawn from the prior."""
     device = next(model.parameters()).device
     noise = seeds.generator(device, spec.seed, "prior noise", start)
-    return quantise(model.likelihood(model.prior_outputs(count, noise)).mean)
+    images = model.likelihood(model.prior_outputs(count, noise)).mean
+    if not images.isfinite().all():
+        raise FloatingPointError("a generated image is not finite")
+    return quantise(images)
 
 
 def _finite(result: Bound, part: str) -> Bound:
@@ -106,13 +109,17 @@ def _finite(result: Bound, part: str) -> Bound:
 def _information(model: Model, images: Tensor, spec: RunSpec) -> dict[str, float]:
     chosen = subset(images, spec.evaluation.information_images, "information")
     parts = [model.posterior(to_float(x)) for x in chosen.split(spec.evaluation.batch_size)]
+    mean, std = (torch.cat(part) for part in zip(*parts, strict=True))
+    if not (mean.isfinite() & std.isfinite() & (std > 0)).all():
+        raise FloatingPointError("the posterior of a test image is not finite")
     result = information(
-        torch.cat([part.mean for part in parts]),
-        torch.cat([part.std for part in parts]),
+        mean,
+        std,
         samples=spec.evaluation.information_samples,
         generator=seeds.generator("cpu", spec.seed, "information noise"),
     )
     return {
+        "rate_nats": result.rate_nats,
         "information_nats": result.information_nats,
         "marginal_kl_nats": result.marginal_kl_nats,
         "information_cap_nats": result.cap_nats,

@@ -107,20 +107,22 @@ class Executor:
         """
         pool = self._started()
         running: dict[Future[R], T] = {}
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                item = waiting.pop()
-                running[pool.submit(function, item)] = item
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                try:
-                    result: R | Exception = future.result()
-                except BrokenProcessPool:
-                    lost.extend(running.values())
-                    self._stop()
-                    return
-                except Exception as error:
-                    result = error
-                yield running.pop(future), result
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    running[pool.submit(function, waiting[-1])] = waiting[-1]
+                    waiting.pop()
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    outcome = _outcome(future)
+                    yield running.pop(future), outcome
+        except BrokenProcessPool:
+            self._stop()
+            for future, item in running.items():
+                if future.done() and not isinstance(future.exception(), BrokenProcessPool):
+                    outcome = _outcome(future)
+                    yield item, outcome
+                else:
+                    lost.append(item)
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -147,6 +149,16 @@ class Executor:
     def _hear(self) -> None:
         while (message := self._messages.get()) is not None:
             self.listener(*message)
+
+
+def _outcome(future: Future[R]) -> R | Exception:
+    """The result of a task or its exception; the death of its process is raised."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise
+    except Exception as error:
+        return error
 
 
 def _configure(listener: Listener) -> None:

@@ -18,7 +18,7 @@ from bench.metrics import FeatureError, extractor
 from bench.metrics.features import names as feature_names
 from bench.progress import say
 from bench.spec import RunSpec
-from bench.suite import Budget, Column, Row, Suite
+from bench.suite import Budget, Column, Option, Row, Suite
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,16 @@ class PlannedRow:
 
     name: str
     label: str
+    options: dict[str, Option]
+    """Those of every run of the row; the swept one comes on top."""
     sweep: str | None
     note: str | None
     may_diverge: bool
+
+    def holds(self, run: RunSpec) -> bool:
+        """Whether a run belongs to this row."""
+        options = {key: v for key, v in run.likelihood_options.items() if key != self.sweep}
+        return run.likelihood == self.name and options == self.options
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,6 @@ class PlannedFeatures:
 
     fingerprint: str
     column: str
-    heading: str
     protocol: str
 
 
@@ -88,7 +94,7 @@ class Plan:
 
     def expects_divergence(self, run: RunSpec) -> bool:
         """Whether the suite counts divergence of this run as a result."""
-        return any(row.may_diverge for row in self.rows if row.name == run.likelihood)
+        return any(row.may_diverge for row in self.rows if row.holds(run))
 
 
 def make(suite: Suite, choices: Choices) -> Plan:
@@ -112,6 +118,7 @@ def make(suite: Suite, choices: Choices) -> Plan:
             continue
         models.get(column.model)
         data = _load(column)
+        _check_model(column, data, rows[0], choices.budget)
         real = column.stands_for in (None, data.name)
         columns.append(
             PlannedColumn(
@@ -182,7 +189,6 @@ def _runs(
                     likelihood=row.likelihood,
                     likelihood_options=options,
                     likelihood_source=source,
-                    budget=choices.budget,
                     training=column.training_for(choices.budget, stand_in=not real),
                     evaluation=budget.evaluation,
                     extractors=extractors,
@@ -211,6 +217,15 @@ def _check_rows(rows: list[Row]) -> None:
             likelihoods.create(row.likelihood, shape=(1, 4, 4), **options)
 
 
+def _check_model(column: Column, data: datasets.Dataset, row: Row, budget: str) -> None:
+    """Fail on a wrong option, or on data that the model cannot take, before anything is trained."""
+    channels, height, width = data.shape
+    likelihood = likelihoods.create(
+        row.likelihood, shape=(channels, height, width), **row.variants()[0]
+    )
+    models.create(column.model, likelihood, seed=0, **column.options_for(budget))
+
+
 def _columns(suite: Suite, wanted: Sequence[str]) -> list[Column]:
     """The suite's columns, narrowed to the wanted data sets.
 
@@ -229,10 +244,13 @@ def _columns(suite: Suite, wanted: Sequence[str]) -> list[Column]:
         offered.update(data)
         if data:
             chosen.append(column.model_copy(update={"data": data}))
-    template = next(column for column in suite.columns if column.not_run is None)
+    template = next((column for column in suite.columns if column.not_run is None), None)
     for name in dict.fromkeys(wanted):
         if name not in offered:
+            if template is None:
+                raise UsageError(f"suite {suite.name!r} has no column that could run {name!r}")
             changes = {
+                "training": template.training_for("", stand_in=True),
                 "heading": f"{name} {template.model.upper()}",
                 "data": [name],
                 "stands_for": None,
@@ -274,9 +292,7 @@ def _features(wanted: Sequence[str]) -> tuple[dict[str, PlannedFeatures], dict[s
             missing[name] = str(error)
             say(str(error))
         else:
-            planned[name] = PlannedFeatures(
-                found.fingerprint, found.column, found.heading, found.protocol
-            )
+            planned[name] = PlannedFeatures(found.fingerprint, found.column, found.protocol)
     return planned, missing
 
 
@@ -294,5 +310,10 @@ def _not_run(column: Column) -> PlannedColumn:
 
 def _planned(row: Row) -> PlannedRow:
     return PlannedRow(
-        row.likelihood, row.label or row.likelihood, row.swept, row.note, row.may_diverge
+        name=row.likelihood,
+        label=row.label or row.likelihood,
+        options=row.options,
+        sweep=row.swept,
+        note=row.note,
+        may_diverge=row.may_diverge,
     )

@@ -15,7 +15,7 @@ import reports
 from bench import CHECKOUT
 from bench.environment import PACKAGES
 from bench.errors import UsageError
-from bench.plan import Plan
+from bench.plan import Plan, PlannedRow
 from bench.progress import duration
 from bench.spec import RunSpec
 from bench.store import GRID_COLUMNS, Store
@@ -35,7 +35,7 @@ def merge(plan: Plan, old: Mapping[str, Any] | None, store: Store) -> dict[str, 
     """
     new = plan.content()
     same = ("suite", "budget", "columns", "features")
-    if old is None or any(old.get(key) != new[key] for key in same):
+    if not old or any(old.get(key) != new[key] for key in same):
         return new
     protocols = {_protocol(run) for run in plan.runs}
     present = {_identity(run) for run in plan.runs}
@@ -49,12 +49,16 @@ def merge(plan: Plan, old: Mapping[str, Any] | None, store: Store) -> dict[str, 
             continue
         if _protocol(run) in protocols and _identity(run) not in present:
             kept[run_id] = run
-    named = {row["name"] for row in new["rows"]}
-    earlier = {run.likelihood for run in kept.values()} - named
-    order = [row["name"] for row in old["rows"]]
+    named = [row["label"] for row in new["rows"]]
+    earlier = [
+        row
+        for row in old["rows"]
+        if row["label"] not in named and any(PlannedRow(**row).holds(run) for run in kept.values())
+    ]
+    order = [row["label"] for row in old["rows"]]
     rows = sorted(
-        [*new["rows"], *(row for row in old["rows"] if row["name"] in earlier)],
-        key=lambda row: order.index(row["name"]) if row["name"] in order else len(order),
+        [*new["rows"], *earlier],
+        key=lambda row: order.index(row["label"]) if row["label"] in order else len(order),
     )
     return new | {"rows": rows, "runs": [*new["runs"], *kept]}
 
@@ -70,7 +74,7 @@ def _identity(run: RunSpec) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-def results(store: Store, runs: Iterable[str]) -> pd.DataFrame:
+def results(store: Store, runs: Iterable[str], budget: str) -> pd.DataFrame:
     """One row a run that has ended, every metric a column with its unit in the name."""
     rows = []
     for run_id in runs:
@@ -88,7 +92,7 @@ def results(store: Store, runs: Iterable[str]) -> pd.DataFrame:
                 "options": json.dumps(spec.likelihood_options, sort_keys=True),
                 **{f"option_{key}": value for key, value in spec.likelihood_options.items()},
                 "seed": spec.seed,
-                "budget": spec.budget,
+                "budget": budget,
                 "status": metrics["status"],
                 "device": environment.get("accelerator") or environment.get("processor"),
                 **{key: value for key, value in metrics.items() if key != "status"},
@@ -105,7 +109,7 @@ def publish(store: Store, output: Path) -> Path:
         reports.ReportError: the report cannot be written.
     """
     plan = Store.existing(store.root).read_plan() or {}
-    table = results(store, plan["runs"])
+    table = results(store, plan["runs"], plan["budget"])
     ended = [] if table.empty else list(table["run"])
     content = reports.Content(
         title=plan["title"],
@@ -120,7 +124,13 @@ def publish(store: Store, output: Path) -> Path:
         },
         columns=[reports.Column(**column) for column in plan["columns"]],
         rows=[
-            reports.Row(row["name"], row["label"], row["sweep"], row["note"])
+            reports.Row(
+                row["name"],
+                row["label"],
+                row["sweep"],
+                row["note"],
+                json.dumps(row["options"], sort_keys=True),
+            )
             for row in plan["rows"]
         ],
         about=_about(store, plan, table),
@@ -201,8 +211,8 @@ def _trainings(specs: Iterable[RunSpec]) -> Iterable[str]:
         options = ", ".join(f"{key} {value}" for key, value in spec.model_options.items())
         line = (
             f"{spec.model} ({options}), {training.optimiser} {training.learning_rate:g}, "
-            f"batch {training.batch_size}, {length}, warm-up over {training.warmup_steps} steps "
-            f"(learning rate) and {training.kl_warmup_steps} steps (weight of the KL)"
+            f"batch {training.batch_size}, {length}, warm-up over {training.warmup:.0%} "
+            f"(learning rate) and {training.kl_warmup:.0%} (weight of the KL) of the steps"
         )
         lines.setdefault(line, []).append(spec.data_set)
     return [f"{_distinct(data)}: {line}" for line, data in lines.items()]

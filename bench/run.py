@@ -33,8 +33,12 @@ def execute(
 ) -> dict[str, Any]:
     """Train and evaluate one run and keep everything; returns its metrics.
 
-    A run that fails is kept as failed, with the reason, and the next one can go on.
+    A run that is done is left as it is. A run that fails is kept as failed, with the reason, and
+    the next one can go on.
     """
+    kept = store.metrics(spec.run_id)
+    if kept is not None and store.is_done(spec.run_id):
+        return kept
     try:
         return _execute(spec, store, device, progress)
     except Exception as error:
@@ -54,17 +58,22 @@ class _Keeper:
     """Checkpoints of one run, in the store."""
 
     def __init__(self, store: Store, run_id: str, device: torch.device) -> None:
-        self.load = partial(store.checkpoint, run_id, device)
+        self._load = partial(store.checkpoint, run_id, device)
         self.save = partial(store.write_checkpoint, run_id)
+
+    def load(self) -> dict[str, Any] | None:
+        """The last checkpoint; not the bare weights of a run that had ended."""
+        state = self._load()
+        return state if state and "optimizer" in state else None
 
 
 def _execute(
     spec: RunSpec, store: Store, device: torch.device, progress: Progress
 ) -> dict[str, Any]:
     run_id = spec.run_id
+    store.begin(spec, environment(device))
     data = on_device(spec.data_set, device)
     model = build(spec, data)
-    store.begin(spec, environment(device))
     outcome = train(model, data, spec, keeper=_Keeper(store, run_id, device), progress=progress)
     store.write_history(run_id, outcome.history)
     metrics: dict[str, Any] = {

@@ -11,8 +11,8 @@ from typing import Any
 from bench.suite import Evaluation, Option, Training
 
 PROTOCOL = 1
-"""Version of the harness's own arithmetic. Raise it with any change to training, seeding or
-evaluation that changes numbers: stored runs of another version are then not reused."""
+"""Version of the harness's own arithmetic. Raise it with any change to models, training, seeding
+or evaluation that changes numbers: stored runs of another version are then not reused."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,7 @@ class RunSpec:
     likelihood: str
     likelihood_options: dict[str, Option]
     likelihood_source: str
-    """SHA-256 of the file that defines the likelihood."""
-    budget: str
+    """SHA-256 of what defines the likelihood: its file, and the core that all stand on."""
     training: Training
     evaluation: Evaluation
     extractors: dict[str, str]
@@ -67,9 +66,8 @@ class RunSpec:
     @cached_property
     def run_id(self) -> str:
         """Readable name and hash; the name of the run's folder."""
-        # The budget's name is for the reader: two budgets of the same content are one run.
-        content = {key: value for key, value in self.content().items() if key != "budget"}
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        # The budget's name is not in it: two budgets of the same content are one run.
+        canonical = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(canonical.encode()).hexdigest()[:10]
         options = "".join(f"-{key}={value}" for key, value in self.likelihood_options.items())
         name = f"{self.data_set}-{self.model}-{self.likelihood}{options}-seed={self.seed}"

@@ -117,7 +117,9 @@ class Store:
         return not self.is_done(run_id) and (self._folder(run_id) / "checkpoint.pt").is_file()
 
     def write_metrics(self, run_id: str, metrics: dict[str, Any]) -> None:
-        """End the run. Written last: its presence means that everything else is there."""
+        """End the run. Its presence means that history and images are there as well."""
+        if metrics["status"] != "failed":
+            (self._folder(run_id) / "error.txt").unlink(missing_ok=True)
         _write_json(self._folder(run_id) / "metrics.json", metrics)
 
     def write_history(self, run_id: str, history: pd.DataFrame) -> None:
@@ -162,16 +164,7 @@ class Store:
 
     def checkpoint(self, run_id: str, device: torch.device) -> dict[str, Any] | None:
         """What `write_checkpoint` kept; None if there is none, or if it cannot be read."""
-        path = self._folder(run_id) / "checkpoint.pt"
-        try:
-            state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        except FileNotFoundError:
-            return None
-        except Exception:
-            # A damaged checkpoint costs the time since the start, nothing else.
-            path.unlink(missing_ok=True)
-            return None
-        return state
+        return _read_tensors(self._folder(run_id) / "checkpoint.pt", device)
 
     # --- images ---
 
@@ -205,12 +198,8 @@ class Store:
     # --- statistics of real images ---
 
     def cached(self, key: str) -> dict[str, Any] | None:
-        """Tensors kept under a key that names everything they depend on."""
-        path = self.root / "cache" / f"{key}.pt"
-        if not path.is_file():
-            return None
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-        return state
+        """Tensors kept under a key that names everything they depend on; None if there are none."""
+        return _read_tensors(self.root / "cache" / f"{key}.pt", torch.device("cpu"))
 
     def cache(self, key: str, state: dict[str, Any]) -> None:
         """Keep tensors under a key."""
@@ -229,6 +218,18 @@ def _write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _read_tensors(path: Path, device: torch.device) -> dict[str, Any] | None:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        return None
+    except Exception:
+        # A damaged file costs the time to make it again, nothing else.
+        path.unlink(missing_ok=True)
+        return None
+    return state
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

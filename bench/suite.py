@@ -14,6 +14,7 @@ from bench.errors import UsageError, unknown
 FOLDER = Path(__file__).parent / "suites"
 
 Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 Option = bool | int | float | str
 
 
@@ -27,10 +28,10 @@ class Training(_Strict):
     optimiser: Literal["adam", "adamax"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     batch_size: Count = 128
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
-    """Steps over which the learning rate grows linearly to its value."""
-    kl_warmup_steps: Annotated[int, Field(ge=0)] = 0
-    """Steps over which the weight of the KL grows linearly to its value (Sonderby et al. 2016,
+    warmup: Fraction = 0.0
+    """The part of the training over which the learning rate grows linearly to its value."""
+    kl_warmup: Fraction = 0.0
+    """The part over which the weight of the KL grows linearly to its value (Sonderby et al. 2016,
     "Ladder Variational Autoencoders")."""
     epochs: Count | None = None
     steps: Count | None = None
@@ -41,13 +42,13 @@ class Training(_Strict):
             raise ValueError("give exactly one of epochs and steps")
         return self
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step (counted from 0)."""
-        return self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup_steps))
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step (counted from 0) out of all steps."""
+        return self.learning_rate * _ramp(step, self.warmup * steps)
 
-    def kl_share(self, step: int) -> float:
+    def kl_share(self, step: int, steps: int) -> float:
         """The part of its full weight that the KL has at a step (counted from 0)."""
-        return min(1.0, (step + 1) / max(1, self.kl_warmup_steps))
+        return _ramp(step, self.kl_warmup * steps)
 
     def total_steps(self, images: int) -> int:
         """Optimiser steps on a training set of `images`; an incomplete last batch is dropped."""
@@ -192,6 +193,10 @@ class Suite(_Strict):
                 for name in self.budgets:
                     column.training_for(name, stand_in=False)
                     column.training_for(name, stand_in=True)
+        swept = [row.likelihood for row in self.rows if row.sweep]
+        for name in swept:
+            if [row.likelihood for row in self.rows].count(name) > 1:
+                raise ValueError(f"the sweep of {name!r} must be the only row of that likelihood")
         labels = [row.label or row.likelihood for row in self.rows]
         for label in labels:
             if labels.count(label) > 1:
@@ -207,6 +212,10 @@ class Suite(_Strict):
         if name not in self.budgets:
             raise unknown("budget", name, self.budgets)
         return self.budgets[name]
+
+
+def _ramp(step: int, length: float) -> float:
+    return min(1.0, (step + 1) / length) if length else 1.0
 
 
 def names() -> list[str]:

@@ -160,9 +160,9 @@ def train(
         x = to_float(data.train[batches(state.step)])
         noise = seeds.generator(device, spec.seed, "posterior noise", state.step)
         for group in optimizer.param_groups:
-            group["lr"] = spec.training.rate(state.step)
+            group["lr"] = spec.training.rate(state.step, steps)
         losses[state.step] = training_step(
-            model, optimizer, x, noise, kl_share=spec.training.kl_share(state.step)
+            model, optimizer, x, noise, kl_share=spec.training.kl_share(state.step, steps)
         )
         state.step += 1
         if state.step % tell_every == 0:

@@ -156,4 +156,4 @@ class Loader(ABC):
         receipt = self.files(root)[0].parent / RECEIPT
         if receipt.is_file():
             return receipt.read_text(encoding="utf-8").strip()
-        return "local files, verified by checksum"
+        return "local files, verified by checksum on load"

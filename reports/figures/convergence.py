@@ -61,7 +61,8 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
         (_scale_bits if column == BITS else _scale_nll)(left, curves)
         left.set_ylabel(label)
         # Decoders differ tenfold in cost and more; what was measured before training has no place.
-        right.set_xscale("log")
+        if any(line.get_xdata().max() > 0 for line in right.get_lines()):
+            right.set_xscale("log")
     axes[-1][0].set_xlabel("training step")
     axes[-1][1].set_xlabel("training time (s, log scale)")
     drawn.align_ylabels(axes[:, 0])

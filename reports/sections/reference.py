@@ -25,7 +25,7 @@ DEFINITIONS = {
     "β": "the weight of the KL in the loss of the β-VAE. Dividing the loss by β shows a Gaussian "
     "decoder with σ² = β, so its NLL is reported with that variance and a KL weight of 1.",
     "KL (nats)": "KL(q(z|x)‖p(z)), summed over latent dimensions, averaged over test images: the "
-    "rate. It is the sum of I_e(x;z) and KL(m‖p).",
+    "rate, the sum of I_e(x;z) and KL(m‖p) where all three are taken on the same images.",
     "I_e(x;z) (nats)": "mutual information of image and code under the encoder, estimated over N "
     "images; the estimate cannot exceed ln N.",
     "KL(m‖p) (nats)": "divergence of the aggregate posterior m(z) = E_x q(z|x) from the prior: "

@@ -85,7 +85,7 @@ def sweep_tables(subject: Subject) -> Section:
             "learned one shared variance in a single run: their σ² is an effective β. NLL is that "
             "of a Gaussian with the variance shown, so it can be compared down the table. I_e(x;z) "
             "is the information in the code, KL(m‖p) what the prior misses of the codes; their sum "
-            "is the KL of the ELBO.",
+            "is the rate, the KL of the ELBO, here on the images of the estimate.",
             *parts,
         ),
     )

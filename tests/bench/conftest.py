@@ -83,7 +83,6 @@ def make_spec() -> MakeSpec:
             "likelihood": likelihood,
             "likelihood_options": {},
             "likelihood_source": "0",
-            "budget": "test",
             "training": Training(batch_size=16, steps=12),
             "evaluation": Evaluation(
                 validation_images=16,

@@ -119,5 +119,43 @@ def test_the_identity_of_a_run(plan: MakePlan) -> None:
     }
     hashes = {replace(run, **{key: value}).run_id for key, value in changes.items()}  # type: ignore[arg-type]
     assert len(hashes | {run.run_id}) == len(changes) + 1
-    # The name of a budget is not what it makes a run do.
-    assert replace(run, budget="other").run_id == run.run_id
+
+
+def test_the_name_of_a_budget_is_not_what_it_makes_a_run_do(tiny: Path) -> None:
+    first = make(suite.load(str(tiny)), Choices("tiny")).runs
+    tiny.write_text(tiny.read_text().replace("budgets.tiny", "budgets.other"))
+    assert make(suite.load(str(tiny)), Choices("other")).runs == first
+
+
+def test_a_model_that_cannot_be_built_fails_in_the_plan(tiny: Path, plan: MakePlan) -> None:
+    text = tiny.read_text()
+    tiny.write_text(text.replace("width = 2", "widht = 2"))
+    with pytest.raises(UsageError, match="'widht'; did you mean 'width'"):
+        plan()
+    tiny.write_text(text.replace("width = 2", "width = 0"))
+    with pytest.raises(UsageError, match="width and latents must be positive"):
+        plan()
+
+
+def test_other_data_start_as_gently_as_a_stand_in(tiny: Path, plan: MakePlan) -> None:
+    tiny.write_text(
+        tiny.read_text().replace("training =", "stand_in_training = { warmup = 0.5 }\ntraining =")
+    )
+    warmups = {
+        run.data_set: run.training.warmup for run in plan(data_sets=["patches", "digits"]).runs
+    }
+    assert warmups == {"patches": 0.5, "digits": 0.5}
+
+
+def test_rows_of_one_likelihood_are_told_apart_by_options(tiny: Path, plan: MakePlan) -> None:
+    tiny.write_text(
+        tiny.read_text().replace(
+            'label = "Optimal"',
+            'label = "A"\n[[rows]]\nlikelihood = "optimal_sigma"\nlabel = "B"\n'
+            "options = { decay = 0.9 }\nmay_diverge = true",
+        )
+    )
+    found = plan()
+    of = [run for run in found.runs if run.likelihood == "optimal_sigma"]
+    assert [[row.label for row in found.rows if row.holds(run)] for run in of] == [["A"], ["B"]]
+    assert [found.expects_divergence(run) for run in of] == [False, True]

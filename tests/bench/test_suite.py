@@ -38,9 +38,9 @@ def test_the_paper_budget_is_the_published_protocol() -> None:
     )
     # Black backgrounds need a gentler start, and that is all that the stand-in changes.
     stand_in = column.training_for("paper", stand_in=True)
-    assert stand_in.model_copy(
-        update={"warmup_steps": 0, "kl_warmup_steps": 0}
-    ) == column.training_for("paper", stand_in=False)
+    assert stand_in.model_copy(update={"warmup": 0.0, "kl_warmup": 0.0}) == column.training_for(
+        "paper", stand_in=False
+    )
     assert column.options_for("paper") == {"width": 32, "latents": 20}
 
 
@@ -51,10 +51,10 @@ def test_epochs_become_steps_without_the_incomplete_batch() -> None:
 
 
 def test_the_learning_rate_warms_up_linearly() -> None:
-    training = Training(steps=7, learning_rate=0.5, warmup_steps=4, kl_warmup_steps=2)
-    assert [training.kl_share(step) for step in range(3)] == [0.5, 1.0, 1.0]
-    assert [training.rate(step) for step in range(6)] == [0.125, 0.25, 0.375, 0.5, 0.5, 0.5]
-    assert Training(steps=7, learning_rate=0.5).rate(0) == 0.5
+    training = Training(steps=7, learning_rate=0.5, warmup=0.5, kl_warmup=0.25)
+    assert [training.kl_share(step, 8) for step in range(3)] == [0.5, 1.0, 1.0]
+    assert [training.rate(step, 8) for step in range(6)] == [0.125, 0.25, 0.375, 0.5, 0.5, 0.5]
+    assert Training(steps=7, learning_rate=0.5).rate(0, 8) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,7 @@ def test_the_learning_rate_warms_up_linearly() -> None:
         ("1e-3", "-1.0", "learning_rate: Input should be greater than 0, not -1.0"),
         ("test_images = 24", "test_imgs = 24", r"test_imgs.*\(allowed: test_images, "),
         ("beta = [0.1, 10.0]", "beta = []", "at least one value"),
+        ("optimal_sigma", "beta_vae", "the sweep of 'beta_vae' must be the only row"),
         ('label = "Optimal"', 'label = "gaussian"', "two rows are called 'gaussian'"),
         ('data = ["digits"]', "", "needs `data` and `training`"),
     ],

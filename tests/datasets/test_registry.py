@@ -54,7 +54,7 @@ def test_load(tiny: Tiny, local: Path) -> None:
     tiny()
     data = datasets.load("tiny", local)
     assert (data.name, data.shape, data.description) == ("tiny", (1, 4, 3), "tiny")
-    assert data.source == "local files, verified by checksum"
+    assert data.source == "local files, verified by checksum on load"
     assert data.labels is not None
     parts = {"train": data.train, "validation": data.validation, "test": data.test}
     for (split, images), count in zip(parts.items(), COUNTS, strict=True):

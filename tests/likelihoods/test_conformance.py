@@ -27,22 +27,20 @@ def test_conformance(likelihood: str, name: str) -> None:
     assert result.passed, str(result)
 
 
-def test_names_are_those_of_the_paper() -> None:
-    assert likelihoods.names() == sorted(
-        [
-            "bernoulli",
-            "categorical",
-            "bitwise_categorical",
-            "logistic_mixture",
-            "gaussian",
-            "per_pixel_sigma",
-            "student_t",
-            "beta_vae",
-            "shared_sigma",
-            "optimal_sigma",
-            "optimal_per_image_sigma",
-        ]
-    )
+def test_the_decoders_of_the_paper_are_there() -> None:
+    assert set(likelihoods.names()) >= {
+        "bernoulli",
+        "categorical",
+        "bitwise_categorical",
+        "logistic_mixture",
+        "gaussian",
+        "per_pixel_sigma",
+        "student_t",
+        "beta_vae",
+        "shared_sigma",
+        "optimal_sigma",
+        "optimal_per_image_sigma",
+    }
 
 
 def test_native_measures() -> None:

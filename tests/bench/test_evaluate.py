@@ -1,0 +1,122 @@
+"""The evaluation, against the same numbers computed step by step with torch.distributions."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import distributions as D
+
+from bench import seeds
+from bench.bound import bound
+from bench.data import Data, subset, to_float
+from bench.evaluate import evaluate, generate, reference
+from bench.metrics import extractor, frechet_distance, statistics
+from bench.models import Model
+from bench.run import build
+from bench.spec import RunSpec
+from bench.store import Store
+from bench.train import train
+from tests.bench.conftest import MakeSpec
+
+
+@pytest.fixture(scope="module")
+def trained(data: Data, make_spec: MakeSpec) -> tuple[Model, RunSpec]:
+    spec = make_spec("optimal_sigma")
+    model = build(spec, data)
+    train(model, data, spec)
+    return model, spec
+
+
+def test_bound_step_by_step(trained: tuple[Model, RunSpec], data: Data) -> None:
+    model, spec = trained
+    result = bound(model, data.test, spec, "test")
+    variance = float(model.likelihood.variance)  # type: ignore[arg-type]
+    nll, bits, kls, mses = [], [], [], []
+    with torch.no_grad():
+        for start in range(0, 48, 16):
+            x = to_float(data.test[start : start + 16])
+            mean, std = model.posterior(x)
+            noise = torch.randn(
+                mean.shape, generator=seeds.generator("cpu", 0, "evaluation noise", "test", start)
+            )
+            decoded = model.decode(mean + std * noise).sigmoid().double()  # type: ignore[operator]
+            p = D.Normal(decoded, math.sqrt(variance))
+            upper = torch.where(x == 1, 1.0, p.cdf(x.double() + 0.5 / 255))
+            lower = torch.where(x == 0, 0.0, p.cdf(x.double() - 0.5 / 255))
+            kl = D.kl_divergence(D.Normal(mean, std), D.Normal(0.0, 1.0)).sum(1)
+            kls.append(kl)
+            nll.append(kl - p.log_prob(x).flatten(1).sum(1))
+            bits.append((kl - (upper - lower).log().flatten(1).sum(1)) / (64 * math.log(2)))
+            mses.append((decoded - x).square().flatten(1).mean(1))
+    for found, parts in (
+        (result.nll_nats, nll),
+        (result.bits_per_dim, bits),
+        (result.kl_nats, kls),
+        (result.mse, mses),
+    ):
+        assert found == pytest.approx(float(torch.cat(parts).mean()), rel=1e-4)
+    assert result.variance == pytest.approx(variance)
+
+
+def test_an_image_is_scored_alone(trained: tuple[Model, RunSpec], data: Data) -> None:
+    """Evaluation must not look at the other images, nor fit itself to the one it scores."""
+    model, _ = trained
+    model.eval()
+    x = to_float(data.test[:8])
+    with torch.no_grad():
+        outputs, _ = model(x, seeds.generator("cpu", 0, "noise"))
+        together = model.likelihood(outputs).log_prob(x)
+        alone = torch.cat(
+            [model.likelihood(outputs[i : i + 1]).log_prob(x[i : i + 1]) for i in range(8)]
+        )
+    torch.testing.assert_close(together, alone)
+
+
+def test_only_held_out_images_count(
+    trained: tuple[Model, RunSpec], data: Data, tmp_path: Path
+) -> None:
+    model, spec = trained
+    flipped = data._replace(train=255 - data.train)
+    store = Store.open(tmp_path)
+    first = evaluate(model, data, spec, store).metrics
+    assert evaluate(model, flipped, spec, store).metrics == first
+    other = data._replace(test=255 - data.test)
+    assert evaluate(model, other, spec, Store.open(tmp_path / "b")).metrics != first
+
+
+def test_parts_of_the_rate_and_counts(
+    trained: tuple[Model, RunSpec], data: Data, tmp_path: Path
+) -> None:
+    model, spec = trained
+    result = evaluate(model, data, spec, Store.open(tmp_path))
+    metrics = result.metrics
+    chosen = subset(data.test, 32, "information")
+    mean, std = model.posterior(to_float(chosen))
+    rate = D.kl_divergence(D.Normal(mean, std), D.Normal(0.0, 1.0)).sum(1).mean().detach()
+    parts = metrics["information_nats"] + metrics["marginal_kl_nats"]
+    assert parts == pytest.approx(float(rate), rel=1e-4)
+    assert metrics["information_cap_nats"] == pytest.approx(math.log(32))
+    assert metrics["sigma"] == pytest.approx(math.sqrt(metrics["variance"]))
+    assert metrics["test_images"] == 48
+    assert metrics["frechet_images"] == 32
+    assert metrics["frechet_reference_images"] == 48
+    assert result.samples.shape == (64, 8, 8, 1)
+    assert result.reconstructions.shape == (16, 8, 8, 1)
+    network = extractor("random_vgg")
+    images = torch.cat([generate(model, 16, start, spec) for start in (0, 16)])
+    direct = frechet_distance(statistics(network(images)), statistics(network(data.test)))
+    assert metrics["fd_random_vgg"] == pytest.approx(direct, rel=1e-6)
+
+
+def test_statistics_of_real_images_are_computed_once(data: Data, tmp_path: Path) -> None:
+    store, network = Store.open(tmp_path), extractor("random_vgg")
+    first = reference(store, data.test, "checksum", network)
+    # Other images under the same checksum: what was kept is what comes back.
+    again = reference(store, 255 - data.test, "checksum", network)
+    assert torch.equal(first.mean, again.mean)
+    assert torch.equal(first.covariance, again.covariance)
+    other = reference(store, 255 - data.test, "another", network)
+    assert not torch.equal(first.mean, other.mean)

@@ -20,7 +20,7 @@ BITS, NLL = "bits_per_dim", "nll_nats"
 DENSITY = "density"
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100)
 EARLY = 0.25
-"""The part of a training that may lie above the axis of native NLL, to keep the rest legible."""
+"""The part of a training that may lie above the axis, to keep the rest legible."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
             for entry, lines in curves.items():
                 for line in lines:
                     _draw(panel, line, over, styles[entry.decoder])
-        (_scale_bits if column == BITS else _scale_nll)(left, curves)
+        (_scale_bits if column == BITS else _leave_early_values_out)(left, curves)
         left.set_ylabel(label)
         # Decoders differ tenfold in cost and more; what was measured before training has no place.
         if any(line.get_xdata().max() > 0 for line in right.get_lines()):
@@ -122,20 +122,27 @@ def _draw(panel: Axes, curve: Curve, over: str, style: Style) -> None:
 
 def _scale_bits(panel: Axes, curves: Mapping[Entry, Sequence[Curve]]) -> None:
     """Make the axis logarithmic where the decoders lie far apart."""
-    values = [each.points["value"] for lines in curves.values() for each in lines]
-    low, high = min(each.min() for each in values), max(each.max() for each in values)
-    if 0 < 3 * low < high:
+    late = _leave_early_values_out(panel, curves)
+    if 0 < 3 * late.min() < late.max():
         panel.set_yscale("log")
         panel.yaxis.set_major_locator(FixedLocator(TICKS))
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         panel.yaxis.set_minor_locator(NullLocator())
 
 
-def _scale_nll(panel: Axes, curves: Mapping[Entry, Sequence[Curve]]) -> None:
-    """Let early values leave the axis at its top if they would flatten all the others."""
+def _leave_early_values_out(
+    panel: Axes, curves: Mapping[Entry, Sequence[Curve]]
+) -> pd.Series[float]:
+    """Let early values leave the axis at its top if they would flatten all the others.
+
+    Returns the values that are not early, which the axis shows in any case.
+    """
     lines = [each.points for lines in curves.values() for each in lines]
-    late = pd.concat([each[each["step"] >= EARLY * each["step"].max()] for each in lines])["value"]
+    late: pd.Series[float] = pd.concat(
+        [each.loc[each["step"] >= EARLY * each["step"].max(), "value"] for each in lines]
+    )
     top = max(each["value"].max() for each in lines)
     margin = 0.05 * (late.max() - late.min()) or 1.0
     if top > late.max() + 4 * margin:
         panel.set_ylim(late.min() - margin, late.max() + margin)
+    return late

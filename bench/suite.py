@@ -226,7 +226,8 @@ def names() -> list[str]:
 def load(name: str) -> Suite:
     """Read a suite by its name or from a TOML file.
 
-    A file may begin with `extends = "paper"`: its top-level keys then replace those of that suite.
+    A file may begin with `extends = "paper"`: its rows, columns or title then replace those of that
+    suite, and its budgets are added to that suite's.
 
     Raises:
         UsageError: no such suite, broken TOML, a wrong key, type or value.
@@ -261,6 +262,9 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise unknown("suite to extend", str(base), names())
     inherited = _read(FOLDER / f"{base}.toml", (*seen, path.resolve()))
     inherited.pop("name", None)
+    budgets, added = inherited.get("budgets"), content.get("budgets")
+    if isinstance(budgets, dict) and isinstance(added, dict):
+        content["budgets"] = budgets | added
     return inherited | content
 
 

@@ -7,7 +7,7 @@ import pytest
 import likelihoods
 from bench import suite
 from bench.errors import UsageError
-from bench.suite import Training
+from bench.suite import Budget, Training
 
 
 def test_the_paper_suite_has_every_decoder_of_the_comparison() -> None:
@@ -101,6 +101,10 @@ def test_a_suite_extends_another(tmp_path: Path) -> None:
     assert extended.name == "two"
     assert [row.likelihood for row in extended.rows] == ["gaussian"]
     assert extended.columns == paper.columns
+    path.write_text('extends = "paper"\n[budgets.mine]\ndescription = "mine"\nseeds = 7\n')
+    assert suite.load(str(path)).budgets == paper.budgets | {
+        "mine": Budget(description="mine", seeds=7)
+    }
     path.write_text('extends = "papper"\n')
     with pytest.raises(UsageError, match="unknown suite to extend 'papper'; did you mean 'paper'"):
         suite.load(str(path))

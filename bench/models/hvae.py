@@ -173,9 +173,9 @@ class HVAE(Model):
 
     Inference is that of the ladder VAE (Sonderby et al. 2016): a deterministic path from the image
     upwards, then the layers from the top down, each posterior reading the features of the image and
-    the generative features above it. Of the baselines in that paper this is the one whose upper
-    layers stay in use, where inference from the bottom up lets them fall back to the prior; and the
-    KL of a layer is closed form given the sample above:
+    the generative features above it. It was made so that the upper layers stay in use, where
+    inference from the bottom up (the other baseline of that paper) lets them fall back to the
+    prior; and the KL of a layer is closed form given the sample above:
 
         KL(q(z|x) || p(z)) = sum_l E_q(z_>l|x) KL(q(z_l | z_>l, x) || p(z_l | z_>l))
 
@@ -183,8 +183,9 @@ class HVAE(Model):
     5 in the first stage and 3 above, height and width halved by the first and the last stage, six
     layers of 48 (nearest to the image) to 8 units. The skip connections of the generative path add
     the features from above to the projection of z_l. All layers but the head are
-    weight-normalised. Other than in the public code, their start does not depend on the first
-    batch, a stage has one skip connection, and standard deviations may be smaller than 1.
+    weight-normalised. Other than in a public implementation (vlievin/biva-pytorch), their start
+    does not depend on the first batch, a convolution leads from the image to the filters, a stage
+    has one skip connection, and standard deviations may be smaller than 1.
 
     Args:
         likelihood: any likelihood whose height and width are multiples of four.
@@ -247,7 +248,8 @@ class HVAE(Model):
             kls.append(divergence(q, p))
             d = stage.generate(q.sample(generator), d)
         kl_layers = torch.stack(kls[::-1], dim=1)
-        counted = kl_layers.clamp(min=self.free_bits) if self.training else kl_layers
+        relaxed = self.training and self.free_bits > 0
+        counted = kl_layers.clamp(min=self.free_bits) if relaxed else kl_layers
         return Sampled(self._outputs(d), counted.sum(dim=1), kl_layers)
 
     def prior_outputs(self, count: int, generator: torch.Generator | None = None) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -28,16 +28,14 @@ class Bound:
     """Mean squared error of the reconstruction mean, per value, in [0, 1] scale."""
     variance: float
     """Shared sigma^2, in [0, 1] scale squared; NaN where it is not shared."""
+    kl_layers_nats: tuple[float, ...] = ()
+    """The parts of `kl_nats` of a hierarchical model, the layer nearest to the image first."""
 
-    def history_row(self) -> dict[str, float]:
-        """The columns of history.csv."""
-        return {
-            "nll_nats": self.nll_nats,
-            "bits_per_dim": self.bits_per_dim,
-            "kl_nats": self.kl_nats,
-            "mse": self.mse,
-            "variance": self.variance,
-        }
+    def columns(self) -> dict[str, float]:
+        """Every number under the name of its column."""
+        columns = asdict(self)
+        layers = columns.pop("kl_layers_nats")
+        return columns | {f"kl_layer_{i}_nats": kl for i, kl in enumerate(layers, start=1)}
 
     @property
     def is_finite(self) -> bool:
@@ -54,18 +52,19 @@ def bound(model: Model, images: Tensor, spec: RunSpec, purpose: str) -> Bound:
     """
     model.eval()
     size = spec.evaluation.batch_size
-    totals = torch.zeros(4, dtype=torch.float64, device=images.device)
+    totals = torch.zeros((), dtype=torch.float64, device=images.device)
     for start in range(0, len(images), size):
         x = to_float(images[start : start + size])
         noise = seeds.generator(images.device, spec.seed, "evaluation noise", purpose, start)
-        outputs, kl = model(x, noise)
+        outputs, kl, kl_layers = model(x, noise)
         distribution = model.likelihood(outputs)
         log_mass = model.likelihood.log_mass(outputs, x)
         log_prob = log_mass if model.likelihood.measure == "mass" else distribution.log_prob(x)
         errors = (distribution.mean - x).square().flatten(1).mean(1)
-        sums = [part.double().sum() for part in (log_prob, log_mass, kl, errors)]
-        totals += torch.stack(sums)
-    log_prob_mean, log_mass_mean, kl_mean, mse = (totals / len(images)).tolist()
+        layers = () if kl_layers is None else kl_layers.unbind(1)
+        sums = [part.double().sum() for part in (log_prob, log_mass, kl, errors, *layers)]
+        totals = totals + torch.stack(sums)
+    log_prob_mean, log_mass_mean, kl_mean, mse, *layer_means = (totals / len(images)).tolist()
     native = model.likelihood.measure != "unnormalised"
     variance = model.likelihood.variance
     return Bound(
@@ -74,4 +73,5 @@ def bound(model: Model, images: Tensor, spec: RunSpec, purpose: str) -> Bound:
         kl_nats=kl_mean,
         mse=mse,
         variance=math.nan if variance is None else float(variance),
+        kl_layers_nats=tuple(layer_means),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -24,7 +23,7 @@ from bench.metrics import (
     information,
     quantise,
 )
-from bench.models import Model
+from bench.models import Model, Sampled
 from bench.spec import RunSpec
 from bench.store import GRID_COLUMNS, Images, Store
 
@@ -56,9 +55,9 @@ def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> Evaluated
     on_test = _finite(bound(model, test, spec, "test"), "test")
     on_validation = _finite(bound(model, validation, spec, "validation"), "validation")
     metrics: dict[str, Any] = {
-        **asdict(on_test),
+        **on_test.columns(),
         "sigma": math.sqrt(on_test.variance),
-        **{f"validation_{key}": value for key, value in asdict(on_validation).items()},
+        **{f"validation_{key}": value for key, value in on_validation.columns().items()},
         "test_images": len(test),
         "validation_images": len(validation),
         **_information(model, data.test, spec),
@@ -106,9 +105,12 @@ def _finite(result: Bound, part: str) -> Bound:
     return result
 
 
-def _information(model: Model, images: Tensor, spec: RunSpec) -> dict[str, float]:
+def _information(model: Model, images: Tensor, spec: RunSpec) -> dict[str, Any]:
     chosen = subset(images, spec.evaluation.information_images, "information")
-    parts = [model.posterior(to_float(x)) for x in chosen.split(spec.evaluation.batch_size)]
+    found = [model.posterior(to_float(x)) for x in chosen.split(spec.evaluation.batch_size)]
+    parts = [posterior for posterior in found if posterior is not None]
+    if not parts:
+        return {"information_absent": f"the code of {model.name} is not one factorised Gaussian"}
     mean, std = (torch.cat(part) for part in zip(*parts, strict=True))
     if not (mean.isfinite() & std.isfinite() & (std > 0)).all():
         raise FloatingPointError("the posterior of a test image is not finite")
@@ -150,8 +152,8 @@ def _samples(model: Model, spec: RunSpec) -> Images:
 def _reconstructions(model: Model, images: Tensor, spec: RunSpec) -> Images:
     chosen = subset(images, GRID_COLUMNS, "shown")
     noise = seeds.generator(images.device, spec.seed, "evaluation noise", "shown")
-    outputs, _ = model(to_float(chosen), noise)
-    return _as_images(torch.cat([chosen, quantise(model.likelihood(outputs).mean)]))
+    sampled: Sampled = model(to_float(chosen), noise)
+    return _as_images(torch.cat([chosen, quantise(model.likelihood(sampled.outputs).mean)]))
 
 
 def _as_images(images: Tensor) -> Images:

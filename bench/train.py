@@ -143,7 +143,7 @@ def train(
     def measure(step: int) -> None:
         if not any(row["step"] == step for row in state.rows):
             result = bound(model, validation, spec, "validation")
-            state.rows.append({"step": step, "seconds": state.seconds, **result.history_row()})
+            state.rows.append({"step": step, "seconds": state.seconds, **result.columns()})
 
     def synchronise() -> float:
         if device.type == "cuda":

@@ -103,6 +103,12 @@ class Group:
         """All runs of the group."""
         return pd.concat([entry.every_run for entry in self.entries])
 
+    @property
+    def without_information(self) -> str:
+        """Why I_e(x;z) and KL(m‖p) were not measured, as a sentence; "" if they were."""
+        reason = recorded(self.runs, "information_absent")
+        return f"I_e(x;z) and KL(m‖p) were not measured: {reason}." if reason else ""
+
     def published(self, budget: str) -> str | None:
         """Return the key of the published numbers that may stand beside this group, if any.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -26,6 +27,9 @@ from reports.statistics import estimate, values
 
 NEAR_CAP = 0.9
 """From this share of ln N on, an estimate of I_e is marked as near its cap."""
+
+LAYER = re.compile(r"kl_layer_(\d+)_nats")
+"""Columns of the results that hold the KL of one stochastic layer."""
 
 Columns = Sequence[tuple[str, str, Sequence[str]]]
 """Heading, side and cells of each column of a table."""
@@ -75,6 +79,27 @@ def sweep_table(content: Content, group: Group) -> str:
         *_measured(rows, [Metric("marginal_kl_nats", "KL(m‖p) (nats)", 2)]),
     ]
     return _from_columns(columns)
+
+
+def layer_table(group: Group) -> str:
+    """Return the KL of each stochastic layer of a hierarchical model; "" for any other."""
+    found = [name for name in map(str, group.runs) if LAYER.fullmatch(name)]
+    layers = [name for name in found if values(group.runs, name).size]
+    if not layers:
+        return ""
+    numbered = sorted((int(LAYER.sub(r"\1", name)), name) for name in layers)
+    return _from_columns(
+        [
+            ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
+            *_measured(
+                group.entries,
+                [
+                    *(Metric(name, f"layer {number} (nats)", 2) for number, name in numbered),
+                    Metric("kl_nats", "KL (nats)", 2),
+                ],
+            ),
+        ]
+    )
 
 
 def cost_table(group: Group) -> str:

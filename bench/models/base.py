@@ -23,6 +23,19 @@ class Elbo(NamedTuple):
     kl: Tensor  # (B,)
 
 
+class Sampled(NamedTuple):
+    """What one posterior sample of each image leads to."""
+
+    outputs: Tensor
+    """(B, channels, H, W), raw outputs for the likelihood."""
+    kl: Tensor
+    """(B,), nats an image: in evaluation mode KL(q(z|x) || p(z)); in training mode what is to be
+    penalised of it."""
+    kl_layers: Tensor | None = None
+    """(B, L), nats an image: the parts of KL(q(z|x) || p(z)) that a hierarchical model has for its
+    layers, the one nearest to the image first."""
+
+
 class Posterior(NamedTuple):
     """A factorised Gaussian q(z|x)."""
 
@@ -41,8 +54,8 @@ class Model(nn.Module, ABC):
     likelihood: Likelihood
 
     @abstractmethod
-    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """One posterior sample: the likelihood's raw outputs (B, channels, H, W) and KL (B,).
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Sampled:
+        """Raw outputs for one posterior sample of each image, and the KL.
 
         Args:
             x: images (B, C, H, W), float in [0, 1].
@@ -53,9 +66,13 @@ class Model(nn.Module, ABC):
     def prior_outputs(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Raw outputs (count, channels, H, W) for latents drawn from the prior."""
 
-    @abstractmethod
-    def posterior(self, x: Tensor) -> Posterior:
-        """The parameters of q(z|x) for images (B, C, H, W)."""
+    def posterior(self, x: Tensor) -> Posterior | None:
+        """The parameters of q(z|x) for images (B, C, H, W).
+
+        None, as here, where the code is not one factorised Gaussian with the prior N(0, I): then
+        I_e(x; z) and KL(m || p) are not measured.
+        """
+        return None
 
     def elbo(self, x: Tensor, generator: torch.Generator | None = None) -> Elbo:
         """Single-sample ELBO of each image: E_q[ln p(x|z)] and KL(q(z|x) || p(z)).
@@ -63,9 +80,9 @@ class Model(nn.Module, ABC):
         In training mode a calibrating likelihood is fitted to the batch; in evaluation mode it
         never sees the images that it scores.
         """
-        outputs, kl = self(x, generator)
-        distribution = self.likelihood(outputs, target=x if self.training else None)
-        return Elbo(distribution.log_prob(x), kl)
+        sampled = self(x, generator)
+        distribution = self.likelihood(sampled.outputs, target=x if self.training else None)
+        return Elbo(distribution.log_prob(x), sampled.kl)
 
 
 M = TypeVar("M", bound=type[Model])

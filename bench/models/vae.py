@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bench.models.base import Model, Posterior, register
+from bench.models.base import Model, Posterior, Sampled, register
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
@@ -75,13 +75,13 @@ class VAE(Model):
         mean, log_std = self._encode(x)
         return Posterior(mean, log_std.exp())
 
-    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Sampled:
         """Raw outputs (B, channels, H, W) for one posterior sample, and the analytic KL (B,)."""
         mean, log_std = self._encode(x)
         std = log_std.exp()
         noise = torch.empty_like(mean).normal_(generator=generator)
         kl = (0.5 * (mean.square() + std.square() - 1) - log_std).sum(dim=1)
-        return self.decode(mean + std * noise), kl
+        return Sampled(self.decode(mean + std * noise), kl)
 
     def decode(self, z: Tensor) -> Tensor:
         """Raw outputs (B, channels, H, W) of latents (B, L)."""

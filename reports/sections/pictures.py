@@ -49,6 +49,7 @@ def information(subject: Subject) -> Section:
             "information": lambda group: figures.inflection(subject.content, group, subject.styles)
         },
         nothing="No sweep with measured information: the plot needs at least one.",
+        reason=lambda group: escape(group.without_information),
     )
 
 
@@ -78,8 +79,9 @@ def _pictures(
     draw: Mapping[str, Draw],
     nothing: str,
     drawable: Callable[[Entry], bool] = lambda entry: True,
+    reason: Callable[[Group], str] = lambda group: "",
 ) -> Section:
-    """Draw each figure for each group; where there is none, print `nothing` in its place.
+    """Draw each figure for each group; where there is none, print the reason or `nothing`.
 
     Decoders that are not `drawable` are named below the figures, with the reason.
     """
@@ -99,7 +101,7 @@ def _pictures(
             if shows and not drawable(entry)
         ]
         note = f"Not shown: {listing(missing)}." if missing else ""
-        parts.append(subsection(group, *(shows or [nothing]), note))
+        parts.append(subsection(group, *(shows or [reason(group) or nothing]), note))
     return Section(title, paragraphs(reading, *(parts or [nothing])), drawn)
 
 

@@ -14,7 +14,7 @@ from reports.markup import bullets, escape, listing, number, paragraphs, table
 from reports.published import LEARNED, SWEEP_COLUMN, TABLE_A
 from reports.sections.section import Section, Subject, subsection
 from reports.statistics import FINISHED, values
-from reports.tables import cost_table, decoder_table, sweep_table
+from reports.tables import cost_table, decoder_table, layer_table, sweep_table
 
 LONGEST_ERROR = 160
 """Characters of an error message that are printed; results.csv holds all."""
@@ -35,6 +35,7 @@ def decoder_tables(subject: Subject) -> Section:
             _beside(group, content.budget),
             bullets(_notes(content, group)),
             _unfinished(group),
+            _layers(group),
         )
         for group in subject.groups
     ]
@@ -74,7 +75,7 @@ def sweep_tables(subject: Subject) -> Section:
                 group,
                 sweep_table(subject.content, group),
                 _caption([setting.runs for e in group.entries for setting in e.settings]),
-                _cap(group),
+                _cap(group) or escape(group.without_information),
                 _published_sweep() if published else "",
             )
         )
@@ -152,6 +153,15 @@ def _choice(entry: Entry) -> str:
     if len(tried) > 1 and entry.chosen in (tried[0], tried[-1]):
         text += " It lies at the end of the sweep: a wider one might find a better value."
     return text
+
+
+def _layers(group: Group) -> str:
+    found = layer_table(group)
+    reading = (
+        "KL of each stochastic layer, layer 1 next to the image; the sum is the KL of the bound. A "
+        "layer near 0 says nothing about the image."
+    )
+    return paragraphs(reading, found) if found else ""
 
 
 def _unfinished(group: Group) -> str:

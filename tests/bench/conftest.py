@@ -48,6 +48,13 @@ batch_size = 16
 """
 
 
+MODELS: dict[str, dict[str, Any]] = {
+    "hvae": {"width": 3, "units": "4,3,2", "blocks": 1},
+    "vae": {"width": 2, "latents": 3},
+}
+"""Every model family, with options that make it small."""
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """The path of a suite file; tests change its text."""
@@ -79,7 +86,7 @@ def make_spec() -> MakeSpec:
             "data_set": "random",
             "data_checksum": "0",
             "model": "vae",
-            "model_options": {"width": 2, "latents": 3},
+            "model_options": MODELS[changes.get("model", "vae")],
             "likelihood": likelihood,
             "likelihood_options": {},
             "likelihood_source": "0",

@@ -38,7 +38,7 @@ def test_bound_step_by_step(trained: tuple[Model, RunSpec], data: Data) -> None:
     with torch.no_grad():
         for start in range(0, 48, 16):
             x = to_float(data.test[start : start + 16])
-            mean, std = model.posterior(x)
+            mean, std = model.posterior(x)  # type: ignore[misc]
             noise = torch.randn(
                 mean.shape, generator=seeds.generator("cpu", 0, "evaluation noise", "test", start)
             )
@@ -67,7 +67,7 @@ def test_an_image_is_scored_alone(trained: tuple[Model, RunSpec], data: Data) ->
     model.eval()
     x = to_float(data.test[:8])
     with torch.no_grad():
-        outputs, _ = model(x, seeds.generator("cpu", 0, "noise"))
+        outputs = model(x, seeds.generator("cpu", 0, "noise")).outputs
         together = model.likelihood(outputs).log_prob(x)
         alone = torch.cat(
             [model.likelihood(outputs[i : i + 1]).log_prob(x[i : i + 1]) for i in range(8)]
@@ -94,7 +94,7 @@ def test_parts_of_the_rate_and_counts(
     result = evaluate(model, data, spec, Store.open(tmp_path))
     metrics = result.metrics
     chosen = subset(data.test, 32, "information")
-    mean, std = model.posterior(to_float(chosen))
+    mean, std = model.posterior(to_float(chosen))  # type: ignore[misc]
     rate = D.kl_divergence(D.Normal(mean, std), D.Normal(0.0, 1.0)).sum(1).mean().detach()
     parts = metrics["information_nats"] + metrics["marginal_kl_nats"]
     assert parts == pytest.approx(float(rate), rel=1e-4)

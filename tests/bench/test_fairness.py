@@ -12,26 +12,46 @@ from bench import train as training_module
 from bench.data import Data
 from bench.run import build
 from bench.train import BatchOrder, train
-from tests.bench.conftest import MakeSpec
+from tests.bench.conftest import MODELS, MakeSpec
 
-TRUNK = ("encoder.", "decoder.")
-
-
-def trunk(name: str, data: Data, make_spec: MakeSpec, seed: int = 0) -> dict[str, torch.Tensor]:
-    state = build(make_spec(name, seed=seed), data).state_dict()
-    return {key: value for key, value in state.items() if key.startswith(TRUNK)}
+OWN = ("head.", "likelihood.")
+"""What may differ between likelihoods; all else is trunk."""
 
 
+def trunk(
+    model: str, name: str, data: Data, make_spec: MakeSpec, seed: int = 0
+) -> dict[str, torch.Tensor]:
+    state = build(make_spec(name, model=model, seed=seed), data).state_dict()
+    return {key: value for key, value in state.items() if not key.startswith(OWN)}
+
+
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", likelihoods.names())
-def test_trunk_weights_are_identical(name: str, data: Data, make_spec: MakeSpec) -> None:
-    reference, found = trunk("gaussian", data, make_spec), trunk(name, data, make_spec)
+def test_trunk_weights_are_identical(
+    name: str, model: str, data: Data, make_spec: MakeSpec
+) -> None:
+    reference, found = (trunk(model, each, data, make_spec) for each in ("gaussian", name))
     assert reference.keys() == found.keys()
     assert all(torch.equal(reference[key], found[key]) for key in reference)
 
 
-def test_another_seed_is_another_trunk(data: Data, make_spec: MakeSpec) -> None:
-    first, second = (trunk("gaussian", data, make_spec, seed) for seed in (0, 1))
-    assert not torch.equal(first["encoder.0.weight"], second["encoder.0.weight"])
+@pytest.mark.parametrize("model", MODELS)
+def test_another_seed_is_another_trunk(model: str, data: Data, make_spec: MakeSpec) -> None:
+    first, second = (trunk(model, "gaussian", data, make_spec, seed) for seed in (0, 1))
+    drawn = [key for key in first if key.endswith("bias")]
+    assert drawn
+    assert not any(torch.equal(first[key], second[key]) for key in drawn)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_head_starts_at_a_scale_that_is_the_same_for_all(
+    model: str, data: Data, make_spec: MakeSpec
+) -> None:
+    def bound(name: str) -> float:
+        head = build(make_spec(name, model=model), data).get_submodule("head")
+        return float(head.get_parameter("weight").detach().abs().max())
+
+    assert bound("categorical") == pytest.approx(bound("bitwise_categorical"), rel=0.3)
 
 
 @pytest.mark.parametrize("name", likelihoods.names())

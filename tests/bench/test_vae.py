@@ -16,9 +16,10 @@ def make(name: str = "gaussian", shape: tuple[int, int, int] = (1, 28, 28), **op
 @pytest.mark.parametrize("name", ["gaussian", "bitwise_categorical"])
 def test_shapes(name: str, shape: tuple[int, int, int]) -> None:
     model = make(name, shape, width=2)
-    outputs, kl = model(torch.rand(5, *shape))
+    outputs, kl, kl_layers = model(torch.rand(5, *shape))
     assert outputs.shape == (5, model.likelihood.output_channels, *shape[1:])
     assert kl.shape == (5,)
+    assert kl_layers is None
     assert model.prior_outputs(4).shape == (4, *outputs.shape[1:])
     assert model.posterior(torch.rand(5, *shape)).mean.shape == (5, 20)
 

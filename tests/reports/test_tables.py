@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from reports.comparison import groups
 from reports.document import document
 from reports.markup import decimals_for, escape, number, short
-from reports.tables import best_table, cost_table, decoder_table, sweep_table
+from reports.tables import best_table, cost_table, decoder_table, layer_table, sweep_table
 from tests.reports.typed import FRECHET, REAL, cells, content, five, run
 
 NLL, BITS, FID = "NLL (nats/image) ↓", "bits/dim ↓", "FID ↓"
@@ -96,6 +98,28 @@ def test_information_near_its_cap_is_marked() -> None:
     table = sweep_table(subject, groups(subject)[0])
     assert cells(table, "Odd")["I_e(x;z) (nats)"] == "7.50 (near cap)"
     assert cells(table, "Odd", 1)["I_e(x;z) (nats)"] == "2.00"
+
+
+def test_the_layers_of_a_hierarchical_model_are_shown_in_order() -> None:
+    layers: dict[str, Any] = {f"kl_layer_{layer}_nats": float(layer) for layer in (10, 2, 1)}
+    subject = content([run("fit", **layers, kl_nats=13.0), run("wide")])
+    table = layer_table(groups(subject)[0])
+    assert list(cells(table, "Fit").items())[1:] == [
+        ("layer 1 (nats)", "1.00"),
+        ("layer 2 (nats)", "2.00"),
+        ("layer 10 (nats)", "10.00"),
+        ("KL (nats)", "13.00"),
+    ]
+    assert cells(table, "Wide")["layer 1 (nats)"] == "not measured"
+    assert "KL of each stochastic layer" in document(subject).readme
+    assert layer_table(groups(content())[0]) == ""
+
+
+def test_absent_information_has_its_reason() -> None:
+    runs = [run("odd", option_beta=b, information_absent="no one code") for b in (0.1, 1.0)]
+    text = document(content(runs)).readme
+    sentence = "I_e(x;z) and KL(m‖p) were not measured: no one code."
+    assert text.count(sentence) == 2, "below table A, and in place of the plot"
 
 
 def test_the_costs_of_a_sweep_count_all_its_runs() -> None:

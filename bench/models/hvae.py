@@ -1,0 +1,285 @@
+"""The hierarchical VAE of the CelebA and CIFAR columns (Rybkin et al. 2021, appendix)."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import weight_norm
+
+from bench.models.base import Model, Sampled, register
+from bench.seeds import seeded
+from likelihoods import Likelihood
+
+MIN_STD = 1e-3
+"""Standard deviations of codes stay above this, so that no KL divides by zero."""
+DIRECTION_STD = 0.05
+"""Of the weights before their normalisation (Salimans & Kingma 2016, section 3)."""
+UNIT = 0.5413248546129181
+"""softplus(UNIT) = 1: codes begin near the standard normal."""
+
+
+class Normal(NamedTuple):
+    """A factorised Gaussian over the units of one layer."""
+
+    mean: Tensor  # (B, U)
+    std: Tensor  # (B, U)
+
+    def sample(self, generator: torch.Generator | None) -> Tensor:
+        """One draw (B, U), reparameterised."""
+        return self.mean + self.std * torch.empty_like(self.mean).normal_(generator=generator)
+
+
+def divergence(q: Normal, p: Normal) -> Tensor:
+    """KL(q || p) in nats, (B,), closed form."""
+    ratio = q.std / p.std
+    distance = (q.mean - p.mean) / p.std
+    return (0.5 * (ratio.square() + distance.square() - 1) - ratio.log()).sum(dim=1)
+
+
+L = TypeVar("L", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+
+
+def normalised(layer: L) -> L:
+    """Weight normalisation of a layer, which leaves its initial map as it is.
+
+    Length and direction of the weights of an output become parameters of their own. The optimiser
+    moves every weight by about its rate: over the thousands of inputs that a layer has here the
+    published rate, which is meant for normalised weights, would throw plain ones far off.
+    """
+    weight_norm(layer, dim=1 if isinstance(layer, nn.ConvTranspose2d) else 0)
+    parametrisation = layer.get_submodule("parametrizations.weight")
+    with torch.no_grad():
+        direction = parametrisation.get_parameter("original1")
+        direction.mul_(DIRECTION_STD / direction.square().mean().sqrt())
+    return layer
+
+
+class Block(nn.Module):
+    """Gated residual convolutions (Salimans et al. 2017): x + a * sigmoid(b).
+
+    (a, b) = conv(ELU(conv(ELU(x)))); the second convolution halves or doubles the resolution if
+    asked to, and the identity is then averaged or repeated.
+
+    Args:
+        width: channels of input and output.
+        kernel: size of both kernels, odd.
+        resize: what happens to height and width.
+    """
+
+    def __init__(
+        self, width: int, kernel: int, resize: Literal["halve", "double"] | None = None
+    ) -> None:
+        super().__init__()
+        padding = kernel // 2
+        self.first = normalised(nn.Conv2d(width, width, kernel, padding=padding))
+        self.second: nn.Module
+        self.identity: nn.Module
+        if resize == "double":
+            self.second = normalised(
+                nn.ConvTranspose2d(
+                    width, 2 * width, kernel, stride=2, padding=padding, output_padding=1
+                )
+            )
+            self.identity = nn.Upsample(scale_factor=2)
+        else:
+            stride = 2 if resize == "halve" else 1
+            self.second = normalised(
+                nn.Conv2d(width, 2 * width, kernel, stride=stride, padding=padding)
+            )
+            self.identity = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, W, H, W') to the same, or to half or twice its height and width."""
+        identity: Tensor = self.identity(x)
+        return identity + F.glu(self.second(F.elu(self.first(F.elu(x)))), dim=1)
+
+
+class Stage(nn.Module):
+    """One stochastic layer z_l with the deterministic blocks below it, for both directions.
+
+    Args:
+        width: filters.
+        units: size U of z_l, a vector.
+        size: height and width of the features that z_l is read from.
+        kernel: of all residual convolutions.
+        blocks: residual blocks in each direction.
+        halves: whether the features below have twice the height and width.
+        top: whether z_l has no layer above it, hence the prior N(0, I).
+    """
+
+    def __init__(
+        self,
+        width: int,
+        units: int,
+        size: tuple[int, int],
+        *,
+        kernel: int,
+        blocks: int,
+        halves: bool,
+        top: bool,
+    ) -> None:
+        super().__init__()
+        self.units = units
+        features = width * size[0] * size[1]
+        plain = blocks - 1
+        self.bottom_up = nn.Sequential(
+            *(Block(width, kernel) for _ in range(plain)),
+            Block(width, kernel, "halve" if halves else None),
+        )
+        self.merge = normalised(nn.Conv2d(width if top else 2 * width, width, 1))
+        self.to_posterior = nn.Sequential(
+            Block(width, kernel), nn.ELU(), nn.Flatten(), normalised(nn.Linear(features, 2 * units))
+        )
+        self.to_prior = (
+            None
+            if top
+            else nn.Sequential(nn.ELU(), nn.Flatten(), normalised(nn.Linear(features, 2 * units)))
+        )
+        self.project = nn.Sequential(
+            normalised(nn.Linear(units, features)), nn.Unflatten(1, (width, *size))
+        )
+        self.top_down = nn.Sequential(
+            Block(width, kernel, "double" if halves else None),
+            *(Block(width, kernel) for _ in range(plain)),
+        )
+
+    def posterior(self, features: Tensor, above: Tensor | None) -> Normal:
+        """q(z_l | z_>l, x) from the bottom-up features of x and the generative ones from above."""
+        both = features if above is None else torch.cat([features, above], dim=1)
+        return _normal(self.to_posterior(self.merge(both)))
+
+    def prior(self, above: Tensor | None, count: int) -> Normal:
+        """p(z_l | z_>l) from the generative features; N(0, I) for `count` images at the top."""
+        if self.to_prior is None or above is None:
+            zeros = self.merge.weight.new_zeros(count, self.units)
+            return Normal(zeros, torch.ones_like(zeros))
+        return _normal(self.to_prior(above))
+
+    def generate(self, z: Tensor, above: Tensor | None) -> Tensor:
+        """The generative features for the layer below; what came from above skips z_l."""
+        d = self.project(z)
+        result: Tensor = self.top_down(d if above is None else d + above)
+        return result
+
+
+@register("hvae")
+class HVAE(Model):
+    """Hierarchical VAE: the ladder baseline of Maaloe et al. 2019 ("BIVA"), layers of dense units.
+
+        q(z|x) = q(z_L|x) prod_l q(z_l | z_>l, x),   p(z) = N(z_L; 0, I) prod_l p(z_l | z_>l)
+
+    Inference is that of the ladder VAE (Sonderby et al. 2016): a deterministic path from the image
+    upwards, then the layers from the top down, each posterior reading the features of the image and
+    the generative features above it. It was made so that the upper layers stay in use, where
+    inference from the bottom up (the other baseline of that paper) lets them fall back to the
+    prior; and the KL of a layer is closed form given the sample above:
+
+        KL(q(z|x) || p(z)) = sum_l E_q(z_>l|x) KL(q(z_l | z_>l, x) || p(z_l | z_>l))
+
+    As published: 64 filters, `blocks` gated residual blocks a stage and direction with ELU, kernel
+    5 in the first stage and 3 above, height and width halved by the first and the last stage, six
+    layers of 48 (nearest to the image) to 8 units. The skip connections of the generative path add
+    the features from above to the projection of z_l. All layers but the head are
+    weight-normalised. Other than in a public implementation (vlievin/biva-pytorch), their start
+    does not depend on the first batch, a convolution leads from the image to the filters, a stage
+    has one skip connection, and standard deviations may be smaller than 1.
+
+    Args:
+        likelihood: any likelihood whose height and width are multiples of four.
+        width: filters of every convolution.
+        units: sizes of the layers, the one nearest to the image first, such as "48,40,32,24,16,8".
+        blocks: residual blocks of a stage, in each direction.
+        free_bits: nats of each layer and image that training does not penalise (Kingma et al.
+            2016); measurements always have the full KL.
+        seed: the seed of the run; trunk and head derive theirs from it.
+    """
+
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        *,
+        width: int = 64,
+        units: str = "48,40,32,24,16,8",
+        blocks: int = 3,
+        free_bits: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        channels, height, width_px = likelihood.shape
+        sizes = _sizes(units)
+        if height % 4 or width_px % 4:
+            raise ValueError(f"height and width must be multiples of 4, not {height}x{width_px}")
+        if width < 1 or blocks < 1:
+            raise ValueError(f"width and blocks must be positive, not {width} and {blocks}")
+        if not free_bits >= 0:
+            raise ValueError(f"free_bits must not be negative, not {free_bits}")
+        self.likelihood = likelihood
+        self.free_bits = free_bits
+        last = len(sizes) - 1
+        with seeded(seed, "trunk weights"):
+            self.stem = normalised(nn.Conv2d(channels, width, 5, padding=2))
+            self.stages = nn.ModuleList(
+                Stage(
+                    width,
+                    size,
+                    (height // 4, width_px // 4) if layer == last else (height // 2, width_px // 2),
+                    kernel=3 if layer else 5,
+                    blocks=blocks,
+                    halves=layer in (0, last),
+                    top=layer == last,
+                )
+                for layer, size in enumerate(sizes)
+            )
+        with seeded(seed, "head weights"):
+            self.head = nn.Conv2d(width, likelihood.output_channels, 1)
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Sampled:
+        """Raw outputs for one posterior sample, and the KL of each layer given the layers above."""
+        features, h = [], self.stem(2 * x - 1)
+        for stage in self._stages:
+            h = stage.bottom_up(h)
+            features.append(h)
+        d, kls = None, []
+        for stage, h in zip(reversed(self._stages), reversed(features), strict=True):
+            q, p = stage.posterior(h, d), stage.prior(d, len(x))
+            kls.append(divergence(q, p))
+            d = stage.generate(q.sample(generator), d)
+        kl_layers = torch.stack(kls[::-1], dim=1)
+        relaxed = self.training and self.free_bits > 0
+        counted = kl_layers.clamp(min=self.free_bits) if relaxed else kl_layers
+        return Sampled(self._outputs(d), counted.sum(dim=1), kl_layers)
+
+    def prior_outputs(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Raw outputs of `count` latents drawn from the prior, from the top down."""
+        d = None
+        for stage in reversed(self._stages):
+            d = stage.generate(stage.prior(d, count).sample(generator), d)
+        return self._outputs(d)
+
+    @property
+    def _stages(self) -> list[Stage]:
+        return [stage for stage in self.stages if isinstance(stage, Stage)]
+
+    def _outputs(self, d: Tensor | None) -> Tensor:
+        assert d is not None  # there are two stages at least
+        outputs: Tensor = self.head(F.elu(d))
+        return outputs
+
+
+def _normal(parameters: Tensor) -> Normal:
+    """A Gaussian from raw parameters (B, 2U): means, then standard deviations before softplus."""
+    mean, raw = parameters.chunk(2, dim=1)
+    return Normal(mean, F.softplus(raw + UNIT) + MIN_STD)
+
+
+def _sizes(units: str) -> list[int]:
+    parts = [part.strip() for part in str(units).split(",")]
+    sizes = [int(part) for part in parts if part.isdecimal()]
+    if len(sizes) != len(parts) or len(sizes) < 2 or min(sizes) < 1:
+        raise ValueError(
+            f'units must be two or more positive sizes, such as "48,40,32,24,16,8", not {units!r}'
+        )
+    return sizes

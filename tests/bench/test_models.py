@@ -1,0 +1,84 @@
+"""What every model family must do, with every likelihood."""
+
+from __future__ import annotations
+
+import inspect
+import math
+
+import pytest
+import torch
+
+import likelihoods
+from bench import models, seeds
+from bench.bound import bound
+from bench.data import Data, to_float
+from bench.evaluate import evaluate, generate
+from bench.run import build
+from bench.store import Store
+from bench.train import optimiser, training_step
+from tests.bench.conftest import MODELS, MakeSpec
+
+
+def test_every_family_is_tested() -> None:
+    assert list(MODELS) == models.names()
+
+
+@pytest.mark.parametrize("model_name", MODELS)
+@pytest.mark.parametrize("name", likelihoods.names())
+def test_trains_one_step_and_evaluates(
+    name: str, model_name: str, data: Data, make_spec: MakeSpec
+) -> None:
+    spec = make_spec(name, model=model_name)
+    model = build(spec, data).train()
+    before = [parameter.clone() for parameter in model.parameters()]
+    noise = seeds.generator("cpu", 0, "test")
+    loss = training_step(model, optimiser(model, spec.training), to_float(data.train[:16]), noise)
+    assert loss.isfinite()
+    moved = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
+    assert all(moved)
+    result = bound(model, data.test, spec, "test")
+    assert result.is_finite
+    assert math.isfinite(result.nll_nats) == (model.likelihood.measure != "unnormalised")
+    assert result.kl_nats > 0
+    assert generate(model, 4, 0, spec).shape == (4, 1, 8, 8)
+
+
+@pytest.mark.parametrize("model_name", MODELS)
+def test_only_a_factorised_gaussian_has_information(
+    model_name: str, data: Data, make_spec: MakeSpec, tmp_path: object
+) -> None:
+    spec = make_spec(model=model_name)
+    model = build(spec, data)
+    metrics = evaluate(model, data, spec, Store.open(tmp_path)).metrics  # type: ignore[arg-type]
+    layers = [key for key in metrics if key.startswith("kl_layer_")]
+    if model.posterior(to_float(data.test[:2])) is None:
+        assert metrics["information_absent"] == "the code of hvae is not one factorised Gaussian"
+        assert "information_nats" not in metrics
+        assert sum(metrics[key] for key in layers) == pytest.approx(metrics["kl_nats"])
+    else:
+        assert "information_absent" not in metrics
+        assert metrics["information_nats"] > 0
+        assert not layers
+
+
+@pytest.mark.parametrize("model_name", MODELS)
+def test_one_noise_one_sample(model_name: str, data: Data, make_spec: MakeSpec) -> None:
+    """Everything random comes from the generator that is handed in."""
+    model = build(make_spec(model=model_name), data).eval()
+    x = to_float(data.test[:4])
+
+    def outputs(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        noise = [seeds.generator("cpu", seed, purpose) for purpose in ("posterior", "prior")]
+        return model(x, noise[0]).outputs, model.prior_outputs(4, noise[1])
+
+    for first, again, other in zip(outputs(0), outputs(0), outputs(1), strict=True):
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("model_name", MODELS)
+def test_options_are_keywords_with_defaults(model_name: str) -> None:
+    """So that a suite can set each of them, and need set none."""
+    parameters = inspect.signature(models.get(model_name)).parameters.values()
+    options = [each for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    assert all(isinstance(each.default, bool | int | float | str) for each in options)

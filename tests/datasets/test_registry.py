@@ -13,7 +13,15 @@ from tests.datasets.conftest import COUNTS, Tiny, good
 
 
 def test_names() -> None:
-    assert datasets.names() == ["cifar10", "digits", "fashion_mnist", "mnist", "patches", "svhn"]
+    assert datasets.names() == [
+        "cifar10",
+        "digits",
+        "dsprites",
+        "fashion_mnist",
+        "mnist",
+        "patches",
+        "svhn",
+    ]
 
 
 @pytest.mark.parametrize("verb", [datasets.load, datasets.status, datasets.fetch])

@@ -69,7 +69,11 @@ class ConvertedLoader(Loader):
         return self._converted(root) or self.originals(root)
 
     def _folder(self, root: Path) -> Path:
-        return root / FOLDER / f"{self.name}-{self.variant}"
+        return root / FOLDER / f"{self.name}-{self.made(root)}"
+
+    def made(self, root: Path) -> str:
+        """Tell the variant below root, where there may be several."""
+        return self.variant
 
     def _converted(self, root: Path) -> list[Path]:
         folder = self._folder(root)
@@ -92,7 +96,7 @@ class ConvertedLoader(Loader):
                     f"needs {needed / 1e6:.0f} MB, {free / 1e6:.0f} MB are free"
                 )
             with staging(root) as staged:
-                folder = self._folder(staged)
+                folder = staged / self._folder(root).relative_to(root)
                 folder.mkdir(parents=True)
                 record = self._write(root, folder)
                 (folder / RECEIPT).write_text(f"{self.origin(root)}\n", encoding="utf-8")

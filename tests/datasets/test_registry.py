@@ -19,6 +19,7 @@ def test_names() -> None:
         "dsprites",
         "fashion_mnist",
         "mnist",
+        "moving_digits",
         "patches",
         "svhn",
     ]

@@ -14,6 +14,7 @@ from tests.datasets.conftest import COUNTS, Tiny, good
 
 def test_names() -> None:
     assert datasets.names() == [
+        "bair",
         "celeba",
         "cifar10",
         "digits",

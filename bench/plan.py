@@ -219,6 +219,10 @@ def _check_rows(rows: list[Row]) -> None:
 
 def _check_model(column: Column, data: datasets.Dataset, row: Row, budget: str) -> None:
     """Fail on a wrong option, or on data that the model cannot take, before anything is trained."""
+    if len(data.shape) != 3:
+        raise UsageError(
+            f"data set {data.name!r} is video, which model {column.model!r} cannot take"
+        )
     channels, height, width = data.shape
     likelihood = likelihoods.create(
         row.likelihood, shape=(channels, height, width), **row.variants()[0]
@@ -229,8 +233,9 @@ def _check_model(column: Column, data: datasets.Dataset, row: Row, budget: str) 
 def _columns(suite: Suite, wanted: Sequence[str]) -> list[Column]:
     """The suite's columns, narrowed to the wanted data sets.
 
-    A data set that no column offers gets a column of its own, with the model and training of the
-    first column that is run.
+    A data set that no column offers brings the column that stands for it onto its own data, if there
+    is one. Any other gets a column with the model and the training, as on a stand-in, of the first
+    column that is run.
     """
     for name in wanted:
         if name not in datasets.names():
@@ -244,9 +249,13 @@ def _columns(suite: Suite, wanted: Sequence[str]) -> list[Column]:
         offered.update(data)
         if data:
             chosen.append(column.model_copy(update={"data": data}))
-    template = next((column for column in suite.columns if column.not_run is None), None)
+    run = [column for column in suite.columns if column.not_run is None]
+    template = next(iter(run), None)
     for name in dict.fromkeys(wanted):
-        if name not in offered:
+        own = next((column for column in run if column.stands_for == name), None)
+        if own is not None and name not in offered:
+            chosen.append(own.model_copy(update={"data": [name]}))
+        elif name not in offered:
             if template is None:
                 raise UsageError(f"suite {suite.name!r} has no column that could run {name!r}")
             changes = {

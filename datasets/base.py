@@ -24,9 +24,13 @@ class DataError(RuntimeError):
     """Data that cannot be had: unknown, missing, corrupt, or nowhere to put it. One line."""
 
 
+class FolderError(DataError):
+    """Nowhere to put it: the data folder cannot be written, or is full."""
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images in memory, split once and for all.
+    """Images in memory, or mapped into it (see `converted.py`), split once and for all.
 
     Attributes:
         name: registered name.
@@ -86,12 +90,22 @@ class Status:
 
 
 class Content(NamedTuple):
-    """What a loader reads: uint8 arrays shaped like the tensors of `Dataset`."""
+    """What a loader reads: uint8 arrays shaped like the tensors of `Dataset`.
+
+    Attributes:
+        train: see `Dataset`; likewise validation, test and labels.
+        validation: see train.
+        test: see train.
+        labels: see train.
+        checksum: of the three arrays, where it is known without hashing them; else None.
+
+    """
 
     train: Bytes
     validation: Bytes
     test: Bytes
     labels: Mapping[str, NDArray[Any]] | None = None
+    checksum: str | None = None
 
 
 def split(images: Bytes, labels: NDArray[Any], counts: tuple[int, int, int]) -> Content:
@@ -122,6 +136,7 @@ class Loader(ABC):
         advice: what to do by hand if nothing else works; {folder} stands for the folder's path.
         checksum: of the content that `read` must give; None where it may differ by machine.
         sources: tried in this order when the files are missing.
+        local: what is said of the origin of files that `fetch` did not bring.
 
     """
 
@@ -134,6 +149,7 @@ class Loader(ABC):
     advice: str
     checksum: str | None = None
     sources: tuple[Source, ...] = ()
+    local: str = "local files, verified by checksum on load"
 
     @abstractmethod
     def files(self, root: Path) -> list[Path]:
@@ -151,9 +167,30 @@ class Loader(ABC):
     def prepare(self, root: Path) -> None:  # noqa: B027 - a hook that most do not need
         """Bring what a source left below root into the layout that `files` looks for."""
 
+    def verify(self, root: Path) -> None:
+        """Verify what a source brought: by reading it, or less where that is enough.
+
+        Raises:
+            DataError: as for `read`.
+
+        """
+        self.read(root)
+
+    def convert(self, root: Path) -> None:  # noqa: B027 - a hook that most do not need
+        """Make below root what `read` reads, if it is not there yet (see `converted.py`).
+
+        Raises:
+            DataError: as for `read`; FolderError: it cannot be written.
+
+        """
+
+    def describe(self, root: Path) -> str:
+        """Tell what the copy below root shows: see `Dataset.description`."""
+        return self.description
+
     def origin(self, root: Path) -> str:
         """Tell where the copy below root came from: the receipt of `fetch`, if it left one."""
         receipt = self.files(root)[0].parent / RECEIPT
         if receipt.is_file():
             return receipt.read_text(encoding="utf-8").strip()
-        return "local files, verified by checksum on load"
+        return self.local

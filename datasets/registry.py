@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from datasets.base import RECEIPT, DataError, Dataset, Loader, Status
+from datasets.base import RECEIPT, DataError, Dataset, FolderError, Loader, Status
 from datasets.sources import Source, SourceError
 from datasets.storage import STAGING, checksum, default_root, locked, publish, say, staging
 
@@ -160,14 +160,16 @@ def _try(loader: Loader, source: Source, staged: Path, root: Path, progress: boo
     files = loader.files(staged)
     if not files:
         raise SourceError("it lacks some of the files")
-    loader.read(staged)
+    loader.verify(staged)
     receipt = files[0].parent / RECEIPT
     receipt.write_text(f"{source.title}, verified by checksum\n", encoding="utf-8")
     publish([*files, receipt], staged, root)
 
 
 def load(name: str, root: str | Path | None = None, download: bool = True) -> Dataset:
-    """Read a data set into memory and verify it.
+    """Read a data set into memory, or map it, and verify it.
+
+    A large one is converted first, once; that takes a folder that can be written.
 
     Args:
         name: a registered name.
@@ -187,10 +189,14 @@ def load(name: str, root: str | Path | None = None, download: bool = True) -> Da
             )
         fetch(name, folder)
     try:
+        loader.convert(folder)
         content = loader.read(folder)
+    except FolderError:
+        raise
     except DataError as error:
-        raise DataError(f"{error}; delete it and fetch {name} again") from error
-    found = checksum(content)
+        again = f"fetch {name} again" if loader.sources else _advice(loader, folder)
+        raise DataError(f"{error}; delete it and {again}") from error
+    found = content.checksum or checksum(content)
     if loader.checksum not in (None, found):
         raise DataError(
             f"{name} was read differently here than where it was recorded "
@@ -210,5 +216,5 @@ def load(name: str, root: str | Path | None = None, download: bool = True) -> Da
         labels=labels,
         source=loader.origin(folder),
         checksum=found,
-        description=loader.description,
+        description=loader.describe(folder),
     )

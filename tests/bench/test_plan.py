@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import datasets
 import likelihoods
 from bench import suite
 from bench.errors import UsageError
-from bench.plan import Choices, Plan, make
+from bench.plan import Choices, Plan, _check_model, _columns, make
 from bench.spec import RunSpec
 
 MakePlan = Callable[..., Plan]
@@ -145,6 +146,21 @@ def test_other_data_start_as_gently_as_a_stand_in(tiny: Path, plan: MakePlan) ->
         run.data_set: run.training.warmup for run in plan(data_sets=["patches", "digits"]).runs
     }
     assert warmups == {"patches": 0.5, "digits": 0.5}
+
+
+def test_the_real_data_brings_its_own_column() -> None:
+    paper = suite.load("paper")
+    (column,) = _columns(paper, ["svhn"])
+    assert (column.heading, column.data, column.published) == ("SVHN VAE", ["svhn"], "SVHN")
+    assert column.training == paper.columns[0].training
+
+
+def test_video_is_refused_by_a_model_of_images(tiny: Path, plan: MakePlan) -> None:
+    frames = torch.zeros(2, 3, 1, 8, 8, dtype=torch.uint8)
+    video = datasets.Dataset("clips", frames, frames, frames, None, "made up", "0", "clips")
+    column, row = suite.load(str(tiny)).columns[0], suite.load(str(tiny)).rows[0]
+    with pytest.raises(UsageError, match="'clips' is video, which model 'vae' cannot take"):
+        _check_model(column, video, row, "tiny")
 
 
 def test_rows_of_one_likelihood_are_told_apart_by_options(tiny: Path, plan: MakePlan) -> None:

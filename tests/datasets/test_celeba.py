@@ -1,0 +1,167 @@
+"""CelebA in its official layout: JPEG pictures of 178x218 and the split file."""
+
+import hashlib
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import datasets
+from datasets import celeba, registry
+from datasets.celeba import IMAGES, PARTITION, Celeba
+from tests.datasets.conftest import Pixels
+
+COUNTS = (6, 2, 3)
+
+
+def split_file(counts: tuple[int, int, int] = COUNTS) -> bytes:
+    parts = [part for part, count in enumerate(counts) for _ in range(count)]
+    return "".join(f"{n:06d}.jpg {part}\n" for n, part in enumerate(parts, start=1)).encode()
+
+
+def picture(number: int) -> Pixels:
+    """A gradient that is smooth enough for JPEG, and different for each number."""
+    rows, columns = np.mgrid[:218, :178]
+    planes = [rows, columns, np.full_like(rows, 20 * number)]
+    return np.stack(planes, axis=-1).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data folder's celeba/, filled."""
+    folder = tmp_path / "data" / "celeba"
+    (folder / IMAGES).mkdir(parents=True)
+    (folder / PARTITION).write_bytes(split_file())
+    for number in range(1, sum(COUNTS) + 1):
+        Image.fromarray(picture(number)).save(folder / IMAGES / f"{number:06d}.jpg", quality=95)
+    return folder
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Celeba:
+    """CelebA of eleven pictures, under its own name, read four at a time."""
+    registry.names()
+    loader = Celeba()
+    vars(loader).update(name="celeba", counts=COUNTS, md5=hashlib.md5(split_file()).hexdigest())
+    monkeypatch.setitem(registry._loaders, "celeba", loader)
+    monkeypatch.setattr(celeba, "BATCH", 4)
+    return loader
+
+
+def test_official_split_cropped_and_resized(small: Celeba, folder: Path) -> None:
+    data = datasets.load("celeba", folder.parent)
+    found = [data.train, data.validation, data.test]
+    assert [len(part) for part in found] == list(COUNTS)
+    images = np.concatenate([part.numpy() for part in found])
+    for number, image in enumerate(images, start=1):
+        assert image.shape == (3, 32, 32)
+        centres = (np.arange(32) + 0.5) * 148 / 32 - 0.5  # of the squares that became a pixel
+        assert np.abs(image[0] - (35 + centres)[:, None]).max() < 4  # 35 rows cut off above
+        assert np.abs(image[1] - (15 + centres)[None]).max() < 4  # and 15 columns at the left
+        assert np.abs(image[2].astype(int) - 20 * number).max() < 4
+        file = folder / IMAGES / f"{number:06d}.jpg"
+        crop = Image.open(file).crop((15, 35, 163, 183))
+        expected = np.asarray(crop.resize((32, 32), Image.Resampling.BILINEAR))
+        assert (image.transpose(1, 2, 0) == expected).all()
+    assert data.labels is None
+    assert data.source == "local files, their split verified by checksum"
+    assert "148x148" in data.description
+
+
+def test_split_decides_and_not_the_order_of_names(small: Celeba, folder: Path) -> None:
+    first = datasets.load("celeba", folder.parent)
+    lines = split_file().decode().splitlines()
+    content = "\n".join(reversed(lines)).encode()
+    (folder / PARTITION).write_bytes(content)
+    vars(small).update(md5=hashlib.md5(content).hexdigest(), variant="reversed")
+    second = datasets.load("celeba", folder.parent)
+    assert (first.test.flip(0) == second.test).all()
+    assert first.checksum != second.checksum
+
+
+def test_pictures_are_read_once(small: Celeba, folder: Path) -> None:
+    first = datasets.load("celeba", folder.parent)
+    for file in (folder / IMAGES).iterdir():
+        file.unlink()
+    assert datasets.load("celeba", folder.parent).checksum == first.checksum
+
+
+@pytest.mark.parametrize("content", [split_file()[:-2], b"", split_file((5, 3, 3)), b"x"])
+def test_wrong_split_file(content: bytes, small: Celeba, folder: Path) -> None:
+    (folder / PARTITION).write_bytes(content)
+    told = rf"^{folder / PARTITION} is corrupt \(md5 of its content: expected "
+    with pytest.raises(datasets.DataError, match=told):
+        datasets.load("celeba", folder.parent)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (split_file((5, 3, 3)), "gives a part 5 pictures, not 6"),
+        (b"000001.jpg 3\n", "is no split of pictures (at '3')"),
+        (b"000001.jpg\n", "is no split of pictures (at not enough"),
+    ],
+)
+def test_split_file_that_does_not_fit(
+    content: bytes, told: str, small: Celeba, folder: Path
+) -> None:
+    (folder / PARTITION).write_bytes(content)
+    vars(small)["md5"] = hashlib.md5(content).hexdigest()
+    with pytest.raises(datasets.DataError) as raised:
+        datasets.load("celeba", folder.parent)
+    assert str(raised.value).startswith(f"{folder / PARTITION} {told}")
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "other", "size"])
+def test_damaged_picture_is_named(damage: str, small: Celeba, folder: Path) -> None:
+    file = folder / IMAGES / "000007.jpg"
+    if damage == "missing":
+        file.unlink()
+    elif damage == "truncated":
+        file.write_bytes(file.read_bytes()[:-500])
+    elif damage == "empty":
+        file.write_bytes(b"")
+    elif damage == "other":
+        file.write_bytes(b"<html>\nPlease log in</html>")
+    else:
+        Image.fromarray(picture(1)[:100]).save(file)
+    with pytest.raises(datasets.DataError) as raised:
+        datasets.load("celeba", folder.parent)
+    message = str(raised.value)
+    assert message.startswith(f"{file} ")
+    assert f"; delete it and put the official {PARTITION} and the folder" in message
+    assert "\n" not in message
+    assert [path.name for path in folder.parent.iterdir()] == ["celeba"]
+
+
+def test_missing(tmp_path: Path) -> None:
+    told = rf"put the official {PARTITION} and the folder {IMAGES} .* into {tmp_path}/celeba$"
+    for verb in (datasets.load, datasets.fetch):
+        with pytest.raises(datasets.DataError, match=told):
+            verb("celeba", tmp_path)
+    (tmp_path / "celeba" / IMAGES).mkdir(parents=True)
+    (tmp_path / "celeba" / PARTITION).write_bytes(split_file())
+    status = datasets.status("celeba", tmp_path)
+    assert not status.present
+    assert (status.train, status.validation, status.test) == (162_770, 19_867, 19_962)
+
+
+def test_memory(small: Celeba, folder: Path) -> None:
+    """Many pictures take no more memory than few."""
+
+    def peak(counts: tuple[int, int, int]) -> int:
+        lines = [f"{1 + n % 11:06d}.jpg {part}" for part, c in enumerate(counts) for n in range(c)]
+        content = "\n".join(lines).encode()
+        (folder / PARTITION).write_bytes(content)
+        vars(small).update(counts=counts, variant=str(counts))
+        vars(small).update(md5=hashlib.md5(content).hexdigest())
+        tracemalloc.start()
+        small.convert(folder.parent)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak((20, 2, 2))
+    assert peak((600, 30, 30)) < peak((20, 2, 2)) + 300_000 < 660 * 3072

@@ -233,9 +233,9 @@ def _check_model(column: Column, data: datasets.Dataset, row: Row, budget: str) 
 def _columns(suite: Suite, wanted: Sequence[str]) -> list[Column]:
     """The suite's columns, narrowed to the wanted data sets.
 
-    A data set that no column offers brings the column that stands for it onto its own data, if there
-    is one. Any other gets a column with the model and the training, as on a stand-in, of the first
-    column that is run.
+    A data set that no column offers brings the column that stands for it onto its own data, if
+    there is one. Any other gets a column with the model and the training, as on a stand-in, of the
+    first column that is run.
     """
     for name in wanted:
         if name not in datasets.names():
@@ -283,7 +283,8 @@ def _load(column: Column) -> datasets.Dataset:
             if name not in datasets.names():
                 raise
             failures.append(str(error))
-            say(f"{column.heading}: {error}")
+            if name != column.data[-1]:
+                say(f"{column.heading} goes on with a stand-in: {error}")
             continue
         return datasets.load(name)
     raise datasets.DataError(f"no data for column {column.heading!r}: {'; '.join(failures)}")

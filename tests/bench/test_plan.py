@@ -159,7 +159,7 @@ def test_video_is_refused_by_a_model_of_images(tiny: Path, plan: MakePlan) -> No
     frames = torch.zeros(2, 3, 1, 8, 8, dtype=torch.uint8)
     video = datasets.Dataset("clips", frames, frames, frames, None, "made up", "0", "clips")
     column, row = suite.load(str(tiny)).columns[0], suite.load(str(tiny)).rows[0]
-    with pytest.raises(UsageError, match="'clips' is video, which model 'vae' cannot take"):
+    with pytest.raises(UsageError, match="'clips' is video; model 'vae' takes images"):
         _check_model(column, video, row, "tiny")
 
 

@@ -70,8 +70,13 @@ def _processor() -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout, marked when files differ from it; None outside a checkout."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
+    """The commit of the checkout, marked when files differ or are new; None outside a checkout."""
+    commit, changes = _git("rev-parse", "--short=10", "HEAD"), _git("status", "--porcelain")
+    return f"{commit}-dirty" if commit and changes else commit
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", *arguments]
     try:
         done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     except OSError:

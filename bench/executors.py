@@ -53,14 +53,17 @@ class Executor:
         self._pool: ProcessPoolExecutor | None = None
         self._context = multiprocessing.get_context("spawn")
         self._messages: Queue[tuple[str, float] | None] = self._context.Queue()
-        threading.Thread(target=self._hear, daemon=True).start()
+        self._hearing = threading.Thread(target=self._hear, daemon=True)
+        self._hearing.start()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._messages.put(None)
         self._stop()
+        self._messages.put(None)
+        # Not left behind: a thread that hears on while the interpreter goes down would complain.
+        self._hearing.join(timeout=5)
 
     def run(
         self, function: Callable[[T], R], items: Sequence[T]

@@ -223,6 +223,12 @@ def _check_model(column: Column, data: datasets.Dataset, row: Row, budget: str) 
         raise UsageError(
             f"data set {data.name!r} is video, which model {column.model!r} cannot take"
         )
+    batch = column.training_for(budget, stand_in=False).batch_size
+    if batch > len(data.train):
+        raise UsageError(
+            f"column {column.heading!r}: batch_size {batch} is more than the {len(data.train)} "
+            f"training images of {data.name!r}"
+        )
     channels, height, width = data.shape
     likelihood = likelihoods.create(
         row.likelihood, shape=(channels, height, width), **row.variants()[0]

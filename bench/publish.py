@@ -156,11 +156,17 @@ def _frechet(plan: Mapping[str, Any], table: pd.DataFrame) -> dict[str, str]:
     """What to print beside each Frechet column: everything that the distance depends on."""
     if "frechet_images" not in table:
         return {}
-    generated = _distinct(table["frechet_images"].dropna().astype(int))
-    real = _distinct(table["frechet_reference_images"].dropna().astype(int))
+    measured = table.dropna(subset=["frechet_images"])
+    generated = _distinct(measured["frechet_images"].astype(int))
+    real = _distinct(
+        f"{count:.0f} of {data_set}"
+        for data_set, count in zip(
+            measured["data_set"], measured["frechet_reference_images"], strict=True
+        )
+    )
     how = (
         f"{generated} generated images (decoder means of latents from the prior, rounded to 8 "
-        f"bits) against all {real} images of the test part"
+        f"bits) against all images of the test part ({real})"
     )
     return {
         features["column"]: f"{features['protocol']}; {how}"
@@ -209,6 +215,7 @@ def _trainings(specs: Iterable[RunSpec]) -> Iterable[str]:
         training = spec.training
         length = f"{training.steps} steps" if training.steps else f"{training.epochs} epochs"
         options = ", ".join(f"{key} {value}" for key, value in spec.model_options.items())
+        options = options or "default options"
         line = (
             f"{spec.model} ({options}), {training.optimiser} {training.learning_rate:g}, "
             f"batch {training.batch_size}, {length}, warm-up over {training.warmup:.0%} "

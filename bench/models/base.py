@@ -128,9 +128,16 @@ def create(name: str, likelihood: Likelihood, *, seed: int, **options: Any) -> M
         for key, parameter in inspect.signature(cls).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and key != "seed"
     ]
-    for key in options:
+    parameters = inspect.signature(cls).parameters
+    for key, value in options.items():
         if key not in allowed:
             raise unknown(f"option of model {name}", key, allowed)
+        wanted = type(parameters[key].default)
+        fits = (int, float) if wanted is float else wanted
+        if not isinstance(value, fits) or isinstance(value, bool) is not (wanted is bool):
+            raise UsageError(
+                f"option {key} of model {name} must be {wanted.__name__}, not {value!r}"
+            )
     try:
         return cls(likelihood, seed=seed, **options)
     except (TypeError, ValueError) as error:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from reports.comparison import Entry, Group, learned
 from reports.content import Content, Row
@@ -63,6 +63,9 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
         # Decoders differ tenfold in cost and more; what was measured before training has no place.
         if any(line.get_xdata().max() > 0 for line in right.get_lines()):
             right.set_xscale("log")
+            right.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            right.xaxis.set_minor_locator(NullLocator())
     axes[-1][0].set_xlabel("training step")
     axes[-1][1].set_xlabel("training time (s, log scale)")
     drawn.align_ylabels(axes[:, 0])

@@ -62,7 +62,7 @@ def what_was_run(subject: Subject) -> Section:
         paragraphs(
             "One model with different decoders: data, network trunk, optimiser and number of steps "
             "are the same for every decoder of a column. A *stand-in* replaces a data set that was "
-            "not at hand; its numbers say nothing of the original's.",
+            "not at hand or not asked for; its numbers say nothing of the original's.",
             bullets(columns),
             bullets(about),
         ),

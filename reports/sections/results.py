@@ -58,7 +58,7 @@ def columns_not_run(subject: Subject) -> Section:
     ran = {id(column) for group in subject.groups for column in group.columns}
     missing = [column for column in subject.content.columns if id(column) not in ran]
     lines = [f"**{escape(column.heading)}**: {_reason(column)}." for column in missing]
-    return Section("Columns not run", bullets(lines) or "Every column was run.")
+    return Section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
 
 
 def sweep_tables(subject: Subject) -> Section:

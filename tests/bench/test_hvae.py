@@ -179,7 +179,7 @@ def test_loss_goes_down_and_layers_are_recorded(data: Data, make_spec: MakeSpec)
         ({"units": "8"}, "units must be two or more positive sizes, .* not '8'"),
         ({"units": "8,x"}, "units must be two or more positive sizes, .* not '8,x'"),
         ({"units": "8,0"}, "units must be two or more positive sizes"),
-        ({"units": 8}, "units must be two or more positive sizes, .* not 8"),
+        ({"units": 8}, "option units of model hvae must be str, not 8"),
         ({"width": 0}, "width and blocks must be positive, not 0 and 1"),
         ({"blocks": 0}, "width and blocks must be positive, not 3 and 0"),
         ({"free_bits": -1.0}, "free_bits must not be negative, not -1.0"),

@@ -60,6 +60,8 @@ def test_wrong_options_are_one_line() -> None:
         UsageError, match=r"unknown option of model vae 'widht'; did you mean 'width'"
     ):
         make(widht=3)
+    with pytest.raises(UsageError, match="option width of model vae must be int, not 'wide'"):
+        make(width="wide")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="multiples of 4"):
         make(shape=(1, 30, 28))
     with pytest.raises(UsageError, match="width and latents must be positive, not 0"):

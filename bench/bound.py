@@ -16,7 +16,7 @@ from bench.spec import RunSpec
 
 @dataclass(frozen=True)
 class Bound:
-    """Means over images; definitions in docs/metrics.md."""
+    """Means over images (of video: predicted frames); definitions in docs/metrics.md."""
 
     nll_nats: float
     """-ELBO in nats per image, native measure; NaN where the likelihood is unnormalised."""
@@ -30,12 +30,18 @@ class Bound:
     """Shared sigma^2, in [0, 1] scale squared; NaN where it is not shared."""
     kl_layers_nats: tuple[float, ...] = ()
     """The parts of `kl_nats` of a hierarchical model, the layer nearest to the image first."""
+    frames: int = 1
+    """Images that are predicted of each item."""
 
     def columns(self) -> dict[str, float]:
         """Every number under the name of its column."""
         columns = asdict(self)
-        layers = columns.pop("kl_layers_nats")
-        return columns | {f"kl_layer_{i}_nats": kl for i, kl in enumerate(layers, start=1)}
+        layers, frames = columns.pop("kl_layers_nats"), columns.pop("frames")
+        columns |= {f"kl_layer_{i}_nats": kl for i, kl in enumerate(layers, start=1)}
+        if frames > 1:
+            columns["nll_nats_per_sequence"] = frames * self.nll_nats
+            columns["kl_nats_per_sequence"] = frames * self.kl_nats
+        return columns
 
     @property
     def is_finite(self) -> bool:
@@ -44,34 +50,39 @@ class Bound:
 
 
 @torch.no_grad()
-def bound(model: Model, images: Tensor, spec: RunSpec, purpose: str) -> Bound:
-    """Single-sample ELBO of images uint8 (N, C, H, W), in evaluation mode.
+def bound(model: Model, items: Tensor, spec: RunSpec, purpose: str) -> Bound:
+    """Single-sample ELBO of items uint8 (N, C, H, W) or (N, T, C, H, W), in evaluation mode.
 
     The posterior noise depends on the seed, `purpose` and the batch alone, so it is the same for
     every likelihood.
     """
     model.eval()
-    size = spec.evaluation.batch_size
-    totals = torch.zeros((), dtype=torch.float64, device=images.device)
-    for start in range(0, len(images), size):
-        x = to_float(images[start : start + size])
-        noise = seeds.generator(images.device, spec.seed, "evaluation noise", purpose, start)
+    size, device = spec.evaluation.batch_size, model.device
+    totals = torch.zeros((), dtype=torch.float64, device=device)
+    count = 0
+    for start in range(0, len(items), size):
+        x = to_float(items[start : start + size], device)
+        noise = seeds.generator(device, spec.seed, "evaluation noise", purpose, start)
         outputs, kl, kl_layers = model(x, noise)
+        targets = model.targets(x)
         distribution = model.likelihood(outputs)
-        log_mass = model.likelihood.log_mass(outputs, x)
-        log_prob = log_mass if model.likelihood.measure == "mass" else distribution.log_prob(x)
-        errors = (distribution.mean - x).square().flatten(1).mean(1)
+        log_mass = model.likelihood.log_mass(outputs, targets)
+        native = model.likelihood.measure != "mass"
+        log_prob = distribution.log_prob(targets) if native else log_mass
+        errors = (distribution.mean - targets).square().flatten(1).mean(1)
         layers = () if kl_layers is None else kl_layers.unbind(1)
         sums = [part.double().sum() for part in (log_prob, log_mass, kl, errors, *layers)]
         totals = totals + torch.stack(sums)
-    log_prob_mean, log_mass_mean, kl_mean, mse, *layer_means = (totals / len(images)).tolist()
-    native = model.likelihood.measure != "unnormalised"
+        count += len(targets)
+    log_prob_mean, log_mass_mean, kl_mean, mse, *layer_means = (totals / count).tolist()
+    normalised = model.likelihood.measure != "unnormalised"
     variance = model.likelihood.variance
     return Bound(
-        nll_nats=kl_mean - log_prob_mean if native else math.nan,
-        bits_per_dim=(kl_mean - log_mass_mean) / (images[0].numel() * math.log(2)),
+        nll_nats=kl_mean - log_prob_mean if normalised else math.nan,
+        bits_per_dim=(kl_mean - log_mass_mean) / (math.prod(model.likelihood.shape) * math.log(2)),
         kl_nats=kl_mean,
         mse=mse,
         variance=math.nan if variance is None else float(variance),
         kl_layers_nats=tuple(layer_means),
+        frames=count // len(items),
     )

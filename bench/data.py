@@ -1,4 +1,8 @@
-"""Data on the device: uint8 images are moved there once, and batches are indexed there."""
+"""Data on the device: uint8 items are moved there once, and batches are indexed there.
+
+What is too large for that (video, which is mapped from a file) stays where it is: its batches are
+indexed there and moved.
+"""
 
 from __future__ import annotations
 
@@ -11,38 +15,58 @@ from torch import Tensor
 import datasets
 from bench.seeds import derive
 
+RESIDENT = 4 << 30
+"""Bytes up to which a data set is moved to the device as a whole."""
+
 
 class Data(NamedTuple):
-    """The three parts of a data set, uint8 (N, C, H, W), on one device."""
+    """The three parts of a data set: uint8 (N, C, H, W), or (N, T, C, H, W) for video."""
 
     train: Tensor
     validation: Tensor
     test: Tensor
+    device: torch.device = torch.device("cpu")
+    """Where batches of it belong."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of an image."""
-        channels, height, width = self.train.shape[1:]
+        """Channels, height and width of an image, or of a frame."""
+        channels, height, width = self.train.shape[-3:]
         return channels, height, width
 
 
 @lru_cache(maxsize=2)
 def on_device(name: str, device: torch.device) -> Data:
-    """Load a data set and move it to the device (kept for the next run on the same data)."""
+    """Load a data set for a device (kept for the next run on the same data)."""
     data = datasets.load(name)
-    return Data(*(part.to(device) for part in (data.train, data.validation, data.test)))
+    parts = (data.train, data.validation, data.test)
+    if sum(part.nbytes for part in parts) <= RESIDENT:
+        parts = (parts[0].to(device), parts[1].to(device), parts[2].to(device))
+    return Data(*parts, device)
 
 
-def subset(images: Tensor, count: int, purpose: str) -> Tensor:
-    """A fixed random choice of `count` images (0: all), the same for every run."""
-    if count == 0 or count >= len(images):
-        return images
+def subset(items: Tensor, count: int, purpose: str) -> Tensor:
+    """A fixed random choice of `count` items (0: all), the same for every run."""
+    if count == 0 or count >= len(items):
+        return items
     order = torch.randperm(
-        len(images), generator=torch.Generator().manual_seed(derive(0, "subset", purpose))
+        len(items), generator=torch.Generator().manual_seed(derive(0, "subset", purpose))
     )
-    return images[order[:count].to(images.device)]
+    return items[order[:count].to(items.device)]
 
 
-def to_float(images: Tensor) -> Tensor:
-    """Images uint8 (B, C, H, W) as float in [0, 1], in the memory layout that convolutions like."""
-    return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
+def images(items: Tensor) -> Tensor:
+    """Items as images (N, C, H, W): the frames of videos (N, T, C, H, W), one after the other."""
+    return items.flatten(0, -4)
+
+
+def to_float(items: Tensor, device: torch.device | None = None) -> Tensor:
+    """Items uint8 as float in [0, 1], in the memory layout that convolutions like.
+
+    Args:
+        items: (B, C, H, W) or (B, T, C, H, W).
+        device: where they are wanted; None: where they are.
+    """
+    found = images(items).to(device or items.device)
+    found = found.to(torch.float32, memory_format=torch.channels_last).div_(255)
+    return found.view(items.shape)

@@ -10,13 +10,14 @@ import torch
 
 from bench import seeds
 from bench.bound import bound
-from bench.data import on_device, to_float
-from bench.evaluate import features, generate
+from bench.data import images, on_device, to_float
+from bench.evaluate import features
+from bench.generate import generate
 from bench.run import build
 from bench.spec import RunSpec
 from bench.train import BatchOrder, optimiser, training_step
 
-IMAGES = 8
+ITEMS = 8
 
 
 @dataclass(frozen=True)
@@ -53,24 +54,25 @@ def estimate(task: tuple[RunSpec, torch.device]) -> Estimate:
     data = on_device(spec.data_set, device)
     model = build(spec, data)
     optimizer = optimiser(model, spec.training)
-    batches = BatchOrder(len(data.train), spec.training.batch_size, spec.seed, device)
+    batches = BatchOrder(len(data.train), spec.training.batch_size, spec.seed, data.train.device)
 
     def step() -> None:
         noise = seeds.generator(device, spec.seed, "estimate")
-        training_step(model, optimizer, to_float(data.train[batches(0)]), noise)
+        training_step(model, optimizer, to_float(data.train[batches(0)], device), noise)
 
     model.train()
     step_seconds = _seconds(step, device)
-    few = data.validation[:IMAGES]
+    few = data.validation[:ITEMS]
     scored = _seconds(lambda: bound(model, few, spec, "estimate"), device) / len(few)
     networks = [features(name, device) for name in spec.extractors]
 
-    def sample() -> None:
-        images = generate(model, IMAGES, 0, spec)
+    def sample() -> int:
+        found = images(generate(model, few, len(few), 0, spec))
         for network in networks:
-            network(images)
+            network(found)
+        return len(found)
 
-    sampled = _seconds(sample, device) / IMAGES
+    sampled = _seconds(sample, device) / sample()
     wanted = spec.evaluation
     validated = min(wanted.validation_images, len(data.validation))
     tested = min(wanted.test_images or len(data.test), len(data.test))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import math
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bench import seeds
 from bench.bound import Bound, bound
-from bench.data import Data, subset, to_float
+from bench.data import Data, images, subset, to_float
+from bench.generate import generate
 from bench.metrics import (
     Accumulator,
     FeatureExtractor,
@@ -21,28 +21,14 @@ from bench.metrics import (
     extractor,
     frechet_distance,
     information,
-    quantise,
 )
-from bench.models import Model, Sampled
+from bench.models import Model
 from bench.spec import RunSpec
-from bench.store import GRID_COLUMNS, Images, Store
-
-SHOWN = 8 * GRID_COLUMNS
-"""Generated images kept for a person to look at."""
-
-
-class Evaluated(NamedTuple):
-    """The metrics of a run, and the images to look at."""
-
-    metrics: dict[str, Any]
-    samples: Images
-    """(64, H, W, C) decoder means of latents drawn from the prior."""
-    reconstructions: Images
-    """(16, H, W, C): eight test images, then their reconstructions."""
+from bench.store import Store
 
 
 @torch.no_grad()
-def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> Evaluated:
+def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str, Any]:
     """Measure a trained model. Definitions of all metrics: docs/metrics.md.
 
     Raises:
@@ -54,16 +40,17 @@ def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> Evaluated
     validation = subset(data.validation, wanted.validation_images, "validation")
     on_test = _finite(bound(model, test, spec, "test"), "test")
     on_validation = _finite(bound(model, validation, spec, "validation"), "validation")
-    metrics: dict[str, Any] = {
+    sequences = {"test_sequences": len(test), "predicted_frames": on_test.frames}
+    return {
         **on_test.columns(),
         "sigma": math.sqrt(on_test.variance),
         **{f"validation_{key}": value for key, value in on_validation.columns().items()},
-        "test_images": len(test),
-        "validation_images": len(validation),
+        "test_images": len(test) * on_test.frames,
+        "validation_images": len(validation) * on_validation.frames,
+        **(sequences if model.video else {}),
         **_information(model, data.test, spec),
-        **_frechet(model, data.test, spec, store),
+        **_frechet(model, data, spec, store),
     }
-    return Evaluated(metrics, _samples(model, spec), _reconstructions(model, data.test, spec))
 
 
 @lru_cache(maxsize=4)
@@ -72,14 +59,17 @@ def features(name: str, device: torch.device) -> FeatureExtractor:
     return extractor(name, device)
 
 
-def reference(store: Store, images: Tensor, checksum: str, network: FeatureExtractor) -> Statistics:
-    """Feature statistics of real images, computed once a data set and extractor and kept."""
+def reference(store: Store, data: Data, checksum: str, network: FeatureExtractor) -> Statistics:
+    """Feature statistics of real images, computed once a data set and extractor and kept.
+
+    They are all of the test part; of video, all frames.
+    """
     key = hashlib.sha256(f"{checksum} test {network.fingerprint}".encode()).hexdigest()[:20]
     if kept := store.cached(key):
         return Statistics(int(kept["count"]), kept["mean"], kept["covariance"])
     accumulator = Accumulator()
-    for part in images.split(500):
-        accumulator.update(network(part))
+    for part in data.test.split(-(-500 * len(data.test) // len(images(data.test)))):
+        accumulator.update(network(images(part).to(data.device)))
     result = accumulator.statistics()
     store.cache(
         key,
@@ -88,29 +78,22 @@ def reference(store: Store, images: Tensor, checksum: str, network: FeatureExtra
     return result
 
 
-@torch.no_grad()
-def generate(model: Model, count: int, start: int, spec: RunSpec) -> Tensor:
-    """Decoder means uint8 (count, C, H, W) of latents drawn from the prior."""
-    device = next(model.parameters()).device
-    noise = seeds.generator(device, spec.seed, "prior noise", start)
-    images = model.likelihood(model.prior_outputs(count, noise)).mean
-    if not images.isfinite().all():
-        raise FloatingPointError("a generated image is not finite")
-    return quantise(images)
-
-
 def _finite(result: Bound, part: str) -> Bound:
     if not result.is_finite:
         raise FloatingPointError(f"the bound on {part} images is not finite")
     return result
 
 
-def _information(model: Model, images: Tensor, spec: RunSpec) -> dict[str, Any]:
-    chosen = subset(images, spec.evaluation.information_images, "information")
-    found = [model.posterior(to_float(x)) for x in chosen.split(spec.evaluation.batch_size)]
-    parts = [posterior for posterior in found if posterior is not None]
-    if not parts:
-        return {"information_absent": f"the code of {model.name} is not one factorised Gaussian"}
+def _information(model: Model, items: Tensor, spec: RunSpec) -> dict[str, Any]:
+    chosen = subset(items, spec.evaluation.information_images, "information")
+    parts = []
+    for some in chosen.split(spec.evaluation.batch_size):
+        posterior = model.posterior(to_float(some, model.device))
+        if posterior is None:
+            return {
+                "information_absent": f"the code of {model.name} is not one factorised Gaussian"
+            }
+        parts.append(posterior)
     mean, std = (torch.cat(part) for part in zip(*parts, strict=True))
     if not (mean.isfinite() & std.isfinite() & (std > 0)).all():
         raise FloatingPointError("the posterior of a test image is not finite")
@@ -129,33 +112,20 @@ def _information(model: Model, images: Tensor, spec: RunSpec) -> dict[str, Any]:
     }
 
 
-def _frechet(model: Model, test: Tensor, spec: RunSpec, store: Store) -> dict[str, float]:
-    networks = [features(name, test.device) for name in spec.extractors]
+def _frechet(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str, float]:
+    networks = [features(name, data.device) for name in spec.extractors]
     accumulators = [Accumulator() for _ in networks]
     wanted, size = spec.evaluation.frechet_images, spec.evaluation.batch_size
-    for start in range(0, wanted, size):
-        images = generate(model, min(size, wanted - start), start, spec)
+    seen = start = 0
+    while seen < wanted:
+        found = images(generate(model, data.test, min(size, wanted - seen), start, spec))
+        found = found[: wanted - seen]
         for network, accumulator in zip(networks, accumulators, strict=True):
-            accumulator.update(network(images))
+            accumulator.update(network(found))
+        seen, start = seen + len(found), start + size
     result: dict[str, float] = {"frechet_images": wanted}
     for network, accumulator in zip(networks, accumulators, strict=True):
-        real = reference(store, test, spec.data_checksum, network)
+        real = reference(store, data, spec.data_checksum, network)
         result[network.column] = frechet_distance(accumulator.statistics(), real)
         result["frechet_reference_images"] = real.count
-    return result
-
-
-def _samples(model: Model, spec: RunSpec) -> Images:
-    return _as_images(generate(model, SHOWN, 0, spec))
-
-
-def _reconstructions(model: Model, images: Tensor, spec: RunSpec) -> Images:
-    chosen = subset(images, GRID_COLUMNS, "shown")
-    noise = seeds.generator(images.device, spec.seed, "evaluation noise", "shown")
-    sampled: Sampled = model(to_float(chosen), noise)
-    return _as_images(torch.cat([chosen, quantise(model.likelihood(sampled.outputs).mean)]))
-
-
-def _as_images(images: Tensor) -> Images:
-    result: Images = np.ascontiguousarray(images.permute(0, 2, 3, 1).cpu().numpy())
     return result

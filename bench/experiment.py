@@ -98,8 +98,7 @@ def _prepare(runs: list[RunSpec], store: Store, device: torch.device, executor: 
 
 def _reference(task: tuple[str, str, str], root: Path, device: torch.device) -> None:
     data_set, checksum, name = task
-    images = on_device(data_set, device).test
-    reference(Store(root), images, checksum, features(name, device))
+    reference(Store(root), on_device(data_set, device), checksum, features(name, device))
 
 
 def _summary(run: RunSpec, metrics: Metrics) -> str:

@@ -219,17 +219,20 @@ def _check_rows(rows: list[Row]) -> None:
 
 def _check_model(column: Column, data: datasets.Dataset, row: Row, budget: str) -> None:
     """Fail on a wrong option, or on data that the model cannot take, before anything is trained."""
-    if len(data.shape) != 3:
+    video = models.get(column.model).video
+    if (len(data.shape) == 4) is not video:
+        kinds = ("images", "video")
         raise UsageError(
-            f"data set {data.name!r} is video, which model {column.model!r} cannot take"
+            f"model {column.model!r} takes {kinds[video]}, and data set {data.name!r} is "
+            f"{kinds[not video]}"
         )
     batch = column.training_for(budget, stand_in=False).batch_size
     if batch > len(data.train):
         raise UsageError(
             f"column {column.heading!r}: batch_size {batch} is more than the {len(data.train)} "
-            f"training images of {data.name!r}"
+            f"training items of {data.name!r}"
         )
-    channels, height, width = data.shape
+    channels, height, width = data.shape[-3:]
     likelihood = likelihoods.create(
         row.likelihood, shape=(channels, height, width), **row.variants()[0]
     )

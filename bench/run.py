@@ -14,6 +14,7 @@ from bench import models
 from bench.data import Data, on_device
 from bench.environment import environment
 from bench.evaluate import evaluate
+from bench.generate import pictures
 from bench.models import Model
 from bench.spec import RunSpec
 from bench.store import Store
@@ -24,7 +25,7 @@ def build(spec: RunSpec, data: Data) -> Model:
     """The model of a run, freshly initialised, on the device of the data."""
     likelihood = likelihoods.create(spec.likelihood, shape=data.shape, **spec.likelihood_options)
     model = models.create(spec.model, likelihood, seed=spec.seed, **spec.model_options)
-    model.to(data.train.device)
+    model.to(data.device)
     return model.to(memory_format=torch.channels_last)
 
 
@@ -93,14 +94,17 @@ def _execute(
     else:
         started = time.perf_counter()
         try:
-            result = evaluate(model, data, spec, store)
+            found = evaluate(model, data, spec, store)
+            shown = pictures(model, data.test, spec)
         except FloatingPointError as error:
             metrics |= {"status": "diverged", "diverged_step": metrics["steps"]}
             metrics["error"] = str(error)
         else:
-            store.write_images(run_id, "samples", result.samples)
-            store.write_images(run_id, "reconstructions", result.reconstructions)
-            metrics |= result.metrics
+            store.write_images(run_id, "samples", shown.samples)
+            store.write_images(run_id, "reconstructions", shown.reconstructions)
+            metrics |= found
+            if shown.frames:
+                metrics["shown_frames"] = ", ".join(map(str, shown.frames))
         metrics["evaluate_seconds"] = time.perf_counter() - started
     store.write_metrics(run_id, metrics)
     # From here on the weights alone: what the optimiser remembers is of no more use.

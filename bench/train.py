@@ -73,20 +73,20 @@ def measurement_steps(steps: int, count: int) -> list[int]:
 class BatchOrder:
     """The indices of each batch: a fresh permutation every epoch, the incomplete batch dropped."""
 
-    def __init__(self, images: int, batch_size: int, seed: int, device: torch.device) -> None:
-        self.batch_size = min(batch_size, images)
-        self.per_epoch = images // self.batch_size
-        self._images, self._seed, self._device = images, seed, device
+    def __init__(self, items: int, batch_size: int, seed: int, device: torch.device) -> None:
+        self.batch_size = min(batch_size, items)
+        self.per_epoch = items // self.batch_size
+        self._items, self._seed, self._device = items, seed, device
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
 
     def __call__(self, step: int) -> Tensor:
-        """Indices (batch_size,) of the images of a step (counted from 0)."""
+        """Indices (batch_size,) of the items of a step (counted from 0)."""
         epoch, position = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             # Drawn on the CPU: the order is the same whatever the device.
             order = torch.randperm(
-                self._images, generator=seeds.generator("cpu", self._seed, "batch order", epoch)
+                self._items, generator=seeds.generator("cpu", self._seed, "batch order", epoch)
             )
             self._order, self._epoch = order.to(self._device), epoch
         return self._order[position * self.batch_size : (position + 1) * self.batch_size]
@@ -100,7 +100,7 @@ def training_step(
     *,
     kl_share: float = 1.0,
 ) -> Tensor:
-    """One step on images (B, C, H, W); returns the loss, in nats per image, on the device."""
+    """One step on items (B, ...); returns the loss, in nats per item, on the device."""
     log_likelihood, kl = model.elbo(x, noise)
     loss = (kl_share * model.likelihood.kl_weight * kl - log_likelihood).mean()
     optimizer.zero_grad(set_to_none=True)
@@ -121,16 +121,16 @@ def train(
 
     Args:
         model: on the device of `data`.
-        data: uint8 images.
+        data: uint8 items.
         spec: the run.
         keeper: keeps checkpoints; None keeps none.
         progress: told how much is done.
     """
-    device = data.train.device
+    device = data.device
     steps = spec.training.total_steps(len(data.train))
     measured_at = set(measurement_steps(steps, spec.evaluation.measurements))
     validation = subset(data.validation, spec.evaluation.validation_images, "validation")
-    batches = BatchOrder(len(data.train), spec.training.batch_size, spec.seed, device)
+    batches = BatchOrder(len(data.train), spec.training.batch_size, spec.seed, data.train.device)
     optimizer = optimiser(model, spec.training)
     losses = torch.zeros(steps, device=device)
     state = _State()
@@ -157,7 +157,7 @@ def train(
     tell_every = max(1, steps // 100)
     diverged = None
     while state.step < steps and diverged is None:
-        x = to_float(data.train[batches(state.step)])
+        x = to_float(data.train[batches(state.step)], device)
         noise = seeds.generator(device, spec.seed, "posterior noise", state.step)
         for group in optimizer.param_groups:
             group["lr"] = spec.training.rate(state.step, steps)

@@ -13,27 +13,34 @@ from torch import Tensor, nn
 from bench.errors import UsageError, unknown
 from likelihoods import Likelihood
 
-Shape = tuple[int, int, int]
-
 
 class Elbo(NamedTuple):
-    """The two parts of the bound, both sums over their dimensions, in nats per image."""
+    """The two parts of the bound, both sums over their dimensions, in nats per item."""
 
     log_likelihood: Tensor  # (B,), native measure of the likelihood
     kl: Tensor  # (B,)
 
 
 class Sampled(NamedTuple):
-    """What one posterior sample of each image leads to."""
+    """What one posterior sample of each item leads to."""
 
     outputs: Tensor
-    """(B, channels, H, W), raw outputs for the likelihood."""
+    """(B * F, channels, H, W), raw outputs for the likelihood, of the F images that the model
+    predicts of each item in turn: see `Model.targets`."""
     kl: Tensor
-    """(B,), nats an image: in evaluation mode KL(q(z|x) || p(z)); in training mode what is to be
+    """(B,), nats an item: in evaluation mode KL(q(z|x) || p(z)); in training mode what is to be
     penalised of it."""
     kl_layers: Tensor | None = None
-    """(B, L), nats an image: the parts of KL(q(z|x) || p(z)) that a hierarchical model has for its
+    """(B, L), nats an item: the parts of KL(q(z|x) || p(z)) that a hierarchical model has for its
     layers, the one nearest to the image first."""
+
+
+class Context(NamedTuple):
+    """What a conditional model is given of videos, and how far it is to go on from there."""
+
+    frames: Tensor  # (B, P, C, H, W), float in [0, 1]
+    horizon: int
+    """F, the number of frames to predict."""
 
 
 class Posterior(NamedTuple):
@@ -46,25 +53,49 @@ class Posterior(NamedTuple):
 class Model(nn.Module, ABC):
     """A VAE around a likelihood.
 
+    An item is an image (C, H, W) or, for a model of video, T frames of that shape. The likelihood
+    is always one of single images: those of an item are independent given its code.
+
     The trunk (everything whose shape does not depend on the likelihood) and the head draw their
     weights under separate seeds, so models of one seed share their trunk bit for bit.
     """
 
     name: ClassVar[str]
+    video: ClassVar[bool] = False
+    """Whether an item is a video."""
     likelihood: Likelihood
 
     @abstractmethod
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Sampled:
-        """Raw outputs for one posterior sample of each image, and the KL.
+        """Raw outputs for one posterior sample of each item, and the KL.
 
         Args:
-            x: images (B, C, H, W), float in [0, 1].
+            x: images (B, C, H, W) or videos (B, T, C, H, W), float in [0, 1].
             generator: source of the posterior noise, on the model's device.
         """
 
     @abstractmethod
-    def prior_outputs(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Raw outputs (count, channels, H, W) for latents drawn from the prior."""
+    def prior_outputs(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        context: Context | None = None,
+    ) -> Tensor:
+        """Raw outputs (count * F, channels, H, W) for latents drawn from the prior.
+
+        Args:
+            count: number of items.
+            generator: source of the noise, on the model's device.
+            context: of so many items, where the model has one.
+        """
+
+    def targets(self, x: Tensor) -> Tensor:
+        """The images (B * F, C, H, W) of items that `forward` has outputs for: here the items."""
+        return x
+
+    def context(self, x: Tensor) -> Context | None:
+        """What of items generation is given; None, as here, where it is given nothing."""
+        return None
 
     def posterior(self, x: Tensor) -> Posterior | None:
         """The parameters of q(z|x) for images (B, C, H, W).
@@ -74,15 +105,21 @@ class Model(nn.Module, ABC):
         """
         return None
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.parameters()).device
+
     def elbo(self, x: Tensor, generator: torch.Generator | None = None) -> Elbo:
-        """Single-sample ELBO of each image: E_q[ln p(x|z)] and KL(q(z|x) || p(z)).
+        """Single-sample ELBO of each item: E_q[ln p(x|z)] and KL(q(z|x) || p(z)).
 
         In training mode a calibrating likelihood is fitted to the batch; in evaluation mode it
         never sees the images that it scores.
         """
-        sampled = self(x, generator)
-        distribution = self.likelihood(sampled.outputs, target=x if self.training else None)
-        return Elbo(distribution.log_prob(x), sampled.kl)
+        sampled, targets = self(x, generator), self.targets(x)
+        fitted = targets if self.training else None
+        log_likelihood = self.likelihood(sampled.outputs, target=fitted).log_prob(targets)
+        return Elbo(log_likelihood.unflatten(0, (len(x), -1)).sum(1), sampled.kl)
 
 
 M = TypeVar("M", bound=type[Model])

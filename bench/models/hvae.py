@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-from bench.models.base import Model, Sampled, register
+from bench.models.base import Context, Model, Sampled, register
+from bench.models.normal import Normal, divergence
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
@@ -19,24 +20,6 @@ DIRECTION_STD = 0.05
 """Of the weights before their normalisation (Salimans & Kingma 2016, section 3)."""
 UNIT = 0.5413248546129181
 """softplus(UNIT) = 1: codes begin near the standard normal."""
-
-
-class Normal(NamedTuple):
-    """A factorised Gaussian over the units of one layer."""
-
-    mean: Tensor  # (B, U)
-    std: Tensor  # (B, U)
-
-    def sample(self, generator: torch.Generator | None) -> Tensor:
-        """One draw (B, U), reparameterised."""
-        return self.mean + self.std * torch.empty_like(self.mean).normal_(generator=generator)
-
-
-def divergence(q: Normal, p: Normal) -> Tensor:
-    """KL(q || p) in nats, (B,), closed form."""
-    ratio = q.std / p.std
-    distance = (q.mean - p.mean) / p.std
-    return (0.5 * (ratio.square() + distance.square() - 1) - ratio.log()).sum(dim=1)
 
 
 L = TypeVar("L", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -252,7 +235,12 @@ class HVAE(Model):
         counted = kl_layers.clamp(min=self.free_bits) if relaxed else kl_layers
         return Sampled(self._outputs(d), counted.sum(dim=1), kl_layers)
 
-    def prior_outputs(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+    def prior_outputs(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        context: Context | None = None,
+    ) -> Tensor:
         """Raw outputs of `count` latents drawn from the prior, from the top down."""
         d = None
         for stage in reversed(self._stages):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bench.models.base import Model, Posterior, Sampled, register
+from bench.models.base import Context, Model, Posterior, Sampled, register
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
@@ -88,7 +88,12 @@ class VAE(Model):
         outputs: Tensor = self.head(self.decoder(z))
         return outputs
 
-    def prior_outputs(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+    def prior_outputs(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        context: Context | None = None,
+    ) -> Tensor:
         """Raw outputs of `count` latents drawn from N(0, I)."""
         weight = self.head.weight
         z = torch.empty(count, self.latents, device=weight.device, dtype=weight.dtype)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from bench import models
 from bench.data import Data
 from bench.spec import RunSpec
 from bench.suite import Evaluation, Training
@@ -50,6 +51,7 @@ batch_size = 16
 
 MODELS: dict[str, dict[str, Any]] = {
     "hvae": {"width": 3, "units": "4,3,2", "blocks": 1},
+    "svg": {"width": 2, "features": 5, "hidden": 6, "latents": 3, "future": 3},
     "vae": {"width": 2, "latents": 3},
 }
 """Every model family, with options that make it small."""
@@ -72,6 +74,26 @@ def data() -> Data:
         return torch.randint(0, 256, (count, 1, 8, 8), generator=generator, dtype=torch.uint8)
 
     return Data(part(64), part(32), part(48))
+
+
+@pytest.fixture(scope="session")
+def video() -> Data:
+    """Random gray videos of six frames."""
+    generator = torch.Generator().manual_seed(1)
+
+    def part(count: int) -> torch.Tensor:
+        return torch.randint(0, 256, (count, 6, 1, 16, 16), generator=generator, dtype=torch.uint8)
+
+    return Data(part(32), part(16), part(24))
+
+
+DataFor = Callable[[str], Data]
+
+
+@pytest.fixture(scope="session")
+def data_for(data: Data, video: Data) -> DataFor:
+    """What a model family takes: images or videos."""
+    return lambda model: video if models.get(model).video else data
 
 
 MakeSpec = Callable[..., RunSpec]

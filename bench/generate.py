@@ -1,0 +1,98 @@
+"""What a trained model generates, and the pictures that are kept of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench import seeds
+from bench.data import subset, to_float
+from bench.metrics import quantise
+from bench.models import Model
+from bench.spec import RunSpec
+from bench.store import GRID_COLUMNS, Images
+
+SHOWN = 8 * GRID_COLUMNS
+"""Generated images kept for a person to look at."""
+
+
+class Pictures(NamedTuple):
+    """What is kept of a run for a person to look at.
+
+    Of video a row of pictures is `GRID_COLUMNS` frames of one sequence, evenly spread.
+    """
+
+    samples: Images
+    """(64, H, W, C) decoder means of latents drawn from the prior; of video, eight samples of how
+    the first frames of one test sequence might go on."""
+    reconstructions: Images
+    """(16, H, W, C): eight test images, then their reconstructions; of video, frames of that one
+    sequence."""
+    frames: tuple[int, ...] = ()
+    """Numbers of the frames shown of a video, counted from 1."""
+
+
+@torch.no_grad()
+def generate(model: Model, items: Tensor, count: int, start: int, spec: RunSpec) -> Tensor:
+    """Decoder means uint8 of latents drawn from the prior.
+
+    Args:
+        model: in evaluation mode.
+        items: uint8; a conditional model is given the context of each in turn, and nothing else.
+        count: how many to generate.
+        start: the number of the first one, which its noise depends on.
+        spec: the run.
+
+    Returns:
+        Images (count, C, H, W), or the predicted frames of videos (count, F, C, H, W).
+
+    Raises:
+        FloatingPointError: one of them is not finite.
+    """
+    noise = seeds.generator(model.device, spec.seed, "prior noise", start)
+    chosen = torch.arange(start, start + count, device=items.device) % len(items)
+    context = model.context(to_float(items[chosen], model.device))
+    means = model.likelihood(model.prior_outputs(count, noise, context)).mean
+    if not means.isfinite().all():
+        raise FloatingPointError("a generated image is not finite")
+    found = quantise(means)
+    return found if context is None else found.unflatten(0, (count, context.horizon))
+
+
+@torch.no_grad()
+def pictures(model: Model, items: Tensor, spec: RunSpec) -> Pictures:
+    """What is kept of a model, of test items uint8."""
+    noise = seeds.generator(model.device, spec.seed, "evaluation noise", "shown")
+    chosen = subset(items, GRID_COLUMNS, "shown")
+    if not model.video:
+        means = model.likelihood(model(to_float(chosen, model.device), noise).outputs).mean
+        return Pictures(
+            _as_images(generate(model, items, SHOWN, 0, spec)),
+            _as_images(torch.cat([chosen.to(model.device), quantise(means)])),
+        )
+    one = chosen[:1]
+    x = to_float(one, model.device)
+    means = model.likelihood(model(x, noise).outputs).mean
+    shown = torch.linspace(0, x.shape[1] - 1, GRID_COLUMNS).round().long().tolist()
+
+    def rows(predicted: Tensor) -> Tensor:
+        """The shown frames (8 N, C, H, W) of predictions (N, F, C, H, W) after the given frames."""
+        given = one[:, : x.shape[1] - predicted.shape[1]].to(model.device)
+        whole = torch.cat([given.expand(len(predicted), *given.shape[1:]), predicted], dim=1)
+        return whole[:, shown].flatten(0, 1)
+
+    samples = generate(model, one, SHOWN // GRID_COLUMNS, 0, spec)
+    original = one[0, shown].to(model.device)
+    return Pictures(
+        _as_images(rows(samples)),
+        _as_images(torch.cat([original, rows(quantise(means)[None])])),
+        tuple(number + 1 for number in shown),
+    )
+
+
+def _as_images(found: Tensor) -> Images:
+    result: Images = np.ascontiguousarray(found.permute(0, 2, 3, 1).cpu().numpy())
+    return result

@@ -1,0 +1,277 @@
+"""The video model of the BAIR column: SVG-LP (Denton & Fergus 2018)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bench.models.base import Context, Model, Sampled, register
+from bench.models.normal import Normal, divergence
+from bench.seeds import seeded
+from likelihoods import Likelihood
+
+INITIAL_STD = 0.02
+"""Of the weights of convolutions, linear layers and normalisations, as in the public code."""
+HALVINGS = 4
+"""Stages of the frame encoder; each halves height and width."""
+
+State = tuple[Tensor, Tensor]
+
+
+class Encoded(NamedTuple):
+    """A frame as features, and what the decoder may take over from it."""
+
+    features: Tensor  # (N, G)
+    skips: list[Tensor]
+    """The input of each stage of the decoder but the first, the smallest first."""
+
+
+class FrameEncoder(nn.Module):
+    """Frame to features: `HALVINGS` convolutions 4x4 of stride 2, then one over what is left.
+
+    Args:
+        channels: of a frame.
+        width: filters of the first stage; each further stage has twice as many.
+        features: size G of the result.
+        rest: height and width after all stages.
+    """
+
+    def __init__(self, channels: int, width: int, features: int, rest: tuple[int, int]) -> None:
+        super().__init__()
+        sizes = [channels, *(width * 2**stage for stage in range(HALVINGS))]
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.LeakyReLU(0.2),
+            )
+            for before, after in pairwise(sizes)
+        )
+        self.last = nn.Sequential(
+            nn.Conv2d(sizes[-1], features, rest, bias=False),
+            nn.BatchNorm2d(features),
+            nn.Tanh(),
+            nn.Flatten(),
+        )
+
+    def forward(self, x: Tensor) -> Encoded:
+        """Frames (N, C, H, W) to features (N, G)."""
+        skips: list[Tensor] = []
+        for stage in self.stages:
+            x = stage(x)
+            skips.insert(0, x)
+        return Encoded(self.last(x), skips)
+
+
+class FrameDecoder(nn.Module):
+    """The encoder mirrored, each stage also reading the skip of its resolution.
+
+    Its last stage, the only one whose shape depends on the likelihood, is the model's head.
+    """
+
+    def __init__(self, width: int, features: int, rest: tuple[int, int]) -> None:
+        super().__init__()
+        sizes = [width * 2**stage for stage in reversed(range(HALVINGS))]
+        first = nn.ConvTranspose2d(features, sizes[0], rest, bias=False)
+        others = [
+            nn.ConvTranspose2d(2 * before, after, 4, stride=2, padding=1, bias=False)
+            for before, after in pairwise(sizes)
+        ]
+        self.stages = nn.ModuleList(
+            nn.Sequential(layer, nn.BatchNorm2d(size), nn.LeakyReLU(0.2))
+            for layer, size in zip([first, *others], sizes, strict=True)
+        )
+
+    def forward(self, features: Tensor, skips: list[Tensor]) -> Tensor:
+        """Features (N, G) and skips to the input of the head, (N, 2 * width, H / 2, W / 2)."""
+        x = features[:, :, None, None]
+        for stage, skip in zip(self.stages, skips, strict=True):
+            x = torch.cat([stage(x), skip], dim=1)
+        return x
+
+
+class Recurrent(nn.Module):
+    """A linear layer, LSTMs, and a linear layer, over the steps of a sequence.
+
+    Args:
+        inputs: size I of the input.
+        outputs: size O of the output.
+        hidden: units of each LSTM.
+        layers: number of LSTMs.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, hidden: int, layers: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(inputs, hidden)
+        self.lstm = nn.LSTM(hidden, hidden, layers, batch_first=True)
+        self.out = nn.Linear(hidden, outputs)
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Sequences (B, S, I) to (B, S, O), and the state after the last step."""
+        steps, state = self.lstm(self.embed(x), state)
+        return self.out(steps), state
+
+
+@register("svg")
+class SVG(Model):
+    """Stochastic video generation with a learned prior, SVG-LP (Denton & Fergus 2018).
+
+    The first P frames are given, the F others are predicted: with a code z_t for each step,
+
+        p(x_P.. | x_<P) = E prod_t>=P p(z_t | x_<t) p(x_t | x_<t, z_<=t),     q(z_t | x_<=t)
+        KL = sum_t>=P E_q(z_<t) KL(q(z_t | x_<=t) || p(z_t | x_<t))
+
+    Posterior and prior are LSTMs that read the features of the frame of their step and of the one
+    before. A third predicts the features of a frame from those of the frame before and its code;
+    the frame decoder turns them into an image, with skip connections from the last given frame.
+    The codes of given frames come from the posterior: being functions of given frames, they cost
+    nothing. Generation feeds the decoder's mean back as the frame before.
+
+    As published: 128 features, one LSTM of 256 for posterior and for prior, two for the predictor,
+    64 latents a step, 2 given and 10 predicted frames in training; in evaluation all frames of a
+    video but the given ones are predicted. The network is the DCGAN of the public code
+    (edenton/svg), with 64 filters. Other than there, the given frames are not reconstructed, the
+    skips come from the last given frame, not from the one before it, and batch normalisation
+    takes its statistics over all frames of the batch rather than a step at a time.
+
+    Args:
+        likelihood: any likelihood whose height and width are multiples of 16.
+        width: filters of the first stage.
+        features: size of the features of a frame.
+        hidden: units of each LSTM.
+        latents: size of the code of a step.
+        past: P, the frames that are given.
+        future: F in training: the first `past + future` frames of a video are used there.
+        seed: the seed of the run; trunk and head derive theirs from it.
+    """
+
+    video = True
+
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        *,
+        width: int = 64,
+        features: int = 128,
+        hidden: int = 256,
+        latents: int = 64,
+        past: int = 2,
+        future: int = 10,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        channels, height, width_px = likelihood.shape
+        unit = 2**HALVINGS
+        if height % unit or width_px % unit:
+            raise ValueError(
+                f"height and width must be multiples of {unit}, not {height}x{width_px}"
+            )
+        sizes = {"width": width, "features": features, "hidden": hidden, "latents": latents}
+        for name, size in (sizes | {"past": past, "future": future}).items():
+            if size < 1:
+                raise ValueError(f"{name} must be positive, not {size}")
+        self.likelihood = likelihood
+        self.latents, self.past, self.future = latents, past, future
+        rest = (height // unit, width_px // unit)
+        with seeded(seed, "trunk weights"):
+            self.encoder = FrameEncoder(channels, width, features, rest)
+            self.posteriors = Recurrent(features, 2 * latents, hidden=hidden, layers=1)
+            self.priors = Recurrent(features, 2 * latents, hidden=hidden, layers=1)
+            self.predictor = Recurrent(features + latents, features, hidden=hidden, layers=2)
+            self.decoder = FrameDecoder(width, features, rest)
+            self.apply(_initialise)
+        with seeded(seed, "head weights"):
+            self.head = nn.ConvTranspose2d(
+                2 * width, likelihood.output_channels, 4, stride=2, padding=1
+            )
+            # Of one size whatever the number of outputs.
+            self.head.apply(_initialise)
+
+    def targets(self, x: Tensor) -> Tensor:
+        """The predicted frames of videos (B, T, C, H, W), as images (B * F, C, H, W)."""
+        return self._used(x)[:, self.past :].flatten(0, 1)
+
+    def context(self, x: Tensor) -> Context:
+        """The given frames, and the number of the others."""
+        return Context(x[:, : self.past], x.shape[1] - self.past)
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Sampled:
+        """Raw outputs of the predicted frames for one sample of all codes, and the KL."""
+        x = self._used(x)
+        encoded = self.encoder(x.flatten(0, 1))
+        features = encoded.features.unflatten(0, x.shape[:2])
+        skips = [skip.unflatten(0, x.shape[:2])[:, self.past - 1] for skip in encoded.skips]
+        # The codes of steps 1, 2, ...: nothing precedes frame 0.
+        q = _normal(self.posteriors(features[:, 1:])[0])
+        p = _normal(self.priors(features[:, :-1])[0])
+        z = q.sample(generator)
+        predicted = self.predictor(torch.cat([features[:, :-1], z], dim=2))[0].tanh()
+        given = self.past - 1
+        kl = divergence(q, p)[:, given:].sum(dim=1)
+        return Sampled(self._decode(predicted[:, given:], skips), kl)
+
+    def prior_outputs(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        context: Context | None = None,
+    ) -> Tensor:
+        """Raw outputs of `horizon` frames after those of each context.
+
+        Raises:
+            ValueError: no context, or not of `count` videos with `past` frames each.
+        """
+        if context is None or context.frames.shape[:2] != (count, self.past):
+            found = "none" if context is None else tuple(context.frames.shape[:2])
+            raise ValueError(f"context must be {(count, self.past)} frames, not {found}")
+        encoded = self.encoder(context.frames.flatten(0, 1))
+        features = encoded.features.unflatten(0, (count, self.past))
+        skips = [skip.unflatten(0, (count, self.past))[:, -1] for skip in encoded.skips]
+        last, prior_state, state = features[:, -1:], None, None
+        if self.past > 1:
+            before = features[:, :-1]
+            z = _normal(self.posteriors(features[:, 1:])[0]).sample(generator)
+            prior_state = self.priors(before)[1]
+            state = self.predictor(torch.cat([before, z], dim=2))[1]
+        outputs = []
+        for _ in range(context.horizon):
+            raw, prior_state = self.priors(last, prior_state)
+            z = _normal(raw).sample(generator)
+            predicted, state = self.predictor(torch.cat([last, z], dim=2), state)
+            outputs.append(self._decode(predicted.tanh(), skips))
+            frame = self.likelihood(outputs[-1]).mean
+            last = self.encoder(frame).features[:, None]
+        return torch.stack(outputs, dim=1).flatten(0, 1)
+
+    def _used(self, x: Tensor) -> Tensor:
+        """The frames of videos that count at present."""
+        if x.shape[1] <= self.past:
+            raise ValueError(f"videos must have more than {self.past} frames, not {x.shape[1]}")
+        return x[:, : self.past + self.future] if self.training else x
+
+    def _decode(self, features: Tensor, skips: list[Tensor]) -> Tensor:
+        """Features (B, F, G) and the skips of B frames to raw outputs (B * F, channels, H, W)."""
+        frames = features.shape[1]
+        repeated = [skip.repeat_interleave(frames, dim=0) for skip in skips]
+        outputs: Tensor = self.head(self.decoder(features.flatten(0, 1), repeated))
+        return outputs
+
+
+def _normal(parameters: Tensor) -> Normal:
+    """Gaussians from raw parameters (B, S, 2U): means, then log variances."""
+    mean, log_variance = parameters.chunk(2, dim=-1)
+    return Normal(mean, (0.5 * log_variance).exp())
+
+
+@torch.no_grad()
+def _initialise(layer: nn.Module) -> None:
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        layer.weight.normal_(0, INITIAL_STD)
+        if layer.bias is not None:
+            layer.bias.zero_()
+    elif isinstance(layer, nn.BatchNorm2d):
+        layer.weight.normal_(1, INITIAL_STD)
+        layer.bias.zero_()

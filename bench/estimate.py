@@ -13,6 +13,7 @@ from bench.bound import bound
 from bench.data import images, on_device, to_float
 from bench.evaluate import features
 from bench.generate import generate
+from bench.memory import check
 from bench.run import build
 from bench.spec import RunSpec
 from bench.train import BatchOrder, optimiser, training_step
@@ -53,6 +54,7 @@ def estimate(task: tuple[RunSpec, torch.device]) -> Estimate:
     spec, device = task
     data = on_device(spec.data_set, device)
     model = build(spec, data)
+    check(model, data, spec)
     optimizer = optimiser(model, spec.training)
     batches = BatchOrder(len(data.train), spec.training.batch_size, spec.seed, data.train.device)
 

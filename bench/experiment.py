@@ -110,8 +110,4 @@ def _summary(run: RunSpec, metrics: Metrics) -> str:
 
 
 def _as_expected(plan: Plan, run: RunSpec, metrics: Metrics | None) -> bool:
-    if metrics is None:
-        return False
-    if metrics["status"] == "diverged":
-        return plan.expects_divergence(run)
-    return bool(metrics["status"] == "finished")
+    return metrics is not None and plan.expects(run, metrics["status"])

@@ -17,7 +17,7 @@ from bench.errors import UsageError, unknown
 from bench.metrics import FeatureError, extractor
 from bench.metrics.features import names as feature_names
 from bench.progress import say
-from bench.spec import RunSpec
+from bench.spec import TOO_LARGE, RunSpec
 from bench.suite import Budget, Column, Option, Row, Suite
 
 
@@ -43,6 +43,7 @@ class PlannedColumn:
     stands_for: str | None
     published: str | None
     not_run: str | None
+    may_not_fit: list[str]
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,15 @@ class Plan:
         plain = asdict(replace(self, runs=[]))
         return plain | {"runs": [run.run_id for run in self.runs]}
 
-    def expects_divergence(self, run: RunSpec) -> bool:
-        """Whether the suite counts divergence of this run as a result."""
-        return any(row.may_diverge for row in self.rows if row.holds(run))
+    def expects(self, run: RunSpec, status: str) -> bool:
+        """Whether the suite counts that a run ended like this as a result."""
+        if status == "diverged":
+            return any(row.may_diverge for row in self.rows if row.holds(run))
+        if status == TOO_LARGE:
+            pair = (run.data_set, run.model)
+            columns = [each for each in self.columns if (each.data_set, each.model) == pair]
+            return any(run.likelihood in each.may_not_fit for each in columns)
+        return status == "finished"
 
 
 def make(suite: Suite, choices: Choices) -> Plan:
@@ -129,6 +136,7 @@ def make(suite: Suite, choices: Choices) -> Plan:
                 stands_for=None if real else column.stands_for,
                 published=column.published,
                 not_run=None,
+                may_not_fit=column.may_not_fit,
             )
         )
         fingerprints = {name: planned.fingerprint for name, planned in features.items()}
@@ -142,6 +150,7 @@ def make(suite: Suite, choices: Choices) -> Plan:
             extractors=fingerprints,
         ):
             runs.setdefault(run.run_id, run)
+    _check_alike(columns, list(runs.values()))
     if not runs:
         raise UsageError(f"suite {suite.name!r} has nothing to run with these choices")
     return Plan(
@@ -179,7 +188,7 @@ def _runs(
 ) -> Iterator[RunSpec]:
     for row in rows:
         source = likelihood_source(row.likelihood)
-        for options in row.variants():
+        for options in row.variants(column):
             for seed in range(choices.seeds or budget.seeds):
                 yield RunSpec(
                     data_set=data.name,
@@ -190,7 +199,7 @@ def _runs(
                     likelihood_options=options,
                     likelihood_source=source,
                     training=column.training_for(choices.budget, stand_in=not real),
-                    evaluation=budget.evaluation,
+                    evaluation=column.evaluation_for(choices.budget, budget),
                     extractors=extractors,
                     seed=seed,
                 )
@@ -215,6 +224,20 @@ def _check_rows(rows: list[Row]) -> None:
     for row in rows:
         for options in row.variants():
             likelihoods.create(row.likelihood, shape=(1, 4, 4), **options)
+
+
+def _check_alike(columns: list[PlannedColumn], runs: list[RunSpec]) -> None:
+    """Fail where two columns share data and model, hence a table, but not their protocol."""
+    for column in columns:
+        pair = (column.data_set, column.model)
+        sharing = [each for each in columns if (each.data_set, each.model) == pair]
+        here = [run for run in runs if (run.data_set, run.model) == pair]
+        if len({run.protocol_key for run in here}) > 1:
+            headings = " and ".join(repr(each.heading) for each in sharing)
+            raise UsageError(
+                f"columns {headings} both use {column.data_set} with {column.model}, under "
+                "different training, options or evaluation: make these the same"
+            )
 
 
 def _check_model(column: Column, data: datasets.Dataset, row: Row, budget: str) -> None:
@@ -324,6 +347,7 @@ def _not_run(column: Column) -> PlannedColumn:
         stands_for=column.stands_for,
         published=column.published,
         not_run=column.not_run,
+        may_not_fit=[],
     )
 
 

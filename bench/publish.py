@@ -22,9 +22,6 @@ from bench.store import GRID_COLUMNS, Store
 
 T = TypeVar("T")
 
-VARIED = ("likelihood", "likelihood_options", "likelihood_source", "seed")
-"""What differs between the runs of one column; all else is its protocol."""
-
 
 def merge(plan: Plan, old: Mapping[str, Any] | None, store: Store) -> dict[str, Any]:
     """A plan as JSON data, with the rows and runs that an earlier one of the same comparison added.
@@ -37,7 +34,7 @@ def merge(plan: Plan, old: Mapping[str, Any] | None, store: Store) -> dict[str, 
     same = ("suite", "budget", "columns", "features")
     if not old or any(old.get(key) != new[key] for key in same):
         return new
-    protocols = {_protocol(run) for run in plan.runs}
+    protocols = {run.protocol_key for run in plan.runs}
     present = {_identity(run) for run in plan.runs}
     kept: dict[str, RunSpec] = {}
     for run_id in old["runs"]:
@@ -47,7 +44,7 @@ def merge(plan: Plan, old: Mapping[str, Any] | None, store: Store) -> dict[str, 
             run = store.spec(run_id)
         except UsageError:
             continue
-        if _protocol(run) in protocols and _identity(run) not in present:
+        if run.protocol_key in protocols and _identity(run) not in present:
             kept[run_id] = run
     named = [row["label"] for row in new["rows"]]
     earlier = [
@@ -61,11 +58,6 @@ def merge(plan: Plan, old: Mapping[str, Any] | None, store: Store) -> dict[str, 
         key=lambda row: order.index(row["label"]) if row["label"] in order else len(order),
     )
     return new | {"rows": rows, "runs": [*new["runs"], *kept]}
-
-
-def _protocol(run: RunSpec) -> str:
-    content = {key: value for key, value in run.content().items() if key not in VARIED}
-    return json.dumps(content, sort_keys=True)
 
 
 def _identity(run: RunSpec) -> str:
@@ -122,7 +114,10 @@ def publish(store: Store, output: Path) -> Path:
                 (run, store.images(run, "reconstructions")) for run in ended
             ).items()
         },
-        columns=[reports.Column(**column) for column in plan["columns"]],
+        columns=[
+            reports.Column(**{k: v for k, v in column.items() if k != "may_not_fit"})
+            for column in plan["columns"]
+        ],
         rows=[
             reports.Row(
                 row["name"],

@@ -15,8 +15,9 @@ from bench.data import Data, on_device
 from bench.environment import environment
 from bench.evaluate import evaluate
 from bench.generate import pictures
+from bench.memory import TooLargeError, check
 from bench.models import Model
-from bench.spec import RunSpec
+from bench.spec import TOO_LARGE, RunSpec
 from bench.store import Store
 from bench.train import Progress, train
 
@@ -42,6 +43,10 @@ def execute(
         return kept
     try:
         return _execute(spec, store, device, progress)
+    except TooLargeError as error:
+        metrics = {"status": TOO_LARGE, "error": str(error)}
+        store.write_metrics(spec.run_id, metrics)
+        return metrics
     except Exception as error:
         metrics = {"status": "failed", "error": one_line(error)}
         store.write_error(spec.run_id, traceback.format_exc())
@@ -75,6 +80,7 @@ def _execute(
     store.begin(spec, environment(device))
     data = on_device(spec.data_set, device)
     model = build(spec, data)
+    check(model, data, spec)
     outcome = train(model, data, spec, keeper=_Keeper(store, run_id, device), progress=progress)
     store.write_history(run_id, outcome.history)
     metrics: dict[str, Any] = {

@@ -14,6 +14,12 @@ PROTOCOL = 1
 """Version of the harness's own arithmetic. Raise it with any change to models, training, seeding
 or evaluation that changes numbers: stored runs of another version are then not reused."""
 
+TOO_LARGE = "too large"
+"""Status of a run that does not fit into the memory of this machine."""
+
+VARIED = ("likelihood", "likelihood_options", "likelihood_source", "seed")
+"""What differs between the runs of one column; all else is its protocol."""
+
 
 @dataclass(frozen=True)
 class RunSpec:
@@ -62,6 +68,12 @@ class RunSpec:
             return self.likelihood
         options = ", ".join(f"{key}={value}" for key, value in self.likelihood_options.items())
         return f"{self.likelihood}({options})"
+
+    @cached_property
+    def protocol_key(self) -> str:
+        """What the runs of one column have in common, as text."""
+        content = {key: value for key, value in self.content().items() if key not in VARIED}
+        return json.dumps(content, sort_keys=True)
 
     @cached_property
     def run_id(self) -> str:

@@ -57,14 +57,18 @@ class Training(_Strict):
 
 
 class Evaluation(_Strict):
-    """What is measured, and on how many images. Identical for every run of a budget."""
+    """What is measured, and on how many items (images, or videos).
+
+    Identical for every run of a column under a budget.
+    """
 
     test_images: Annotated[int, Field(ge=0)] = 0
-    """Held-out test images for the bound, the mass and the errors; 0 means all of them."""
+    """Held-out test items for the bound, the mass and the errors; 0 means all of them."""
     validation_images: Count = 1000
-    """Validation images, for selection and for the convergence curves."""
+    """Validation items, for selection and for the convergence curves."""
     frechet_images: Annotated[int, Field(ge=2)] = 10000
-    """Generated images for the Frechet distance; the reference is the whole test part."""
+    """Generated images (of videos, frames) for the Frechet distance; the reference is the whole
+    test part."""
     features: tuple[str, ...] = ("inception", "random_vgg")
     """Feature extractors of the Frechet distances."""
     information_images: Annotated[int, Field(ge=2)] = 2000
@@ -74,7 +78,11 @@ class Evaluation(_Strict):
     measurements: Annotated[int, Field(ge=2)] = 20
     """Points of the convergence curve."""
     batch_size: Count = 128
-    """Images in one evaluation batch."""
+    """Items in one evaluation batch."""
+    best_of: Count = 100
+    """Predictions of each video, of which the most similar one counts."""
+    best_of_videos: Count = 256
+    """Test videos for that."""
 
 
 class Budget(_Strict):
@@ -86,10 +94,13 @@ class Budget(_Strict):
 
 
 class ColumnBudget(_Strict):
-    """What a budget changes in one column: keys of its training and of its model's options."""
+    """What a budget changes in one column: keys of training, model options and evaluation."""
 
     training: dict[str, Option] = {}
+    stand_in_training: dict[str, Option] = {}
+    """On top of `training` when a stand-in is used."""
     options: dict[str, Option] = {}
+    evaluation: dict[str, Option] = {}
 
 
 class Column(_Strict):
@@ -109,6 +120,10 @@ class Column(_Strict):
     stand_in_training: dict[str, Option] = {}
     """What is changed in it when a stand-in is used."""
     budgets: dict[str, ColumnBudget] = {}
+    sweeps: dict[str, Annotated[list[Option], Field(min_length=1)]] = {}
+    """Likelihood -> the values that its row sweeps over in this column, instead of its own."""
+    may_not_fit: list[str] = []
+    """Likelihoods for which it is a result, and no fault, that memory is too small."""
     not_run: str | None = None
     """Why the column is listed but not run."""
 
@@ -123,8 +138,10 @@ class Column(_Strict):
         if self.training is None:
             raise ValueError(f"column {self.heading!r} is not run")
         result = self.training.model_dump(exclude_none=True)
-        changes = [self.stand_in_training] if stand_in else []
-        changes += [self.budgets[budget].training] if budget in self.budgets else []
+        own = self.budgets.get(budget, ColumnBudget())
+        changes = [own.training]
+        if stand_in:
+            changes = [self.stand_in_training, own.training, own.stand_in_training]
         for change in changes:
             for length in {"steps", "epochs"} & change.keys():
                 result.pop("epochs" if length == "steps" else "steps", None)
@@ -133,8 +150,12 @@ class Column(_Strict):
 
     def options_for(self, budget: str) -> dict[str, Option]:
         """The model's options in this column under a budget."""
-        changes = self.budgets[budget].options if budget in self.budgets else {}
-        return self.options | changes
+        return self.options | self.budgets.get(budget, ColumnBudget()).options
+
+    def evaluation_for(self, name: str, budget: Budget) -> Evaluation:
+        """The evaluation of this column under the budget of that name."""
+        changes = self.budgets.get(name, ColumnBudget()).evaluation
+        return Evaluation.model_validate(budget.evaluation.model_dump() | changes)
 
 
 class Row(_Strict):
@@ -161,11 +182,13 @@ class Row(_Strict):
         """The name of the swept option, if there is one."""
         return next(iter(self.sweep), None)
 
-    def variants(self) -> list[dict[str, Option]]:
-        """The options of each run of this row."""
+    def variants(self, column: Column | None = None) -> list[dict[str, Option]]:
+        """The options of each run of this row, in a column that may sweep other values."""
         if not self.sweep:
             return [self.options]
         ((option, values),) = self.sweep.items()
+        if column is not None:
+            values = column.sweeps.get(self.likelihood, values)
         return [self.options | {option: value} for value in values]
 
 
@@ -182,26 +205,35 @@ class Suite(_Strict):
     def _consistent(self) -> Suite:
         if not self.budgets:
             raise ValueError("a suite needs at least one budget")
-        for column in self.columns:
-            for name in column.budgets:
-                if name not in self.budgets:
-                    raise ValueError(
-                        f"column {column.heading!r} changes budget {name!r}, which is not one of "
-                        f"{', '.join(self.budgets)}"
-                    )
-            if column.training is not None:
-                for name in self.budgets:
-                    column.training_for(name, stand_in=False)
-                    column.training_for(name, stand_in=True)
         swept = [row.likelihood for row in self.rows if row.sweep]
         for name in swept:
             if [row.likelihood for row in self.rows].count(name) > 1:
                 raise ValueError(f"the sweep of {name!r} must be the only row of that likelihood")
+        for column in self.columns:
+            self._fits(column, swept)
         labels = [row.label or row.likelihood for row in self.rows]
         for label in labels:
             if labels.count(label) > 1:
                 raise ValueError(f"two rows are called {label!r}; give them different labels")
         return self
+
+    def _fits(self, column: Column, swept: list[str]) -> None:
+        where = f"column {column.heading!r}"
+        rows = [row.likelihood for row in self.rows]
+        for kind, names, allowed in (
+            ("changes budget", column.budgets, list(self.budgets)),
+            ("sweeps", column.sweeps, swept),
+            ("may not fit", column.may_not_fit, rows),
+        ):
+            for name in names:
+                if name not in allowed:
+                    known = ", ".join(allowed)
+                    raise ValueError(f"{where} {kind} {name!r}, which is not one of {known}")
+        for name, budget in self.budgets.items():
+            column.evaluation_for(name, budget)
+            if column.training is not None:
+                column.training_for(name, stand_in=False)
+                column.training_for(name, stand_in=True)
 
     def budget(self, name: str) -> Budget:
         """A budget of this suite.

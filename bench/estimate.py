@@ -69,19 +69,23 @@ def estimate(task: tuple[RunSpec, torch.device]) -> Estimate:
     networks = [features(name, device) for name in spec.extractors]
 
     def sample() -> int:
-        found = images(generate(model, few, len(few), 0, spec))
+        found = images(generate(model, few, spec, 0))
         for network in networks:
             network(found)
         return len(found)
 
     sampled = _seconds(sample, device) / sample()
+    frames = len(model.targets(few)) // len(few)
     wanted = spec.evaluation
     validated = min(wanted.validation_images, len(data.validation))
     tested = min(wanted.test_images or len(data.test), len(data.test))
+    generated = wanted.frechet_images
+    if model.video:
+        generated += wanted.best_of * min(wanted.best_of_videos, len(data.test)) * frames
     return Estimate(
         train=step_seconds * spec.training.total_steps(len(data.train))
         + scored * validated * wanted.measurements,
-        evaluate=scored * (tested + validated) + sampled * wanted.frechet_images,
+        evaluate=scored * (tested + validated) + sampled * generated,
     )
 
 

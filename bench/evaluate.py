@@ -13,9 +13,10 @@ from torch import Tensor
 from bench import seeds
 from bench.bound import Bound, bound
 from bench.data import Data, images, subset, to_float
-from bench.generate import generate
+from bench.generate import generate, repeated
 from bench.metrics import (
     Accumulator,
+    BestOfSamples,
     FeatureExtractor,
     Statistics,
     extractor,
@@ -50,6 +51,7 @@ def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str,
         **(sequences if model.video else {}),
         **_information(model, data.test, spec),
         **_frechet(model, data, spec, store),
+        **_similarity(model, data.test, spec),
     }
 
 
@@ -118,8 +120,8 @@ def _frechet(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str,
     wanted, size = spec.evaluation.frechet_images, spec.evaluation.batch_size
     seen = start = 0
     while seen < wanted:
-        found = images(generate(model, data.test, min(size, wanted - seen), start, spec))
-        found = found[: wanted - seen]
+        some = repeated(data.test, min(size, wanted - seen), start)
+        found = images(generate(model, some, spec, start))[: wanted - seen]
         for network, accumulator in zip(networks, accumulators, strict=True):
             accumulator.update(network(found))
         seen, start = seen + len(found), start + size
@@ -129,3 +131,27 @@ def _frechet(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str,
         result[network.column] = frechet_distance(accumulator.statistics(), real)
         result["frechet_reference_images"] = real.count
     return result
+
+
+def _similarity(model: Model, items: Tensor, spec: RunSpec) -> dict[str, Any]:
+    """How well the future of videos is predicted; nothing for images."""
+    if not model.video:
+        return {}
+    chosen = subset(items, spec.evaluation.best_of_videos, "predicted")
+    scores = BestOfSamples()
+    for number, some in enumerate(chosen.split(spec.evaluation.batch_size)):
+        truth = model.targets(to_float(some, model.device)).unflatten(0, (len(some), -1))
+        scores.update(
+            quantise(truth),
+            (
+                generate(model, some, spec, "predicted", number, sample)
+                for sample in range(spec.evaluation.best_of)
+            ),
+        )
+    result = scores.result()
+    return {
+        "ssim_best_of_n": result.ssim,
+        "psnr_best_of_n_db": result.psnr_db,
+        "best_of": result.samples,
+        "best_of_videos": result.sequences,
+    }

@@ -36,30 +36,34 @@ class Pictures(NamedTuple):
 
 
 @torch.no_grad()
-def generate(model: Model, items: Tensor, count: int, start: int, spec: RunSpec) -> Tensor:
+def generate(model: Model, items: Tensor, spec: RunSpec, *purpose: str | int) -> Tensor:
     """Decoder means uint8 of latents drawn from the prior.
 
     Args:
         model: in evaluation mode.
-        items: uint8; a conditional model is given the context of each in turn, and nothing else.
-        count: how many to generate.
-        start: the number of the first one, which its noise depends on.
+        items: uint8 (B, ...), as many as are wanted; a conditional model is given their context,
+            and nothing else of them is used.
         spec: the run.
+        purpose: what they are for, which the noise depends on.
 
     Returns:
-        Images (count, C, H, W), or the predicted frames of videos (count, F, C, H, W).
+        Images (B, C, H, W), or the predicted frames of videos (B, F, C, H, W).
 
     Raises:
         FloatingPointError: one of them is not finite.
     """
-    noise = seeds.generator(model.device, spec.seed, "prior noise", start)
-    chosen = torch.arange(start, start + count, device=items.device) % len(items)
-    context = model.context(to_float(items[chosen], model.device))
-    means = model.likelihood(model.prior_outputs(count, noise, context)).mean
+    noise = seeds.generator(model.device, spec.seed, "prior noise", *purpose)
+    context = model.context(to_float(items, model.device))
+    means = model.likelihood(model.prior_outputs(len(items), noise, context)).mean
     if not means.isfinite().all():
         raise FloatingPointError("a generated image is not finite")
     found = quantise(means)
-    return found if context is None else found.unflatten(0, (count, context.horizon))
+    return found if context is None else found.unflatten(0, (len(items), context.horizon))
+
+
+def repeated(items: Tensor, count: int, start: int = 0) -> Tensor:
+    """`count` of the items in turn from number `start` on, beginning again at the end."""
+    return items[torch.arange(start, start + count, device=items.device) % len(items)]
 
 
 @torch.no_grad()
@@ -70,7 +74,7 @@ def pictures(model: Model, items: Tensor, spec: RunSpec) -> Pictures:
     if not model.video:
         means = model.likelihood(model(to_float(chosen, model.device), noise).outputs).mean
         return Pictures(
-            _as_images(generate(model, items, SHOWN, 0, spec)),
+            _as_images(generate(model, repeated(items, SHOWN), spec, 0)),
             _as_images(torch.cat([chosen.to(model.device), quantise(means)])),
         )
     one = chosen[:1]
@@ -84,7 +88,7 @@ def pictures(model: Model, items: Tensor, spec: RunSpec) -> Pictures:
         whole = torch.cat([given.expand(len(predicted), *given.shape[1:]), predicted], dim=1)
         return whole[:, shown].flatten(0, 1)
 
-    samples = generate(model, one, SHOWN // GRID_COLUMNS, 0, spec)
+    samples = generate(model, repeated(one, SHOWN // GRID_COLUMNS), spec, 0)
     original = one[0, shown].to(model.device)
     return Pictures(
         _as_images(rows(samples)),

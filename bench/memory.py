@@ -82,8 +82,9 @@ def _kept(model: Model, x: Tensor) -> int:
     model.train()
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         sampled, targets = model(x), model.targets(x)
+        size: int = sampled.outputs.nbytes
         loss = -model.likelihood(sampled.outputs, targets).log_prob(targets).sum()
     for parameter in model.parameters():
         storages.pop(parameter.untyped_storage().data_ptr(), None)
     del loss
-    return sum(storages.values()) + sampled.outputs.nbytes
+    return sum(storages.values()) + size

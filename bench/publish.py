@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 import reports
-from bench import CHECKOUT
+from bench import CHECKOUT, models
 from bench.environment import PACKAGES
 from bench.errors import UsageError
 from bench.plan import Plan, PlannedRow
@@ -152,16 +152,18 @@ def _frechet(plan: Mapping[str, Any], table: pd.DataFrame) -> dict[str, str]:
     if "frechet_images" not in table:
         return {}
     measured = table.dropna(subset=["frechet_images"])
-    generated = _distinct(measured["frechet_images"].astype(int))
-    real = _distinct(
-        f"{count:.0f} of {data_set}"
-        for data_set, count in zip(
-            measured["data_set"], measured["frechet_reference_images"], strict=True
+    counts = _distinct(
+        f"{generated:.0f} against {real:.0f} of {data_set}"
+        for data_set, generated, real in zip(
+            measured["data_set"],
+            measured["frechet_images"],
+            measured["frechet_reference_images"],
+            strict=True,
         )
     )
     how = (
-        f"{generated} generated images (decoder means of latents from the prior, rounded to 8 "
-        f"bits) against all images of the test part ({real})"
+        "generated images (decoder means of latents from the prior, rounded to 8 bits; of video, "
+        f"predicted frames) against all images of the test part: {counts}"
     )
     return {
         features["column"]: f"{features['protocol']}; {how}"
@@ -180,8 +182,8 @@ def _about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[s
         "command": f"`{plan['command']}`" if plan.get("command") else "",
         "runs": f"{len(specs)} of {len(plan['runs'])} ended",
         "seeds": _distinct(spec.seed for spec in specs),
-        "training": "; ".join(_trainings(specs)),
-        "evaluation": "; ".join(dict.fromkeys(_evaluation(spec) for spec in specs)),
+        "training": "; ".join(_by_data((spec, _training(spec)) for spec in specs)),
+        "evaluation": "; ".join(_by_data((spec, _evaluation(spec)) for spec in specs)),
         "machine": _distinct(
             f"{machine.get('accelerator') or machine['processor']}, {machine['cores']} cores, "
             f"{machine['system']}"
@@ -203,29 +205,37 @@ def _about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[s
     return {key: value for key, value in about.items() if value}
 
 
-def _trainings(specs: Iterable[RunSpec]) -> Iterable[str]:
-    """The training of each column, the same for all its likelihoods."""
-    lines: dict[str, list[str]] = {}
-    for spec in specs:
-        training = spec.training
-        length = f"{training.steps} steps" if training.steps else f"{training.epochs} epochs"
-        options = ", ".join(f"{key} {value}" for key, value in spec.model_options.items())
-        options = options or "default options"
-        line = (
-            f"{spec.model} ({options}), {training.optimiser} {training.learning_rate:g}, "
-            f"batch {training.batch_size}, {length}, warm-up over {training.warmup:.0%} "
-            f"(learning rate) and {training.kl_warmup:.0%} (weight of the KL) of the steps"
-        )
-        lines.setdefault(line, []).append(spec.data_set)
-    return [f"{_distinct(data)}: {line}" for line, data in lines.items()]
+def _by_data(lines: Iterable[tuple[RunSpec, str]]) -> Iterable[str]:
+    """Lines that are the same for all likelihoods of a column, each with the data it is about."""
+    found: dict[str, list[str]] = {}
+    for spec, line in lines:
+        found.setdefault(line, []).append(spec.data_set)
+    return [f"{_distinct(data)}: {line}" for line, data in found.items()]
+
+
+def _training(spec: RunSpec) -> str:
+    training = spec.training
+    length = f"{training.steps} steps" if training.steps else f"{training.epochs} epochs"
+    options = ", ".join(f"{key} {value}" for key, value in spec.model_options.items())
+    return (
+        f"{spec.model} ({options or 'default options'}), {training.optimiser} "
+        f"{training.learning_rate:g}, batch {training.batch_size}, {length}, warm-up over "
+        f"{training.warmup:.0%} (learning rate) and {training.kl_warmup:.0%} (weight of the KL) of "
+        "the steps"
+    )
 
 
 def _evaluation(spec: RunSpec) -> str:
-    wanted = spec.evaluation
-    test = f"{wanted.test_images}" if wanted.test_images else "all"
+    wanted, video = spec.evaluation, models.get(spec.model).video
+    items = "videos" if video else "images"
+    last = (
+        f"the best of {wanted.best_of} predictions of {wanted.best_of_videos} test videos"
+        if video
+        else f"{wanted.information_images} test images for the information"
+    )
     return (
-        f"{test} test images, one posterior sample each; {wanted.validation_images} validation "
-        f"images; {wanted.information_images} test images for the information"
+        f"{wanted.test_images or 'all'} test {items}, one posterior sample each; "
+        f"{wanted.validation_images} validation {items}; {last}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import pandas as pd
 
@@ -28,41 +29,48 @@ class Metric:
     """Whether it is comparable only between decoders of the same measure."""
     constant: bool = False
     """Whether it is the same for every seed, so that a spread says nothing."""
-    ranked: bool = False
-    """Whether the lowest value is the best and printed in bold."""
+    best: Literal["lowest", "highest"] | None = None
+    """Which value is the best and printed in bold."""
 
     @property
     def heading(self) -> str:
-        """The heading of its column; an arrow says that lower is better."""
-        return f"{self.name} ↓" if self.ranked else self.name
+        """The heading of its column; an arrow says what is better."""
+        arrows = {"lowest": f"{self.name} ↓", "highest": f"{self.name} ↑", None: self.name}
+        return arrows[self.best]
 
 
-NLL = Metric("nll_nats", "NLL (nats/image)", 1, native=True, ranked=True)
-BITS = Metric("bits_per_dim", "bits/dim", 3, ranked=True)
+BITS = Metric("bits_per_dim", "bits/dim", 3, best="lowest")
+SSIM = Metric("ssim_best_of_n", "SSIM", 3, best="highest")
+PSNR = Metric("psnr_best_of_n_db", "PSNR (dB)", 2, best="highest")
 
 _FRECHET = {"fid": "FID", "fd_random_vgg": "FD-random-VGG"}
 
 
+def nll(unit: str) -> Metric:
+    """Return the metric of the native NLL, whose images are called `unit`."""
+    return Metric("nll_nats", f"NLL (nats/{unit})", 1, native=True, best="lowest")
+
+
 def frechet(column: str) -> Metric:
     """Return the metric of a Frechet distance."""
-    return Metric(column, _FRECHET.get(column, column), ranked=True)
+    return Metric(column, _FRECHET.get(column, column), best="lowest")
 
 
-def ranking(entries: Sequence[Entry], column: str) -> list[tuple[Entry, Estimate]]:
-    """Return the entries that may be called best, with their estimates, the lowest first.
+def ranking(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Estimate]]:
+    """Return the entries that may be called best, with their estimates, the best first.
 
-    Only entries whose every run finished and measured `column` take part.
+    Only entries whose every run finished and measured the metric take part.
     """
     found = [
         (entry, each)
         for entry in entries
-        if complete(entry.runs, column) and (each := estimate(entry.runs, column))
+        if complete(entry.runs, metric.column) and (each := estimate(entry.runs, metric.column))
     ]
-    return sorted(found, key=lambda pair: pair[1].mean)
+    return sorted(found, key=lambda pair: pair[1].mean, reverse=metric.best == "highest")
 
 
 def leaders(entries: Sequence[Entry], metric: Metric) -> list[Entry]:
-    """Return the entries that print the lowest mean of a ranked metric.
+    """Return the entries that print the best mean of a metric that has one.
 
     There is none where fewer than two entries may be called best, or where all print the same.
     A native metric has leaders of each measure, since values of two measures do not compare.
@@ -73,7 +81,7 @@ def leaders(entries: Sequence[Entry], metric: Metric) -> list[Entry]:
         contests = [[e for e in entries if e.measure == measure] for measure in measures]
     best = []
     for comparable in contests:
-        ranked = ranking(comparable, metric.column)
+        ranked = ranking(comparable, metric)
         printed = [number(found.mean, metric.decimals or 0) for _, found in ranked]
         if len(set(printed)) > 1:
             best += [ranked[i][0] for i, text in enumerate(printed) if text == printed[0]]
@@ -81,11 +89,11 @@ def leaders(entries: Sequence[Entry], metric: Metric) -> list[Entry]:
 
 
 def cells(entries: Sequence[Entry], metric: Metric) -> list[str]:
-    """Return the cells of one column of a table; the best are in bold if the metric is ranked."""
+    """Return the cells of one column of a table; the best of a metric that has one are bold."""
     if metric.decimals is None:
         found = [each.mean for e in entries if (each := estimate(e.runs, metric.column))]
         metric = replace(metric, decimals=decimals_for(found))
-    best = leaders(entries, metric) if metric.ranked else []
+    best = leaders(entries, metric) if metric.best else []
     return [cell(entry, metric, entry in best) for entry in entries]
 
 

@@ -104,6 +104,21 @@ class Group:
         return pd.concat([entry.every_run for entry in self.entries])
 
     @property
+    def video(self) -> bool:
+        """Whether the images are the predicted frames of videos."""
+        return bool(values(self.runs, "predicted_frames").size)
+
+    @property
+    def unit(self) -> str:
+        """What one image is called."""
+        return "frame" if self.video else "image"
+
+    @property
+    def shown_frames(self) -> list[str]:
+        """The numbers of the frames in a row of pictures, counted from 1; none but for video."""
+        return (recorded(self.runs, "shown_frames") or "").split(", ") if self.video else []
+
+    @property
     def without_information(self) -> str:
         """Why I_e(x;z) and KL(m‖p) were not measured, as a sentence; "" if they were."""
         reason = recorded(self.runs, "information_absent")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from reports.cells import (
     BITS,
-    NLL,
     NOT_MEASURED,
+    PSNR,
+    SSIM,
     Metric,
     absent,
     cell,
     cells,
     frechet,
+    nll,
     ranking,
     with_spread,
 )
@@ -46,7 +49,7 @@ def decoder_table(content: Content, group: Group) -> str:
     columns = [
         ("decoder", LEFT, [escape(entry.label) for entry in entries]),
         ("measure", LEFT, [_measure(entry) for entry in entries]),
-        *_measured(entries, [NLL, BITS, *frechet_metrics(content, group)]),
+        *_measured(entries, [nll(group.unit), BITS, *frechet_metrics(content, group)]),
     ]
     if len({len(entry.runs) for entry in entries if len(entry.runs)}) > 1:
         columns.append(("runs", RIGHT, [str(len(entry.runs)) for entry in entries]))
@@ -74,7 +77,7 @@ def sweep_table(content: Content, group: Group) -> str:
         ("decoder", LEFT, [escape(entry.decoder.label) for entry in rows]),
         (option, RIGHT, ["learned" if e.chosen is None else f"{e.chosen:g}" for e in rows]),
         ("variance σ²", RIGHT, [_variance(entry) for entry in rows]),
-        *_measured(rows, [NLL, BITS, *frechet_metrics(content, group)]),
+        *_measured(rows, [nll(group.unit), BITS, *frechet_metrics(content, group)]),
         ("I_e(x;z) (nats)", RIGHT, [_information(entry) for entry in rows]),
         *_measured(rows, [Metric("marginal_kl_nats", "KL(m‖p) (nats)", 2)]),
     ]
@@ -96,6 +99,26 @@ def layer_table(group: Group) -> str:
                 [
                     *(Metric(name, f"layer {number} (nats)", 2) for number, name in numbered),
                     Metric("kl_nats", "KL (nats)", 2),
+                ],
+            ),
+        ]
+    )
+
+
+def video_table(group: Group) -> str:
+    """Return how well each decoder predicts whole videos; "" for any other data."""
+    if not group.video:
+        return ""
+    return _from_columns(
+        [
+            ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
+            *_measured(
+                group.entries,
+                [
+                    SSIM,
+                    PSNR,
+                    replace(nll("video"), column="nll_nats_per_sequence"),
+                    Metric("kl_nats_per_sequence", "KL (nats/video)", 2),
                 ],
             ),
         ]
@@ -125,7 +148,7 @@ def best_table(content: Content, groups: Sequence[Group]) -> str:
     rows = []
     for group in groups:
         for metric in (BITS, *frechet_metrics(content, group)):
-            ranked = ranking(group.entries, metric.column)
+            ranked = ranking(group.entries, metric)
             if not ranked:
                 continue
             decimals = metric.decimals or decimals_for(found.mean for _, found in ranked)

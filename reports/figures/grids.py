@@ -22,19 +22,29 @@ LABELS = 1.75
 LETTERS = 24
 HEAD, MARGIN = 0.4, 0.05
 """Inches above, where the title is, and at the other edges."""
+NUMBERS = 0.2
+"""Inches that the numbers of frames take."""
 FEWEST = 8
 """Fewer images than this are not drawn larger."""
 
 
 @house_style()
 def sample_grid(content: Content, group: Group) -> Figure | None:
-    """Draw generated images, one row a decoder; None without any."""
+    """Draw generated images, one row a decoder; None without any.
+
+    Of video, each row is a prediction of the frames in the first row.
+    """
+    count = len(group.shown_frames) or SHOWN
     rows = [
-        (entry.label, content.samples[run][:SHOWN])
+        (entry.label, content.samples[run][:count])
         for entry in group.entries
         if (run := shown_run(entry, content.samples))
     ]
-    return _grid(f"Samples: {group.title}", rows) if rows else None
+    if rows and group.video:
+        truths = (shown_run(entry, content.reconstructions) for entry in group.entries)
+        truth = next((content.reconstructions[run][0] for run in truths if run), None)
+        rows = [("ground truth", truth), *rows] if truth is not None else rows
+    return _grid(f"Samples: {group.title}", rows, group.shown_frames) if rows else None
 
 
 @house_style()
@@ -54,7 +64,7 @@ def reconstruction_grid(content: Content, group: Group) -> Figure | None:
             rows.append(("original", originals))
             above = originals
         rows.append((entry.label, reconstructed))
-    return _grid(f"Reconstructions: {group.title}", rows) if rows else None
+    return _grid(f"Reconstructions: {group.title}", rows, group.shown_frames) if rows else None
 
 
 def shown_run(entry: Entry, images: Mapping[str, Images]) -> str | None:
@@ -63,7 +73,7 @@ def shown_run(entry: Entry, images: Mapping[str, Images]) -> str | None:
     return next((run for run in ordered if run in images and images[run].size), None)
 
 
-def _grid(title: str, rows: Sequence[tuple[str, Images]]) -> Figure:
+def _grid(title: str, rows: Sequence[tuple[str, Images]], frames: Sequence[str] = ()) -> Figure:
     count = max(len(images) for _, images in rows)
     height, width = rows[0][1].shape[1:3]
     canvas = np.full(
@@ -75,13 +85,16 @@ def _grid(title: str, rows: Sequence[tuple[str, Images]]) -> Figure:
             canvas[top : top + height, left : left + width] = image
     scale = (WIDTH - LABELS - MARGIN) / max(count, FEWEST) / (width + GAP)  # inches a pixel
     tall, wide = (side * scale for side in canvas.shape[:2])
-    drawn = figure(tall + HEAD + MARGIN, title)
+    whole = tall + HEAD + MARGIN + (NUMBERS if frames else 0)
+    drawn = figure(whole, title)
     drawn.set_layout_engine("none")
-    whole = tall + HEAD + MARGIN
     axes = drawn.add_axes((LABELS / WIDTH, MARGIN / whole, wide / WIDTH, tall / whole))
     axes.imshow(canvas, interpolation="nearest", aspect="auto")
     axes.set_axis_off()
     for r, (label, _) in enumerate(rows):
         lines = "\n".join(textwrap.wrap(plain(label), LETTERS)[:3])
         axes.text(-6, r * (height + GAP) + height / 2, lines, ha="right", va="center", fontsize=9)
+    for c, name in enumerate(frames):
+        middle = c * (width + GAP) + width / 2
+        axes.text(middle, -GAP, f"frame {name}", ha="center", va="bottom", fontsize=8)
     return drawn

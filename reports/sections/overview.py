@@ -11,7 +11,9 @@ from reports.tables import best_table
 
 FACTS = (
     ("steps", "training steps"),
-    ("batch_size", "images in a batch"),
+    ("batch_size", "items in a batch"),
+    ("test_sequences", "test videos"),
+    ("predicted_frames", "predicted frames of each"),
     ("test_images", "test images"),
     ("frechet_images", "images for each Frechet distance"),
 )

@@ -61,7 +61,9 @@ def images(subject: Subject) -> Section:
         "The first images of the lowest seed, not selected. Samples are decoder means of codes "
         "drawn from the prior, the same codes for every decoder; reconstructions are decoder means "
         "of codes of the test images in the row above. Look for blur (too large a variance) in the "
-        "reconstructions and for broken shapes (codes that miss the prior) in the samples.",
+        "reconstructions and for broken shapes (codes that miss the prior) in the samples. Of "
+        "video a row is one test video: the frames given, then one prediction, not selected, or "
+        "the reconstruction of each frame from the true frames before it and its own code.",
         draw={
             "samples": lambda group: figures.sample_grid(subject.content, group),
             "reconstructions": lambda group: figures.reconstruction_grid(subject.content, group),

@@ -12,6 +12,9 @@ DEFINITIONS = {
     "of an image and averaged over the test images: an upper bound on −ln p(x). It is a *density* "
     "of pixel values in [0, 1] (may be negative) or a *mass* of 8-bit grey levels (never "
     "negative). *Unnormalised*: the decoder's own function is no probability, so it has none.",
+    "frame": "an image of a video. A video model is given the first frames and predicts the rest; "
+    "its NLL, KL and MSE are means over the predicted frames, each predicted from the true frames "
+    "before it.",
     "bits/dim": "the same bound with the log probability of the 8-bit image, in bits for each of "
     "its values (height × width × channels). For a density it is the mass in the bin of width "
     "1/255 around each level, end bins open. Every decoder can be compared in it; uniform grey "
@@ -31,10 +34,13 @@ DEFINITIONS = {
     "KL(m‖p) (nats)": "divergence of the aggregate posterior m(z) = E_x q(z|x) from the prior: "
     "what a sample from the prior misses.",
     "MSE": "squared error of the reconstruction, mean over the values of an image, x in [0, 1].",
+    "SSIM, PSNR (best of n)": "similarity of predicted with true frames (Wang et al. 2004; "
+    "decibels of the squared error), mean over frames, of the most similar of n predictions of a "
+    "test video; higher is better.",
     "±": "sample standard deviation over seeds; without it, the value is one run.",
     "diverged (k/n)": "the loss of k of n runs became infinite or not a number. *failed*: stopped "
-    "by an error. *not run*: no such run is in the results. *not measured*: the run finished "
-    "without this measurement.",
+    "by an error. *too large*: not tried, since memory is too small. *not run*: no such run is in "
+    "the results. *not measured*: the run finished without this measurement.",
 }
 
 

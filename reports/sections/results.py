@@ -14,7 +14,7 @@ from reports.markup import bullets, escape, listing, number, paragraphs, table
 from reports.published import LEARNED, SWEEP_COLUMN, TABLE_A
 from reports.sections.section import Section, Subject, subsection
 from reports.statistics import FINISHED, values
-from reports.tables import cost_table, decoder_table, layer_table, sweep_table
+from reports.tables import cost_table, decoder_table, layer_table, sweep_table, video_table
 
 LONGEST_ERROR = 160
 """Characters of an error message that are printed; results.csv holds all."""
@@ -36,6 +36,7 @@ def decoder_tables(subject: Subject) -> Section:
             bullets(_notes(content, group)),
             _unfinished(group),
             _layers(group),
+            _videos(group),
         )
         for group in subject.groups
     ]
@@ -160,6 +161,20 @@ def _layers(group: Group) -> str:
     reading = (
         "KL of each stochastic layer, layer 1 next to the image; the sum is the KL of the bound. A "
         "layer near 0 says nothing about the image."
+    )
+    return paragraphs(reading, found) if found else ""
+
+
+def _videos(group: Group) -> str:
+    found = video_table(group)
+    videos, samples, frames = (
+        number(float(values(group.runs, name)[0]), 0) if values(group.runs, name).size else "?"
+        for name in ("best_of_videos", "best_of", "predicted_frames")
+    )
+    reading = (
+        f"Prediction of {frames} frames. SSIM and PSNR are those of the most similar of {samples} "
+        f"predictions of each of {videos} test videos, higher is better (↑); NLL and KL of whole "
+        "videos are the sums over their predicted frames."
     )
     return paragraphs(reading, found) if found else ""
 

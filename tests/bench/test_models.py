@@ -42,7 +42,7 @@ def test_trains_one_step_and_evaluates(
     assert result.is_finite
     assert math.isfinite(result.nll_nats) == (model.likelihood.measure != "unnormalised")
     assert result.kl_nats > 0
-    generated = images(generate(model, data.test, 4, 0, spec))
+    generated = images(generate(model, data.test[:4], spec, 0))
     frames = len(model.targets(to_float(data.test))) // len(data.test)
     assert generated.shape == (4 * frames, *data.shape)
 

@@ -159,7 +159,7 @@ def test_video_is_refused_by_a_model_of_images(tiny: Path, plan: MakePlan) -> No
     frames = torch.zeros(2, 3, 1, 8, 8, dtype=torch.uint8)
     video = datasets.Dataset("clips", frames, frames, frames, None, "made up", "0", "clips")
     column, row = suite.load(str(tiny)).columns[0], suite.load(str(tiny)).rows[0]
-    with pytest.raises(UsageError, match="'clips' is video, which model 'vae' cannot take"):
+    with pytest.raises(UsageError, match="model 'vae' takes images, and data set 'clips' is video"):
         _check_model(column, video, row, "tiny")
 
 
@@ -174,10 +174,10 @@ def test_rows_of_one_likelihood_are_told_apart_by_options(tiny: Path, plan: Make
     found = plan()
     of = [run for run in found.runs if run.likelihood == "optimal_sigma"]
     assert [[row.label for row in found.rows if row.holds(run)] for run in of] == [["A"], ["B"]]
-    assert [found.expects_divergence(run) for run in of] == [False, True]
+    assert [found.expects(run, "diverged") for run in of] == [False, True]
 
 
 def test_a_batch_larger_than_the_training_part_is_refused(tiny: Path, plan: MakePlan) -> None:
     tiny.write_text(tiny.read_text().replace("batch_size = 16, steps", "batch_size = 5000, steps"))
-    with pytest.raises(UsageError, match="batch_size 5000 is more than the 1297 training images"):
+    with pytest.raises(UsageError, match="batch_size 5000 is more than the 1297 training items"):
         plan()

@@ -4,13 +4,17 @@ from bench.metrics.features import FeatureError, FeatureExtractor, extractor
 from bench.metrics.frechet import Accumulator, Statistics, frechet_distance, statistics
 from bench.metrics.images import quantise
 from bench.metrics.information import Information, information
+from bench.metrics.video import BestOfSamples, VideoSimilarity, best_of_samples
 
 __all__ = [
     "Accumulator",
+    "BestOfSamples",
     "FeatureError",
     "FeatureExtractor",
     "Information",
     "Statistics",
+    "VideoSimilarity",
+    "best_of_samples",
     "extractor",
     "frechet_distance",
     "information",

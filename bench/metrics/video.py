@@ -1,0 +1,200 @@
+"""How near a stochastic model's predicted videos come to what happened: the best of N samples.
+
+A model of many futures is not wrong where one sample differs from the one future that was
+recorded. Denton & Fergus (2018), "Stochastic Video Generation with a Learned Prior", section 4,
+draw N samples for each sequence and keep the one nearest to the truth.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+QUANTISATION_MSE = 1 / (12 * 255**2)  # variance of the rounding to 8 bits; PSNR 58.92 dB
+_WINDOW = 11  # what torchmetrics and scikit-image make of a sigma of 1.5, cut at 3.5 sigma
+_VALUES_AT_ONCE = 1 << 18  # about 15 MB in float32, whatever the number of sequences
+
+
+@dataclass(frozen=True)
+class VideoSimilarity:
+    """Similarity of the best of N samples to the truth, means over sequences.
+
+    Attributes:
+        ssim: mean over frames and sequences of the samples chosen by SSIM; no unit, at most 1.
+        psnr_db: the same of the samples chosen by PSNR; dB, at most 58.92.
+        ssim_by_frame: (F,) means over sequences alone; its mean is `ssim`.
+        psnr_db_by_frame: (F,) likewise; its mean is `psnr_db`.
+        samples: N, samples of each sequence. Both numbers rise with it.
+        sequences: S.
+    """
+
+    ssim: float
+    psnr_db: float
+    ssim_by_frame: tuple[float, ...]
+    psnr_db_by_frame: tuple[float, ...]
+    samples: int
+    sequences: int
+
+
+class BestOfSamples:
+    """Best-of-N similarity of sequences that come in batches, each with all of its N samples.
+
+    For each sequence, two samples are chosen: that with the highest SSIM and that with the highest
+    PSNR, each as a mean over frames. A sequence is chosen whole, never frame by frame.
+
+    - SSIM: Wang et al. (2004), equation 13: Gaussian window of 11x11 with sigma 1.5, K1 = 0.01,
+      K2 = 0.03, data range 1. Mean over the windows that lie inside the frame, as there and in
+      scikit-image, and over channels.
+    - PSNR: -10 log10 MSE, with the MSE over channels and pixels of a frame, but no less than
+      `QUANTISATION_MSE`: an exact frame has 58.92 dB, not infinity. The truth is itself rounded
+      to 8 bits, so a smaller error means nothing.
+
+    Memory holds one sample at a time, if samples are made as they are asked for, and two numbers
+    for each frame seen. Frames are compared on the device of the sample.
+    """
+
+    def __init__(self) -> None:
+        self._ssim: list[Tensor] = []
+        self._psnr: list[Tensor] = []
+        self._samples = 0
+
+    def update(self, truth: Tensor, samples: Iterable[Tensor]) -> Self:
+        """Add S sequences.
+
+        Args:
+            truth: (S, F, C, H, W) uint8, H and W at least 11.
+            samples: N tensors like `truth`, one future of each sequence in each; float in [0, 1],
+                or uint8. A tensor (N, S, F, C, H, W) or a generator will do.
+
+        Raises:
+            ValueError: shape or type is not that, a value is NaN or outside [0, 1], there is no
+                sequence or no sample, or F or N are not those of earlier sequences. Nothing was
+                added then.
+        """
+        _check_truth(truth)
+        best_ssim = best_psnr = None
+        count = 0
+        for sample in samples:
+            _check_sample(sample, truth)
+            ssim, psnr = _curves(truth, sample)
+            best_ssim = ssim if best_ssim is None else _better(best_ssim, ssim)
+            best_psnr = psnr if best_psnr is None else _better(best_psnr, psnr)
+            count += 1
+        if best_ssim is None or best_psnr is None:
+            raise ValueError("the best of 0 samples does not exist; give at least 1")
+        self._check_alike(best_ssim, count)
+        self._ssim.append(best_ssim)
+        self._psnr.append(best_psnr)
+        self._samples = count
+        return self
+
+    def _check_alike(self, curve: Tensor, count: int) -> None:
+        if self._samples not in (0, count):
+            raise ValueError(f"{count} samples of each sequence, earlier {self._samples}")
+        if self._ssim and curve.shape[1] != self._ssim[0].shape[1]:
+            frames = self._ssim[0].shape[1]
+            raise ValueError(f"sequences have {curve.shape[1]} frames, earlier {frames}")
+
+    def result(self) -> VideoSimilarity:
+        """Return the means over all sequences added so far.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if not self._ssim:
+            raise ValueError("no sequence was added")
+        ssim, psnr = torch.cat(self._ssim), torch.cat(self._psnr)
+        return VideoSimilarity(
+            ssim=float(ssim.mean()),
+            psnr_db=float(psnr.mean()),
+            ssim_by_frame=tuple(ssim.mean(0).tolist()),
+            psnr_db_by_frame=tuple(psnr.mean(0).tolist()),
+            samples=self._samples,
+            sequences=len(ssim),
+        )
+
+
+def best_of_samples(truth: Tensor, samples: Iterable[Tensor]) -> VideoSimilarity:
+    """Return the best-of-N similarity of S sequences; arguments as in `BestOfSamples.update`."""
+    return BestOfSamples().update(truth, samples).result()
+
+
+def _check_truth(truth: Tensor) -> None:
+    if truth.ndim != 5 or truth.dtype != torch.uint8:
+        raise ValueError(
+            f"truth must be uint8 (S, F, C, H, W), not {truth.dtype} {tuple(truth.shape)}"
+        )
+    if truth.numel() == 0:
+        raise ValueError(f"truth has nothing in it: {tuple(truth.shape)}")
+    if min(truth.shape[-2:]) < _WINDOW:
+        height, width = truth.shape[-2:]
+        raise ValueError(f"frames are {height}x{width}, SSIM needs at least {_WINDOW}x{_WINDOW}")
+
+
+def _check_sample(sample: Tensor, truth: Tensor) -> None:
+    if sample.shape != truth.shape:
+        raise ValueError(
+            f"a sample has shape {tuple(sample.shape)}, the truth {tuple(truth.shape)}: "
+            "they must be equal"
+        )
+    if sample.dtype == torch.uint8:
+        return
+    if not sample.is_floating_point():
+        raise ValueError(f"a sample must be uint8 or float in [0, 1], not {sample.dtype}")
+    low, high = (float(value) for value in sample.aminmax())
+    if not (low >= 0 and high <= 1):  # also NaN
+        raise ValueError(f"float frames must lie in [0, 1], not in [{low:g}, {high:g}]")
+
+
+def _better(best: Tensor, curves: Tensor) -> Tensor:
+    """Return, for each sequence, the curve of the greater mean; both (S, F)."""
+    wins = curves.mean(1) > best.mean(1)
+    return torch.where(wins[:, None], curves, best)
+
+
+@torch.no_grad()
+def _curves(truth: Tensor, sample: Tensor) -> tuple[Tensor, Tensor]:
+    """Return SSIM and PSNR in dB of each frame, both (S, F) in float64 on the CPU."""
+    frames = max(1, _VALUES_AT_ONCE // truth[0, 0].numel())
+    ssim, mse = [], []
+    for a, b in zip(
+        truth.flatten(0, 1).split(frames), sample.flatten(0, 1).split(frames), strict=True
+    ):
+        # CUDA convolutions may round float32 to TF32, an error as large as SSIM's constants.
+        dtype = torch.float64 if sample.is_cuda else torch.float32
+        x, y = _unit(a, sample.device, dtype), _unit(b, sample.device, dtype)
+        ssim.append(_ssim(x, y).cpu())
+        mse.append((x - y).square().mean((1, 2, 3), dtype=torch.float64).cpu())
+    psnr = -10 * torch.cat(mse).clamp(min=QUANTISATION_MSE).log10()
+    return torch.cat(ssim).view(truth.shape[:2]), psnr.view(truth.shape[:2])
+
+
+def _unit(frames: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return frames as values in [0, 1]."""
+    values = frames.to(device, dtype)
+    return values if frames.is_floating_point() else values / 255
+
+
+def _ssim(x: Tensor, y: Tensor) -> Tensor:
+    """Return the SSIM of each frame, (B,) float64, from (B, C, H, W) in [0, 1]."""
+    # Imported when wanted: it takes longer than torch.
+    from torchmetrics.functional.image import (  # noqa: PLC0415
+        structural_similarity_index_measure,
+    )
+
+    # All planes as the channels of one image: the same numbers, ten times as fast on a CPU, where
+    # a convolution of a single channel is slow.
+    _, similarity = structural_similarity_index_measure(
+        x.flatten(0, 1)[None],
+        y.flatten(0, 1)[None],
+        sigma=1.5,
+        data_range=1.0,
+        reduction="none",
+        return_full_image=True,
+    )
+    # torchmetrics averages windows over the mirrored border too; these leave it out.
+    edge = _WINDOW // 2
+    inside = similarity[0, :, edge:-edge, edge:-edge].mean((1, 2), dtype=torch.float64)
+    return inside.view(x.shape[:2]).mean(1)

@@ -22,6 +22,7 @@ from bench.metrics import (
     extractor,
     frechet_distance,
     information,
+    quantise,
 )
 from bench.models import Model
 from bench.spec import RunSpec

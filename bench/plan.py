@@ -124,6 +124,8 @@ def make(suite: Suite, choices: Choices) -> Plan:
             columns.append(_not_run(column))
             continue
         models.get(column.model)
+        for name in (*column.sweeps, *column.may_not_fit):
+            likelihoods.get(name)
         data = _load(column)
         _check_model(column, data, rows[0], choices.budget)
         real = column.stands_for in (None, data.name)
@@ -292,6 +294,12 @@ def _columns(suite: Suite, wanted: Sequence[str]) -> list[Column]:
                 raise UsageError(f"suite {suite.name!r} has no column that could run {name!r}")
             changes = {
                 "training": template.training_for("", stand_in=True),
+                "budgets": {
+                    budget: changed.model_copy(
+                        update={"training": changed.training | changed.stand_in_training}
+                    )
+                    for budget, changed in template.budgets.items()
+                },
                 "heading": f"{name} {template.model.upper()}",
                 "data": [name],
                 "stands_for": None,

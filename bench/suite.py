@@ -219,16 +219,14 @@ class Suite(_Strict):
 
     def _fits(self, column: Column, swept: list[str]) -> None:
         where = f"column {column.heading!r}"
-        rows = [row.likelihood for row in self.rows]
-        for kind, names, allowed in (
-            ("changes budget", column.budgets, list(self.budgets)),
-            ("sweeps", column.sweeps, swept),
-            ("may not fit", column.may_not_fit, rows),
-        ):
-            for name in names:
-                if name not in allowed:
-                    known = ", ".join(allowed)
-                    raise ValueError(f"{where} {kind} {name!r}, which is not one of {known}")
+        for name in column.budgets:
+            if name not in self.budgets:
+                known = ", ".join(self.budgets)
+                raise ValueError(f"{where} changes budget {name!r}, which is not one of {known}")
+        # A suite that extends another may have dropped a row that its columns speak of.
+        for row in self.rows:
+            if row.likelihood in column.sweeps and row.likelihood not in swept:
+                raise ValueError(f"{where} sweeps {row.likelihood!r}, whose row has no sweep")
         for name, budget in self.budgets.items():
             column.evaluation_for(name, budget)
             if column.training is not None:

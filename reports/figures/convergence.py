@@ -16,7 +16,7 @@ from reports.content import Content, Row
 from reports.figures.style import Style, figure, house_style, key, legend
 from reports.statistics import FINISHED
 
-BITS, nll = "bits_per_dim", "nll_nats"
+BITS, NLL = "bits_per_dim", "nll_nats"
 DENSITY = "density"
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100)
 EARLY = 0.25
@@ -42,12 +42,12 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
     """
     densities = [entry for entry in group.entries if entry.measure == DENSITY]
     calibrated = [*(e for e in densities if e.settings), *learned(content, group)]
-    native, unit = nll(group.unit), f"NLL (nats/{group.unit})"
-    dense, near = _curves(content, densities, native), _curves(content, calibrated, native)
+    unit = f"NLL (nats/{group.unit})"
+    dense, near = _curves(content, densities, NLL), _curves(content, calibrated, NLL)
     rows = [
         (BITS, "bits/dim\nall decoders", _curves(content, group.entries, BITS)),
-        (native, f"{unit}\ndensities", dense),
-        (native, f"{unit}\nlearned or swept σ²", near if 1 < len(near) < len(dense) else {}),
+        (NLL, f"{unit}\ndensities", dense),
+        (NLL, f"{unit}\nlearned or swept σ²", near if 1 < len(near) < len(dense) else {}),
     ]
     rows = [row for row in rows if row[2]]
     if not rows:

@@ -104,7 +104,9 @@ def test_parts_of_the_rate_and_counts(
     assert metrics["frechet_images"] == 32
     assert metrics["frechet_reference_images"] == 48
     network = extractor("random_vgg")
-    images = torch.cat([generate(model, data.test[start : start + 16], spec, start) for start in (0, 16)])
+    images = torch.cat(
+        [generate(model, data.test[start : start + 16], spec, start) for start in (0, 16)]
+    )
     direct = frechet_distance(statistics(network(images)), statistics(network(data.test)))
     assert metrics["fd_random_vgg"] == pytest.approx(direct, rel=1e-6)
 

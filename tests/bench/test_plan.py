@@ -12,7 +12,8 @@ import likelihoods
 from bench import suite
 from bench.errors import UsageError
 from bench.plan import Choices, Plan, _check_model, _columns, make
-from bench.spec import RunSpec
+from bench.spec import TOO_LARGE, RunSpec
+from likelihoods import LikelihoodError
 
 MakePlan = Callable[..., Plan]
 
@@ -146,13 +147,95 @@ def test_other_data_start_as_gently_as_a_stand_in(tiny: Path, plan: MakePlan) ->
         run.data_set: run.training.warmup for run in plan(data_sets=["patches", "digits"]).runs
     }
     assert warmups == {"patches": 0.5, "digits": 0.5}
+    tiny.write_text(
+        tiny.read_text() + "[columns.budgets.tiny]\nstand_in_training = { warmup = 0.75 }\n"
+    )
+    warmups = {
+        run.data_set: run.training.warmup for run in plan(data_sets=["patches", "digits"]).runs
+    }
+    assert warmups == {"patches": 0.75, "digits": 0.75}
 
 
 def test_the_real_data_brings_its_own_column() -> None:
     paper = suite.load("paper")
     (column,) = _columns(paper, ["svhn"])
     assert (column.heading, column.data, column.published) == ("SVHN VAE", ["svhn"], "SVHN")
-    assert column.training == paper.columns[0].training
+    assert column.training == next(c for c in paper.columns if c.model == "vae").training
+
+
+def test_a_column_may_sweep_other_values(tiny: Path, plan: MakePlan) -> None:
+    text = tiny.read_text().replace("[[rows]]", "sweeps = { beta_vae = [0.5] }\n[[rows]]", 1)
+    tiny.write_text(text)
+    found = [run.likelihood_options for run in plan().runs if run.likelihood == "beta_vae"]
+    assert found == [{"beta": 0.5}]
+    tiny.write_text(text.replace("{ beta_vae", "{ optimal_sigma"))
+    with pytest.raises(UsageError, match="'Digits' sweeps 'optimal_sigma', whose row has no"):
+        plan()
+
+
+def test_a_column_may_be_evaluated_on_other_sizes(tiny: Path, plan: MakePlan) -> None:
+    text = tiny.read_text() + "[columns.budgets.tiny]\nevaluation = { test_images = 7 }\n"
+    tiny.write_text(text)
+    evaluations = {run.evaluation for run in plan().runs}
+    assert [(each.test_images, each.batch_size) for each in evaluations] == [(7, 16)]
+    tiny.write_text(text.replace("test_images = 7", "test_imges = 7"))
+    with pytest.raises(UsageError, match="test_imges"):
+        plan()
+
+
+SECOND = """
+[[columns]]
+heading = "More digits"
+data = ["digits"]
+stands_for = "mnist"
+options = { width = 2, latents = 3 }
+training = { learning_rate = 1e-3, batch_size = 16, steps = 6 }
+"""
+
+
+def test_equal_stand_ins_run_once(tiny: Path, plan: MakePlan) -> None:
+    once = [run.run_id for run in plan().runs]
+    tiny.write_text(tiny.read_text().replace("[[rows]]", SECOND + "[[rows]]", 1))
+    found = plan()
+    assert [run.run_id for run in found.runs] == once
+    assert [column.heading for column in found.columns] == ["Digits", "More digits"]
+
+
+def test_one_table_has_one_protocol(tiny: Path, plan: MakePlan) -> None:
+    longer = SECOND.replace("steps = 6", "steps = 7")
+    tiny.write_text(tiny.read_text().replace("[[rows]]", longer + "[[rows]]", 1))
+    with pytest.raises(UsageError, match="'Digits' and 'More digits' both use digits with vae"):
+        plan()
+
+
+def test_what_may_not_fit_is_a_result(tiny: Path, plan: MakePlan) -> None:
+    text = tiny.read_text().replace("[[rows]]", 'may_not_fit = ["gaussian"]\n[[rows]]', 1)
+    tiny.write_text(text)
+    found = plan()
+    assert {run.likelihood for run in found.runs if found.expects(run, TOO_LARGE)} == {"gaussian"}
+    assert not any(found.expects(run, "failed") for run in found.runs)
+    tiny.write_text(text.replace('["gaussian"]', '["laplace"]'))
+    with pytest.raises(LikelihoodError, match="'laplace'"):
+        plan()
+
+
+@pytest.mark.parametrize("budget", ["smoke", "quick", "paper"])
+def test_the_paper_suite_runs_on_stand_ins_alone(
+    budget: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No network and no package registry: every column has data, two of them the same."""
+    paper = suite.load("paper")
+    last = [column.model_copy(update={"data": column.data[-1:]}) for column in paper.columns]
+    plan = make(paper.model_copy(update={"columns": last}), Choices(budget))
+    assert [column.data_set for column in plan.columns] == [
+        "digits",
+        "patches",
+        "patches",
+        "moving_digits",
+    ]
+    assert all(column.stands_for and not column.not_run for column in plan.columns)
+    pairs = {(run.data_set, run.model) for run in plan.runs}
+    assert len(plan.runs) == 15 * len(pairs) == 45
 
 
 def test_video_is_refused_by_a_model_of_images(tiny: Path, plan: MakePlan) -> None:

@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -19,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from datasets.base import Bytes, Content, DataError, FolderError
+from datasets.talk import say
 
 try:
     import fcntl
@@ -29,7 +28,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 ENVIRONMENT = "LIKELIHOOD_BENCH_DATA"
-STAGING = ".likelihood-bench-"
+STAGING = ".likelihood-bench-new-"  # not the start of transfer.PARTIAL, which must last
 
 
 def default_root() -> Path:
@@ -38,11 +37,6 @@ def default_root() -> Path:
         return Path(chosen).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "likelihood-bench" / "data"
-
-
-def say(message: str) -> None:
-    """Print one line on stderr without tearing a progress bar."""
-    tqdm.write(message, file=sys.stderr)
 
 
 @contextmanager

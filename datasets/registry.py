@@ -18,6 +18,8 @@ from datasets.storage import STAGING, checksum, default_root, locked, publish, s
 from datasets.talk import say
 from datasets.transfer import Partials, SourceError, TransferError
 
+AUTOMATIC = 1_000_000_000  # bytes that are transferred unasked
+
 LoaderType = TypeVar("LoaderType", bound=type[Loader])
 
 _loaders: dict[str, Loader] = {}
@@ -107,6 +109,7 @@ def fetch(
     name: str,
     root: str | Path | None = None,
     progress: bool | None = None,
+    limit: int | None = None,
 ) -> Status:
     """Make a data set present: do nothing if it is, else try its sources in turn.
 
@@ -118,22 +121,35 @@ def fetch(
         name: a registered name.
         root: as in `status`.
         progress: show a bar on stderr; None: only on a terminal.
+        limit: bytes; what is larger to transfer is refused. `AUTOMATIC` is for whoever was not
+            asked for this data set by name.
 
     Returns:
         The status afterwards.
 
     Raises:
-        DataError: unknown name, no source worked, or the folder cannot be written.
+        DataError: unknown name, too large, no source worked, or the folder cannot be written.
 
     """
     loader, folder = _find(name), _resolve(root)
     if not _files(loader, folder) and loader.sources:
+        _check_limit(loader, folder, limit)
         with locked(folder):
             if not _files(loader, folder):
                 _fetch(loader, folder, progress)
     if not _files(loader, folder):
         raise DataError(f"{name} is not here and has no source: {_advice(loader, folder)}")
     return status(name, root)
+
+
+def _check_limit(loader: Loader, root: Path, limit: int | None) -> None:
+    size = max(source.bytes for source in loader.sources)
+    if limit is not None and size > limit:
+        raise DataError(
+            f"{loader.name} is not in {root}, and {size / 1e9:.1f} GB to fetch, more than the "
+            f"{limit / 1e9:.1f} GB that are fetched unasked: "
+            f"run `python -m bench data fetch {loader.name}`, or {_advice(loader, root)}"
+        )
 
 
 def _fetch(loader: Loader, root: Path, progress: bool | None) -> None:
@@ -201,10 +217,11 @@ def load(name: str, root: str | Path | None = None, download: bool = True) -> Da
     Args:
         name: a registered name.
         root: as in `status`. A folder that torchvision filled can be given as it is.
-        download: fetch what is missing; otherwise missing is an error.
+        download: fetch what is missing, up to `AUTOMATIC` bytes; otherwise missing is an error.
 
     Raises:
-        DataError: unknown name, missing, corrupt, or no source worked.
+        DataError: unknown name, missing (and perhaps too large to be fetched unasked), corrupt, or
+            no source worked.
 
     """
     loader, folder = _find(name), _resolve(root)
@@ -214,7 +231,7 @@ def load(name: str, root: str | Path | None = None, download: bool = True) -> Da
                 f"{name} is not in {folder}: run `python -m bench data fetch {name}`, "
                 f"or {_advice(loader, folder)}"
             )
-        fetch(name, folder)
+        fetch(name, folder, limit=AUTOMATIC)
     try:
         loader.convert(folder)
         content = loader.read(folder)

@@ -78,8 +78,10 @@ class ConvertedLoader(Loader):
     def _converted(self, root: Path) -> list[Path]:
         folder = self._folder(root)
         arrays = [folder / f"{split}.npy" for split in SPLITS]
-        needed = [*arrays, folder / RECORD]
-        return needed if all(file.is_file() for file in needed) else []
+        if not all(file.is_file() for file in (*arrays, folder / RECORD)):
+            return []
+        labels = [folder / LABELS] if (folder / LABELS).is_file() else []
+        return [*arrays, *labels, folder / RECORD]
 
     def convert(self, root: Path) -> None:
         """See `Loader.convert`; of several processes one does the work."""

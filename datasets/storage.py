@@ -116,11 +116,35 @@ def read_verified(path: Path, algorithm: str, expected: str) -> Bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error})") from error
     found = hashlib.new(algorithm, content.data, usedforsecurity=False).hexdigest()
+    _compare(path, algorithm, expected, found)
+    return content
+
+
+def verify_file(path: Path, algorithm: str, expected: str) -> None:
+    """Verify a file that may be larger than memory.
+
+    Args:
+        path: the file.
+        algorithm: name of a hash in hashlib.
+        expected: hex digest of the file.
+
+    Raises:
+        DataError: unreadable, or not the content expected.
+
+    """
+    try:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, algorithm).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error})") from error
+    _compare(path, algorithm, expected, found)
+
+
+def _compare(path: Path, algorithm: str, expected: str, found: str) -> None:
     if found != expected:
         raise DataError(
             f"{path} is corrupt ({algorithm} of its content: expected {expected}, found {found})"
         )
-    return content
 
 
 def checksum(content: Content) -> str:

@@ -112,7 +112,7 @@ def data_status() -> int:
         rows.append(
             [
                 name,
-                "yes" if found.present else "no",
+                "yes" if found.present else _arrived(found),
                 f"{found.bytes / 1e6:.1f}",
                 "x".join(map(str, found.shape)),
                 found.train,
@@ -125,6 +125,10 @@ def data_status() -> int:
     headers = ["name", "here", "MB", "shape", "train", "validation", "test", "source", "folder"]
     print(tabulate(rows, headers, tablefmt="simple"))
     return 0
+
+
+def _arrived(found: datasets.Status) -> str:
+    return f"no, {found.arrived / 1e6:.0f} MB of it" if found.arrived else "no"
 
 
 def data_fetch(names: Sequence[str]) -> int:

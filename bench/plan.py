@@ -318,7 +318,7 @@ def _load(column: Column) -> datasets.Dataset:
     for name in column.data:
         try:
             if not datasets.status(name).present:
-                datasets.fetch(name)
+                datasets.fetch(name, limit=datasets.AUTOMATIC)
         except datasets.DataError as error:
             if name not in datasets.names():
                 raise

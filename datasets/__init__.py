@@ -9,9 +9,10 @@ needs editing. See `base.py` for what a loader says about itself.
 """
 
 from datasets.base import Content, DataError, Dataset, Loader, Status
-from datasets.registry import fetch, load, names, register, status
+from datasets.registry import AUTOMATIC, fetch, load, names, register, status
 
 __all__ = [
+    "AUTOMATIC",
     "Content",
     "DataError",
     "Dataset",

@@ -74,6 +74,7 @@ class Status:
         test: see train.
         shape: shape of one item, (C, H, W) or (T, C, H, W).
         checksum: what `Dataset.checksum` will be; None where only loading can tell.
+        arrived: bytes that a `fetch` which was interrupted left, and the next one goes on from.
 
     """
 
@@ -87,6 +88,7 @@ class Status:
     test: int
     shape: tuple[int, ...]
     checksum: str | None
+    arrived: int = 0
 
 
 class Content(NamedTuple):
@@ -169,6 +171,9 @@ class Loader(ABC):
 
     def verify(self, root: Path) -> None:
         """Verify what a source brought: by reading it, or less where that is enough.
+
+        What this makes below root, so that `files` lists it and not what the source brought any
+        more, is kept in its stead.
 
         Raises:
             DataError: as for `read`.

@@ -6,7 +6,11 @@ and the paper that is benchmarked states none. Here it is the central 148x148, t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +19,43 @@ from PIL import Image
 from datasets.base import Bytes, DataError
 from datasets.converted import Batch, ConvertedLoader
 from datasets.registry import register
-from datasets.storage import read_verified
+from datasets.sources import GoogleDrive
+from datasets.storage import read_verified, verify_file
 
+FOLDER = "celeba"
 IMAGES, PARTITION = "img_align_celeba", "list_eval_partition.txt"
+ARCHIVE = f"{IMAGES}.zip"
 WIDTH, HEIGHT = 178, 218
 CROP, SIZE = 148, 32
 LEFT, TOP = (WIDTH - CROP) // 2, (HEIGHT - CROP) // 2
 BATCH = 1000
+UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    Image.DecompressionBombError,
+    KeyError,  # no such member of the archive
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+)
+
+
+def official() -> dict[str, tuple[str, str]]:
+    """Name of each official file -> its id on Google Drive and its MD5, as torchvision has them."""
+    from torchvision.datasets import CelebA  # noqa: PLC0415 - see base.py
+
+    return {name: (id, md5) for id, md5, name in CelebA.file_list}
 
 
 @register("celeba")
 class Celeba(ConvertedLoader):
     """The official aligned pictures and the official split, in torchvision's layout.
 
+    The pictures are read from their folder or, where that is missing, from the official archive.
+
     No checksum is recorded: decoders of JPEG may differ in the last bit, so what was read
     speaks for itself. Pillow resizes 8-bit images in fixed-point arithmetic, the same everywhere.
-
-    Attributes:
-        md5: of the official split file, as torchvision has it.
-
     """
 
     shape = (3, SIZE, SIZE)
@@ -42,37 +64,49 @@ class Celeba(ConvertedLoader):
         "CelebA, aligned faces, colour: the central 148x148 of 178x218, resized to 32x32 by "
         "Pillow's bilinear filter (antialiased); the official split."
     )
-    folder = "celeba"
+    folder = FOLDER
     variant = "148x148-to-32x32-bilinear"
     bytes = 202_599 * 3 * SIZE * SIZE
     advice = (
-        f"put the official {PARTITION} and the folder {IMAGES} "
-        f"(what img_align_celeba.zip holds) into {{folder}}"
+        f"put the official {PARTITION} and {ARCHIVE}, or the folder {IMAGES} "
+        "that it holds, into {folder}"
     )
     local = "local files, their split verified by checksum"
-    md5 = "d32c9cbf5e040fd4025c592c306e6668"
+    sources = (
+        GoogleDrive(
+            ids=lambda: {name: id for name, (id, _) in official().items()},
+            members={name: f"{FOLDER}/{name}" for name in (PARTITION, ARCHIVE)},
+            bytes=1_446_000_000,
+        ),
+    )
 
     def originals(self, root: Path) -> list[Path]:
         """See `ConvertedLoader.originals`; that every picture is there shows on conversion."""
         folder = root / self.folder
-        partition, images = folder / PARTITION, folder / IMAGES
-        if not (partition.is_file() and images.is_dir()):
+        partition, archive = folder / PARTITION, folder / ARCHIVE
+        if not partition.is_file():
             return []
-        found = sorted(images.glob("*.jpg"))
+        found = sorted((folder / IMAGES).glob("*.jpg"))
+        if not found and archive.is_file():
+            found = [archive]
         return [partition, *found] if found else []
+
+    def verify(self, root: Path) -> None:
+        """See `Loader.verify`: the archive is read once, and not kept."""
+        self.convert(root)
 
     def batches(self, root: Path) -> Iterator[Batch]:
         """See `ConvertedLoader.batches`."""
         folder = root / self.folder
         partition = folder / PARTITION
-        parts = _partition(partition, read_verified(partition, "md5", self.md5))
+        parts = _partition(partition, read_verified(partition, "md5", official()[PARTITION][1]))
         for names, count in zip(parts, self.counts, strict=True):
             if len(names) != count:
                 raise DataError(f"{partition} gives a part {len(names)} pictures, not {count}")
         names = [name for part in parts for name in part]
-        for start in range(0, len(names), BATCH):
-            some = names[start : start + BATCH]
-            yield Batch(np.stack([_picture(folder / IMAGES / name) for name in some]))
+        with _pictures(folder, archived=self.originals(root)[1:] == [folder / ARCHIVE]) as picture:
+            for start in range(0, len(names), BATCH):
+                yield Batch(np.stack([picture(name) for name in names[start : start + BATCH]]))
 
 
 def _partition(file: Path, content: Bytes) -> tuple[list[str], list[str], list[str]]:
@@ -87,15 +121,32 @@ def _partition(file: Path, content: Bytes) -> tuple[list[str], list[str], list[s
     return parts["0"], parts["1"], parts["2"]
 
 
-def _picture(file: Path) -> Bytes:
-    """Read, crop and resize one picture: (3, SIZE, SIZE)."""
+@contextmanager
+def _pictures(folder: Path, archived: bool) -> Iterator[Callable[[str], Bytes]]:
+    """A function that reads the picture of a name: (3, SIZE, SIZE)."""
+    images, archive = folder / IMAGES, folder / ARCHIVE
+    if not archived:
+        yield lambda name: _picture(images, name, (images / name).read_bytes)
+        return
+    verify_file(archive, "md5", official()[ARCHIVE][1])
     try:
-        with Image.open(file) as picture:
+        packed = zipfile.ZipFile(archive)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"{archive} cannot be read ({error})") from error
+    with packed:
+        yield lambda name: _picture(archive, name, lambda: packed.read(f"{IMAGES}/{name}"))
+
+
+def _picture(holder: Path, name: str, read: Callable[[], bytes]) -> Bytes:
+    """Read, crop and resize one picture."""
+    try:
+        with Image.open(io.BytesIO(read())) as picture:
             if picture.size != (WIDTH, HEIGHT):
-                raise DataError(f"{file} is {picture.size}, aligned ones are {(WIDTH, HEIGHT)}")
+                raise ValueError(f"it is {picture.size}, aligned ones are {(WIDTH, HEIGHT)}")
             face = picture.convert("RGB").crop((LEFT, TOP, LEFT + CROP, TOP + CROP))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise DataError(f"{file} cannot be read ({reason})") from error
+        # What is to be replaced is the whole: no source brings a single picture.
+        raise DataError(f"{holder} is damaged ({name}: {reason})") from error
     small = face.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
     return np.asarray(small).transpose(2, 0, 1)

@@ -15,11 +15,12 @@ import hashlib
 import json
 import math
 import shutil
+import threading
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from datasets.storage import checksum, heading, locked, publish, staging
 
 SPLITS = ("train", "validation", "test")
 FOLDER, LABELS, RECORD = "converted", "labels.npy", "content.json"
+HEADER = threading.Lock()
 
 
 class Batch(NamedTuple):
@@ -78,8 +80,10 @@ class ConvertedLoader(Loader):
     def _converted(self, root: Path) -> list[Path]:
         folder = self._folder(root)
         arrays = [folder / f"{split}.npy" for split in SPLITS]
-        needed = [*arrays, folder / RECORD]
-        return needed if all(file.is_file() for file in needed) else []
+        if not all(file.is_file() for file in (*arrays, folder / RECORD)):
+            return []
+        labels = [folder / LABELS] if (folder / LABELS).is_file() else []
+        return [*arrays, *labels, folder / RECORD]
 
     def convert(self, root: Path) -> None:
         """See `Loader.convert`; of several processes one does the work."""
@@ -139,7 +143,7 @@ class ConvertedLoader(Loader):
         try:
             record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
             stamps, known = record["files"], record["checksum"]
-            labels = np.load(folder / LABELS) if record["labels"] else None
+            labels = _load(folder / LABELS) if record["labels"] else None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder} is corrupt (its record or its labels: {error})") from error
         shapes = [(count, *self.shape) for count in self.counts]
@@ -203,12 +207,19 @@ def _stamps(folder: Path) -> dict[str, list[int]]:
     return {split: [each.st_size, each.st_mtime_ns] for split, each in found.items()}
 
 
+def _load(file: Path, mmap_mode: Literal["c"] | None = None) -> NDArray[Any]:
+    # numpy reads a header by ast.literal_eval, which fails now and then while another thread is
+    # at it, too (Python 3.11: "AST constructor recursion depth mismatch").
+    with HEADER:
+        return np.load(file, mmap_mode=mmap_mode)  # type: ignore[no-any-return]
+
+
 def _map(file: Path, shape: tuple[int, ...]) -> Bytes:
     try:
         # "c": what somebody writes into the tensor stays in memory and never reaches the file.
-        array = np.load(file, mmap_mode="c")
+        array = _load(file, mmap_mode="c")
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{file} is corrupt ({error})") from error
     if array.dtype != np.uint8 or array.shape != shape:
         raise DataError(f"{file} is corrupt ({array.dtype} {array.shape}, expected uint8 {shape})")
-    return array  # type: ignore[no-any-return]
+    return array

@@ -29,8 +29,9 @@ from datasets.converted import RECORD, SPLITS, Batch, ConvertedLoader
 from datasets.digits import Digits
 from datasets.mnist import Mnist
 from datasets.registry import register
-from datasets.sources import Source, SourceError
+from datasets.sources import Source
 from datasets.storage import checksum
+from datasets.transfer import Partials, SourceError
 
 FRAMES, SIDE, DIGITS = 30, 64, 2
 SIZE = 32  # of a digit
@@ -50,7 +51,7 @@ class Instead(Source):
 
     title: str = "scikit-learn's digits instead"
 
-    def fetch(self, folder: Path, progress: bool | None) -> None:
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
         """See `Source.fetch`; the copy says that it was chosen."""
         shipped = Digits().files(folder)
         if not shipped:

@@ -13,8 +13,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from datasets.base import RECEIPT, DataError, Dataset, FolderError, Loader, Status
-from datasets.sources import Source, SourceError
-from datasets.storage import STAGING, checksum, default_root, locked, publish, say, staging
+from datasets.sources import Source
+from datasets.storage import STAGING, checksum, default_root, locked, publish, staging
+from datasets.talk import say
+from datasets.transfer import Partials, SourceError, TransferError
+
+AUTOMATIC = 1_000_000_000  # bytes that are transferred unasked
 
 LoaderType = TypeVar("LoaderType", bound=type[Loader])
 
@@ -97,35 +101,55 @@ def status(name: str, root: str | Path | None = None) -> Status:
         test=test,
         shape=loader.shape,
         checksum=loader.checksum,
+        arrived=Partials(folder, name).bytes(),
     )
 
 
-def fetch(name: str, root: str | Path | None = None, progress: bool | None = None) -> Status:
+def fetch(
+    name: str,
+    root: str | Path | None = None,
+    progress: bool | None = None,
+    limit: int | None = None,
+) -> Status:
     """Make a data set present: do nothing if it is, else try its sources in turn.
 
     Only content of known checksum gets into the folder, each file whole or not at all. Of
-    several processes that fetch at once, one does the work and the others wait for it.
+    several processes that fetch at once, one does the work and the others wait for it. What an
+    interruption leaves of a download is kept aside, and the next call goes on from there.
 
     Args:
         name: a registered name.
         root: as in `status`.
         progress: show a bar on stderr; None: only on a terminal.
+        limit: bytes; what is larger to transfer is refused. `AUTOMATIC` is for whoever was not
+            asked for this data set by name.
 
     Returns:
         The status afterwards.
 
     Raises:
-        DataError: unknown name, no source worked, or the folder cannot be written.
+        DataError: unknown name, too large, no source worked, or the folder cannot be written.
 
     """
     loader, folder = _find(name), _resolve(root)
     if not _files(loader, folder) and loader.sources:
+        _check_limit(loader, folder, limit)
         with locked(folder):
             if not _files(loader, folder):
                 _fetch(loader, folder, progress)
     if not _files(loader, folder):
         raise DataError(f"{name} is not here and has no source: {_advice(loader, folder)}")
     return status(name, root)
+
+
+def _check_limit(loader: Loader, root: Path, limit: int | None) -> None:
+    size = max(source.bytes for source in loader.sources)
+    if limit is not None and size > limit:
+        raise DataError(
+            f"{loader.name} is not in {root}, and {size / 1e9:.1f} GB to fetch, more than the "
+            f"{limit / 1e9:.1f} GB that are fetched unasked: "
+            f"run `python -m bench data fetch {loader.name}`, or {_advice(loader, root)}"
+        )
 
 
 def _fetch(loader: Loader, root: Path, progress: bool | None) -> None:
@@ -137,7 +161,7 @@ def _fetch(loader: Loader, root: Path, progress: bool | None) -> None:
                 _try(loader, source, staged, root, progress)
             return
         except Exception as error:  # whatever foreign content breaks: the next source counts
-            told = re.sub(re.escape(f"{root}/{STAGING}") + "[^/]*/", "", str(error))
+            told = re.sub(re.escape(f"{root}/{STAGING}") + r"\w*/?", "", str(error))
             reason = " ".join(told.split()) or type(error).__name__
             failures.append(f"{source.title}: {reason}")
             say(f"{loader.name}: {failures[-1]}")
@@ -151,19 +175,38 @@ def _advice(loader: Loader, root: Path) -> str:
 
 
 def _try(loader: Loader, source: Source, staged: Path, root: Path, progress: bool | None) -> None:
-    # Side by side at the worst: an archive, what it held, and what is made of that.
-    needed, free = 2 * source.bytes + loader.bytes, shutil.disk_usage(staged).free
+    partials = Partials(root, loader.name)
+    # What it is made of and what is made of that, but for what has arrived already.
+    needed = source.room + loader.bytes - min(partials.bytes(), source.bytes)
+    free = shutil.disk_usage(staged).free
     if free < needed:
         raise SourceError(f"no space, needs {needed / 1e6:.0f} MB, {free / 1e6:.0f} MB are free")
-    source.fetch(staged, progress)
-    loader.prepare(staged)
-    files = loader.files(staged)
-    if not files:
-        raise SourceError("it lacks some of the files")
-    loader.verify(staged)
+    try:
+        source.fetch(staged, partials, progress)
+        files = _prepared(loader, staged)
+    except Exception as error:
+        if not _of_this_machine(error):
+            partials.discard()
+        raise
     receipt = files[0].parent / RECEIPT
     receipt.write_text(f"{source.title}, verified by checksum\n", encoding="utf-8")
     publish([*files, receipt], staged, root)
+    partials.clear()
+
+
+def _prepared(loader: Loader, staged: Path) -> list[Path]:
+    loader.prepare(staged)
+    if not loader.files(staged):
+        raise SourceError("it lacks some of the files")
+    loader.verify(staged)
+    return loader.files(staged)
+
+
+def _of_this_machine(error: Exception) -> bool:
+    """Whether an error says nothing against the content: no connection, a full disk."""
+    if isinstance(error, OSError):
+        return error.errno is not None  # what is thrown at foreign content has no number
+    return isinstance(error, TransferError | FolderError)
 
 
 def load(name: str, root: str | Path | None = None, download: bool = True) -> Dataset:
@@ -174,10 +217,11 @@ def load(name: str, root: str | Path | None = None, download: bool = True) -> Da
     Args:
         name: a registered name.
         root: as in `status`. A folder that torchvision filled can be given as it is.
-        download: fetch what is missing; otherwise missing is an error.
+        download: fetch what is missing, up to `AUTOMATIC` bytes; otherwise missing is an error.
 
     Raises:
-        DataError: unknown name, missing, corrupt, or no source worked.
+        DataError: unknown name, missing (and perhaps too large to be fetched unasked), corrupt, or
+            no source worked.
 
     """
     loader, folder = _find(name), _resolve(root)
@@ -187,7 +231,7 @@ def load(name: str, root: str | Path | None = None, download: bool = True) -> Da
                 f"{name} is not in {folder}: run `python -m bench data fetch {name}`, "
                 f"or {_advice(loader, folder)}"
             )
-        fetch(name, folder)
+        fetch(name, folder, limit=AUTOMATIC)
     try:
         loader.convert(folder)
         content = loader.read(folder)

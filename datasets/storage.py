@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -19,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from datasets.base import Bytes, Content, DataError, FolderError
+from datasets.talk import say
 
 try:
     import fcntl
@@ -29,7 +28,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 ENVIRONMENT = "LIKELIHOOD_BENCH_DATA"
-STAGING = ".likelihood-bench-"
+STAGING = ".likelihood-bench-new-"  # not the start of transfer.PARTIAL, which must last
 
 
 def default_root() -> Path:
@@ -38,11 +37,6 @@ def default_root() -> Path:
         return Path(chosen).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "likelihood-bench" / "data"
-
-
-def say(message: str) -> None:
-    """Print one line on stderr without tearing a progress bar."""
-    tqdm.write(message, file=sys.stderr)
 
 
 @contextmanager
@@ -122,11 +116,35 @@ def read_verified(path: Path, algorithm: str, expected: str) -> Bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error})") from error
     found = hashlib.new(algorithm, content.data, usedforsecurity=False).hexdigest()
+    _compare(path, algorithm, expected, found)
+    return content
+
+
+def verify_file(path: Path, algorithm: str, expected: str) -> None:
+    """Verify a file that may be larger than memory.
+
+    Args:
+        path: the file.
+        algorithm: name of a hash in hashlib.
+        expected: hex digest of the file.
+
+    Raises:
+        DataError: unreadable, or not the content expected.
+
+    """
+    try:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, algorithm).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error})") from error
+    _compare(path, algorithm, expected, found)
+
+
+def _compare(path: Path, algorithm: str, expected: str, found: str) -> None:
     if found != expected:
         raise DataError(
             f"{path} is corrupt ({algorithm} of its content: expected {expected}, found {found})"
         )
-    return content
 
 
 def checksum(content: Content) -> str:

@@ -11,8 +11,8 @@ Example needs are here:
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import IO
 
 import google_crc32c
 
@@ -30,15 +30,19 @@ def masked_crc(data: bytes) -> int:
     return (((crc >> 15) | (crc << 17)) + MASK) & 0xFFFFFFFF
 
 
-def records(file: Path) -> Iterator[bytes]:
+def records(file: str, opened: Callable[[], IO[bytes]]) -> Iterator[bytes]:
     """Read the records of a file, one at a time.
+
+    Args:
+        file: its name for messages.
+        opened: opens it.
 
     Raises:
         DataError: it cannot be read, ends within a record, or a CRC does not hold.
 
     """
     try:
-        with file.open("rb") as stream:
+        with opened() as stream:
             number = 0
             while header := stream.read(HEADER.size):
                 where = f"{file} is corrupt (record {number}: "

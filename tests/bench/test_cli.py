@@ -209,6 +209,18 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert "scikit-learn" in out
 
 
+def test_status_tells_of_an_interrupted_fetch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LIKELIHOOD_BENCH_DATA", str(tmp_path))
+    part = tmp_path / ".likelihood-bench-partial" / "svhn" / "part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(bytes(3_000_000))
+    assert main(["data", "status"]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("svhn"))
+    assert "no, 3 MB of it" in line
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"

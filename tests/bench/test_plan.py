@@ -81,7 +81,7 @@ def test_what_is_absent_has_a_stand_in(
 ) -> None:
     monkeypatch.setenv("LIKELIHOOD_BENCH_DATA", str(tmp_path))
 
-    def offline(name: str) -> None:
+    def offline(name: str, **_: object) -> None:
         raise datasets.DataError(f"{name}: no source")
 
     monkeypatch.setattr(datasets, "fetch", offline)
@@ -90,6 +90,25 @@ def test_what_is_absent_has_a_stand_in(
     tiny.write_text(tiny.read_text().replace('["mnist", "digits"]', '["mnist"]'))
     with pytest.raises(datasets.DataError, match="no data for column 'Digits': mnist: no source"):
         plan()
+
+
+def test_what_is_large_has_a_stand_in(
+    tiny: Path,
+    plan: MakePlan,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LIKELIHOOD_BENCH_DATA", str(tmp_path))
+    monkeypatch.setattr("datasets.registry._fetch", lambda *_: pytest.fail("fetched"))
+    tiny.write_text(tiny.read_text().replace('["digits"]', '["celeba", "digits"]'))
+    assert [column.data_set for column in plan().columns] == ["digits"]
+    (told,) = (line for line in capsys.readouterr().err.splitlines() if "stand-in" in line)
+    assert told.startswith(
+        f"Digits goes on with a stand-in: celeba is not in {tmp_path}, and 1.4 GB to fetch, "
+        "more than the 1.0 GB that are fetched unasked: run `python -m bench data fetch celeba`, or"
+    )
+    assert list(tmp_path.iterdir()) == [tiny]
 
 
 def test_what_is_damaged_has_none(

@@ -14,7 +14,8 @@ import pytest
 
 from datasets import Loader, registry, sources
 from datasets.idx import NAMES, IdxLoader
-from datasets.sources import Source, SourceError
+from datasets.sources import Source
+from datasets.transfer import Partials, SourceError
 
 COUNTS = (5, 2, 3)
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -66,7 +67,7 @@ class Fake(Source):
     def title(self) -> str:
         return self.label
 
-    def fetch(self, folder: Path, progress: bool | None) -> None:
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
         self.calls.append(self.title)
         time.sleep(self.delay)
         for path, content in self.files.items():

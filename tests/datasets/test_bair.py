@@ -1,17 +1,26 @@
 """BAIR in its official format, TFRecords written byte for byte, and the reader of these."""
 
+import io
+import shutil
 import struct
+import tarfile
+import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pytest
 
 import datasets
 from datasets import bair, registry
-from datasets.bair import Bair
+from datasets.bair import ARCHIVE, FOLDER, Bair
+from datasets.sources import Download
 from datasets.tfrecord import byte_features, masked_crc, records
+from datasets.transfer import PARTIAL
 from tests.datasets.conftest import Pixels
 
 COUNTS = (3, 2, 2)
@@ -65,6 +74,10 @@ def framed(data: bytes) -> bytes:
     )
 
 
+def read(file: Path) -> list[bytes]:
+    return list(records(str(file), lambda: file.open("rb")))
+
+
 def videos(count: int, seed: int = 0) -> Pixels:
     return np.random.default_rng(seed).integers(0, 256, (count, 30, 64, 64, 3), dtype=np.uint8)
 
@@ -92,7 +105,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Bair:
     """BAIR of seven sequences, under its own name."""
     registry.names()
     loader = Bair()
-    vars(loader).update(name="bair", counts=COUNTS)
+    vars(loader).update(name="bair", counts=COUNTS, bytes=1)
     monkeypatch.setitem(registry._loaders, "bair", loader)
     return loader
 
@@ -113,7 +126,7 @@ def test_a_record_of_tensorflow(tmp_path: Path) -> None:
 
     length = b"\x04\0\0\0\0\0\0\0"
     (tmp_path / "file").write_bytes(length + masked(length) + b"test" + masked(b"test"))
-    assert list(records(tmp_path / "file")) == [b"test"]
+    assert read(tmp_path / "file") == [b"test"]
 
 
 def test_sequences_in_their_parts(small: Bair, root: Path) -> None:
@@ -165,7 +178,7 @@ def test_damaged_file(damage: str, told: str, small: Bair, root: Path) -> None:
     with pytest.raises(datasets.DataError) as raised:
         datasets.load("bair", root)
     message = str(raised.value)
-    assert message.startswith(f"{file} is corrupt ({told}); delete it and put train/*.tfrecords ")
+    assert message.startswith(f"{file} is corrupt ({told}); delete it and fetch bair again")
     assert "\n" not in message
     assert [path.name for path in root.iterdir()] == ["softmotion30_44k"]
 
@@ -173,7 +186,7 @@ def test_damaged_file(damage: str, told: str, small: Bair, root: Path) -> None:
 def test_file_that_ends_within_a_header(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(framed(b"a") + b"\x01\0\0")
     with pytest.raises(datasets.DataError, match=r"record 1: the file ends within it"):
-        list(records(tmp_path / "file"))
+        read(tmp_path / "file")
 
 
 @pytest.mark.parametrize(
@@ -194,7 +207,7 @@ def test_whole_record_that_is_no_such_video(
     file.write_bytes(framed(data))
     with pytest.raises(datasets.DataError) as raised:
         datasets.load("bair", root)
-    start = f"{file} holds no such video (record 0: {told}); delete it and put "
+    start = f"{file} holds no such video (record 0: {told}); delete it and fetch "
     assert str(raised.value).startswith(start)
 
 
@@ -208,13 +221,129 @@ def test_wrong_number_of_sequences(part: str, expected: int, small: Bair, root: 
         datasets.load("bair", root)
 
 
-def test_missing(small: Bair, tmp_path: Path) -> None:
-    told = r"put train/\*.tfrecords and test/\*.tfrecords of the official .*softmotion30_44k$"
-    for verb in (datasets.load, datasets.fetch):
-        with pytest.raises(datasets.DataError, match=told):
-            verb("bair", tmp_path)
+def test_missing(tmp_path: Path) -> None:
+    told = (
+        rf"^bair is not in {tmp_path}, and 32.3 GB to fetch, more than the 1.0 GB that are fetched "
+        r"unasked: run `python -m bench data fetch bair`, or put the official .*softmotion30_44k$"
+    )
+    with pytest.raises(datasets.DataError, match=told):
+        datasets.load("bair", tmp_path)
+    assert list(tmp_path.iterdir()) == []
     write(tmp_path, {"train/traj_0_to_0.tfrecords": []})
     assert not datasets.status("bair", tmp_path).present
+
+
+def archive(root: Path, **more: tarfile.TarInfo) -> bytes:
+    """The files of a data folder as the official archive has them, in no order."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for file in sorted(root.rglob("*"), reverse=True):
+            tar.add(file, str(file.relative_to(root)), recursive=False)
+        for member in more.values():
+            tar.addfile(member)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def archived(root: Path, tmp_path: Path) -> Path:
+    """A data folder with the archive alone."""
+    folder = tmp_path / "archived" / FOLDER
+    folder.mkdir(parents=True)
+    link = tarfile.TarInfo(f"{FOLDER}/train/traj_9_to_9.tfrecords")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+    outside = tarfile.TarInfo("../escape")
+    (folder / ARCHIVE).write_bytes(archive(root, link=link, outside=outside))
+    return folder.parent
+
+
+def test_archive_is_read_as_the_files_that_it_holds(
+    small: Bair, root: Path, archived: Path
+) -> None:
+    data = datasets.load("bair", archived)
+    assert data.checksum == datasets.load("bair", root).checksum
+    assert sorted(path.name for path in archived.iterdir()) == ["converted", FOLDER]
+    assert list(archived.parent.rglob("escape")) == []
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "none", "lacks test"])
+def test_damaged_archive(damage: str, small: Bair, root: Path, archived: Path) -> None:
+    file = archived / FOLDER / ARCHIVE
+    content = bytearray(file.read_bytes())
+    if damage == "truncated":
+        content = content[: len(content) // 2]
+    elif damage == "flipped":
+        content[content.index(b"0/image_aux1/encoded") + 1000] ^= 1
+    elif damage == "none":
+        content = bytearray(b"<html>Please log in</html>" * 100)
+    else:
+        shutil.rmtree(root / FOLDER / "test")
+        content = bytearray(archive(root))
+    file.write_bytes(content)
+    with pytest.raises(datasets.DataError) as raised:
+        datasets.load("bair", archived)
+    where = f"{archived / FOLDER / 'test'} holds 0" if damage == "lacks test" else str(file)
+    assert str(raised.value).startswith(where)
+    assert "\n" not in str(raised.value)
+    assert [path.name for path in archived.iterdir()] == [FOLDER]
+
+
+@pytest.fixture
+def official(small: Bair, archived: Path) -> Iterator[Bair]:
+    """BAIR, its official source on this machine."""
+    folder = archived / FOLDER
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, directory=str(folder), **options)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    (source,) = small.sources
+    assert isinstance(source, Download)
+    address = f"http://127.0.0.1:{http.server_port}/"
+    vars(small)["sources"] = (replace(source, mirrors=(address,), bytes=1),)
+    yield small
+    http.shutdown()
+    http.server_close()
+
+
+def test_interrupted_while_it_is_converted_the_archive_is_kept(
+    official: Bair, archived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> Iterator[bytes]:
+        raise KeyboardInterrupt
+
+    fetched = tmp_path / "fetched"
+    with monkeypatch.context() as patch:
+        patch.setattr(bair, "records", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            datasets.fetch("bair", fetched)
+    assert [path.name for path in fetched.iterdir()] == [PARTIAL]
+    (archived / FOLDER / ARCHIVE).unlink()  # from the server
+    assert datasets.fetch("bair", fetched).present
+
+
+def test_fetched_it_is_converted_and_not_kept(official: Bair, root: Path, tmp_path: Path) -> None:
+    fetched = tmp_path / "fetched"
+    status = datasets.fetch("bair", fetched)
+    assert status.source == "official download, verified by checksum"
+    assert [path.name for path in fetched.iterdir()] == ["converted"]
+    assert datasets.load("bair", fetched).checksum == datasets.load("bair", root).checksum
+    assert datasets.load("bair", fetched).source == status.source
+
+
+def test_corrupt_on_arrival(official: Bair, archived: Path, tmp_path: Path) -> None:
+    file = archived / FOLDER / ARCHIVE
+    content = bytearray(file.read_bytes())
+    content[content.index(b"0/image_aux1/encoded") + 1000] ^= 1
+    file.write_bytes(content)
+    told = rf"\(official download: {FOLDER}/{ARCHIVE}/{FOLDER}/.* is corrupt \(record 0: CRC of its"
+    with pytest.raises(datasets.DataError, match=told):
+        datasets.fetch("bair", tmp_path / "fetched")
+    assert list((tmp_path / "fetched").iterdir()) == []
 
 
 def test_other_features_are_passed_over() -> None:
@@ -229,8 +358,8 @@ def test_interruption_leaves_nothing(
 ) -> None:
     whole = records
 
-    def interrupted(file: Path) -> Iterator[bytes]:
-        yield next(iter(whole(file)))
+    def interrupted(file: str, opened: Callable[[], IO[bytes]]) -> Iterator[bytes]:
+        yield next(iter(whole(file, opened)))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -109,6 +109,20 @@ def test_receipt_is_kept(small: Small, root: Path, tmp_path: Path) -> None:
     assert datasets.load("small", root).source == "local files, verified by checksum on load"
 
 
+def test_fetched_and_converted_at_once(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Small, "verify", Small.convert)
+    files = {"SMALL/original": bytes(range(30))}
+    small.sources = (Fake(label="giver", files=files, bytes=1, members={}),)
+    datasets.fetch("small", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["converted"]
+    data = datasets.load("small", tmp_path)
+    assert data.labels is not None
+    assert data.labels["test"].tolist() == [7, 8, 9]
+    assert (data.source, small.runs) == ("giver, verified by checksum", 1)
+
+
 def test_arrays_are_mapped_and_writing_does_not_reach_the_file(small: Small, root: Path) -> None:
     datasets.load("small", root)
     assert isinstance(small.read(root).train, np.memmap)

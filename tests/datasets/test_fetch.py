@@ -167,6 +167,25 @@ def test_no_space(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert datasets.fetch("tiny", tmp_path).present
 
 
+def test_what_is_large_is_fetched_only_by_name(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = replace(good(), bytes=2_500_000_000)
+    tiny(source)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 0, 10**12))
+    with pytest.raises(datasets.DataError) as raised:
+        datasets.load("tiny", tmp_path)
+    assert str(raised.value) == (
+        f"tiny is not in {tmp_path}, and 2.5 GB to fetch, more than the 1.0 GB that are fetched "
+        f"unasked: run `python -m bench data fetch tiny`, or put {', '.join(NAMES)} "
+        f"(plain or .gz) into {tmp_path}/TINY/raw"
+    )
+    assert (source.calls, list(tmp_path.iterdir())) == ([], [])
+    assert datasets.fetch("tiny", tmp_path).present
+    assert datasets.load("tiny", tmp_path).name == "tiny"
+
+
 def test_folder_that_cannot_be_written(tiny: Tiny, tmp_path: Path) -> None:
     tiny(good())
     (tmp_path / "file").write_bytes(b"")

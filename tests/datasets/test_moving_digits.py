@@ -13,7 +13,8 @@ from datasets.digits import Digits
 from datasets.idx import NAMES
 from datasets.mnist import Mnist
 from datasets.moving_digits import FRAMES, MovingDigits, paths
-from datasets.sources import Source, SourceError
+from datasets.sources import Source
+from datasets.transfer import SourceError
 from tests.datasets.conftest import Fake, Pixels, idx
 
 COUNTS = (60, 3, 2)  # more than a batch

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from datasets import sources
+from datasets import sources, transfer
 from datasets.sources import (
     DebianPackage,
     Download,
     DownloadArchive,
     NpmPackage,
     PypiPackage,
-    SourceError,
 )
+from datasets.transfer import Partials, SourceError
 
 Server = tuple[str, dict[str, bytes]]
 
@@ -84,65 +84,76 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def test_download(server: Server, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def partials(tmp_path: Path) -> Partials:
+    return Partials(tmp_path, "data")
+
+
+def test_download(
+    server: Server, folder: Path, partials: Partials, capsys: pytest.CaptureFixture[str]
+) -> None:
     address, served = server
     served["/a.gz"], served["/b.gz"] = b"a" * 100_000, b"b"
     source = Download(mirrors=[address], members={"a.gz": "x/a.gz", "b.gz": "b.gz"}, bytes=1)
-    source.fetch(folder, progress=True)
+    source.fetch(folder, partials, progress=True)
     assert (folder / "x" / "a.gz").read_bytes() == b"a" * 100_000
     assert (folder / "b.gz").read_bytes() == b"b"
     captured = capsys.readouterr()
     assert "a.gz: " in captured.err
     assert captured.out == ""
-    source.fetch(folder, progress=False)
+    partials.clear()
+    source.fetch(folder, partials, progress=False)
     assert capsys.readouterr().err == ""
     assert source.title == "official download"
 
 
-def test_next_mirror(server: Server, folder: Path) -> None:
+def test_next_mirror(server: Server, folder: Path, partials: Partials) -> None:
     address, served = server
     served["/good/a"] = b"a"
     mirrors = [f"{address}gone/", f"{address}good/", f"{address}never/"]
-    Download(mirrors=mirrors, members={"a": "a"}, bytes=1).fetch(folder, None)
+    Download(mirrors=mirrors, members={"a": "a"}, bytes=1).fetch(folder, partials, None)
     assert (folder / "a").read_bytes() == b"a"
 
 
-def test_no_mirror(server: Server, folder: Path) -> None:
+def test_no_mirror(server: Server, folder: Path, partials: Partials) -> None:
     address, _ = server
     source = Download(mirrors=[f"{address}one/", f"{address}two/"], members={"a": "a"}, bytes=1)
     with pytest.raises(SourceError, match=rf"^{address}two/a: Not Found$"):
-        source.fetch(folder, None)
+        source.fetch(folder, partials, None)
 
 
-def test_nobody_answers(folder: Path) -> None:
+def test_nobody_answers(folder: Path, partials: Partials) -> None:
     source = Download(mirrors=["http://127.0.0.1:1/"], members={"a": "a"}, bytes=1)
     with pytest.raises(SourceError, match=r"^http://127.0.0.1:1/a: .*refused"):
-        source.fetch(folder, None)
+        source.fetch(folder, partials, None)
 
 
-def test_stalled_server(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "STALL", 0.1)
+def test_stalled_server(
+    server: Server, folder: Path, partials: Partials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "STALL", 0.1)
     address, served = server
     served["/stalled"] = b"late"
-    with pytest.raises(OSError, match="timed out"):
-        Download(mirrors=[address], members={"stalled": "a"}, bytes=1).fetch(folder, None)
+    with pytest.raises(SourceError, match="timed out"):
+        Download(mirrors=[address], members={"stalled": "a"}, bytes=1).fetch(folder, partials, None)
 
 
-def test_archive(server: Server, folder: Path) -> None:
+def test_archive(server: Server, folder: Path, partials: Partials) -> None:
     address, served = server
     served["/x.tar.gz"] = tar("gz", **{"in/a": b"a", "in/unwanted": b"", "../escape": b""})
     url = f"{address}x.tar.gz"
-    DownloadArchive(url=url, members={"in/a": "out/a"}, bytes=1).fetch(folder, None)
+    DownloadArchive(url=url, members={"in/a": "out/a"}, bytes=1).fetch(folder, partials, None)
+    partials.clear()
     assert [path for path in folder.parent.rglob("*") if path.is_file()] == [folder / "out" / "a"]
     with pytest.raises(SourceError, match="in/b is not in the archive"):
-        DownloadArchive(url=url, members={"in/b": "b"}, bytes=1).fetch(folder, None)
+        DownloadArchive(url=url, members={"in/b": "b"}, bytes=1).fetch(folder, partials, None)
 
 
-def test_archive_that_is_none(server: Server, folder: Path) -> None:
+def test_archive_that_is_none(server: Server, folder: Path, partials: Partials) -> None:
     address, served = server
     served["/x.tar.gz"] = b"<html>Please log in</html>"
     with pytest.raises(tarfile.TarError):
-        DownloadArchive(url=f"{address}x.tar.gz", members={}, bytes=1).fetch(folder, None)
+        DownloadArchive(url=f"{address}x.tar.gz", members={}, bytes=1).fetch(folder, partials, None)
 
 
 NPM = NpmPackage(package="carrier", version="1.2.3", members={"data/a": "out/a"}, bytes=1)
@@ -150,7 +161,7 @@ PYPI = PypiPackage(package="carrier", version="1.2.3", members={"data/a": "out/a
 DEBIAN = DebianPackage(package="carrier", members={"usr/a": "out/a"}, bytes=1)
 
 
-def test_npm(client: Client, folder: Path, tmp_path: Path) -> None:
+def test_npm(client: Client, folder: Path, partials: Partials, tmp_path: Path) -> None:
     (tmp_path / "packed").write_bytes(tar("gz", **{"package/data/a": b"a"}))
     client(
         "npm",
@@ -158,12 +169,12 @@ def test_npm(client: Client, folder: Path, tmp_path: Path) -> None:
         f"Path('carrier-1.2.3.tgz').write_bytes(Path({str(tmp_path / 'packed')!r}).read_bytes())\n"
         "print('carrier-1.2.3.tgz')",
     )
-    NPM.fetch(folder, None)
+    NPM.fetch(folder, partials, None)
     assert [path for path in folder.rglob("*") if path.is_file()] == [folder / "out" / "a"]
     assert NPM.title == "npm package carrier 1.2.3"
 
 
-def test_pypi(client: Client, folder: Path, tmp_path: Path) -> None:
+def test_pypi(client: Client, folder: Path, partials: Partials, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "packed", "w") as packed:
         packed.writestr("data/a", b"a")
         packed.writestr("../escape", b"")
@@ -174,48 +185,52 @@ def test_pypi(client: Client, folder: Path, tmp_path: Path) -> None:
         f"Path('carrier-1.2.3-py3-none-any.whl').write_bytes("
         f"Path({str(tmp_path / 'packed')!r}).read_bytes())",
     )
-    PYPI.fetch(folder, None)
+    PYPI.fetch(folder, partials, None)
     assert [path for path in folder.parent.rglob("a") if path.is_file()] == [folder / "out" / "a"]
     assert list(tmp_path.rglob("escape")) == []
     assert PYPI.title == "PyPI package carrier 1.2.3"
     lacking = PypiPackage(package="carrier", version="1.2.3", members={"b": "b"}, bytes=1)
     with pytest.raises(SourceError, match=r"^b is not in the archive$"):
-        lacking.fetch(folder, None)
+        lacking.fetch(folder, partials, None)
 
 
-def test_pypi_fails(client: Client, folder: Path) -> None:
+def test_pypi_fails(client: Client, folder: Path, partials: Partials) -> None:
     client("pip", "sys.exit('WARNING: old\\nERROR: No matching distribution\\nmore')")
     with pytest.raises(SourceError, match=r"^pip failed: ERROR: No matching distribution$"):
-        PYPI.fetch(folder, None)
+        PYPI.fetch(folder, partials, None)
 
 
-def test_client_fails(client: Client, folder: Path) -> None:
+def test_client_fails(client: Client, folder: Path, partials: Partials) -> None:
     client("npm", "sys.exit('npm warn old\\nnpm error code E404\\nnpm error 404 long story')")
     with pytest.raises(SourceError, match=r"^npm failed: npm error code E404$"):
-        NPM.fetch(folder, None)
+        NPM.fetch(folder, partials, None)
     client("npm", "sys.exit(3)")
     with pytest.raises(SourceError, match=r"^npm failed: exit status 3$"):
-        NPM.fetch(folder, None)
+        NPM.fetch(folder, partials, None)
     client("npm", "")
     with pytest.raises(SourceError, match=r"^the client left 0 files \*\.tgz, not one$"):
-        NPM.fetch(folder, None)
+        NPM.fetch(folder, partials, None)
 
 
-def test_client_hangs(client: Client, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_hangs(
+    client: Client, folder: Path, partials: Partials, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sources, "PATIENCE", 0.1)
     client("npm", "import time; time.sleep(5)")
     with pytest.raises(SourceError, match="npm did not end within 0 s"):
-        NPM.fetch(folder, None)
+        NPM.fetch(folder, partials, None)
 
 
 @pytest.mark.parametrize(("source", "name"), [(NPM, "npm"), (PYPI, "pip"), (DEBIAN, "apt-get")])
-def test_no_client(source: sources.Source, name: str, folder: Path) -> None:
+def test_no_client(source: sources.Source, name: str, folder: Path, partials: Partials) -> None:
     with pytest.raises(SourceError, match=f"^{name} is not installed$"):
-        source.fetch(folder, None)
+        source.fetch(folder, partials, None)
 
 
 @pytest.mark.parametrize("lists", ["there", "missing"])
-def test_debian(lists: str, client: Client, folder: Path, tmp_path: Path) -> None:
+def test_debian(
+    lists: str, client: Client, folder: Path, partials: Partials, tmp_path: Path
+) -> None:
     (tmp_path / "content").write_bytes(tar("", **{"./usr/a": b"a"}))
     client(
         "apt-get",
@@ -234,12 +249,12 @@ def test_debian(lists: str, client: Client, folder: Path, tmp_path: Path) -> Non
         "assert sys.argv[1:] == ['--fsys-tarfile', 'carrier_1_all.deb']\n"
         f"sys.stdout.buffer.write(Path({str(tmp_path / 'content')!r}).read_bytes())",
     )
-    DEBIAN.fetch(folder, None)
+    DEBIAN.fetch(folder, partials, None)
     assert (folder / "out" / "a").read_bytes() == b"a"
     assert DEBIAN.title == "Debian package carrier"
 
 
-def test_debian_does_not_have_it(client: Client, folder: Path) -> None:
+def test_debian_does_not_have_it(client: Client, folder: Path, partials: Partials) -> None:
     client("apt-get", "'update' in sys.argv or sys.exit('E: Unable to locate package carrier')")
     with pytest.raises(SourceError, match=r"^apt-get failed: E: Unable to locate package carrier$"):
-        DEBIAN.fetch(folder, None)
+        DEBIAN.fetch(folder, partials, None)

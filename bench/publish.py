@@ -226,17 +226,19 @@ def _training(spec: RunSpec) -> str:
 
 
 def _evaluation(spec: RunSpec) -> str:
-    wanted, video = spec.evaluation, models.get(spec.model).video
-    items = "videos" if video else "images"
-    last = (
-        f"the best of {wanted.best_of} predictions of {wanted.best_of_videos} test videos"
-        if video
-        else f"{wanted.information_images} test images for the information"
-    )
-    return (
-        f"{wanted.test_images or 'all'} test {items}, one posterior sample each; "
-        f"{wanted.validation_images} validation {items}; {last}"
-    )
+    wanted, model = spec.evaluation, models.get(spec.model)
+    items = "videos" if model.video else "images"
+    parts = [
+        f"{wanted.test_images or 'all'} test {items}, one posterior sample each",
+        f"{wanted.validation_images} validation {items}",
+    ]
+    if model.video:
+        parts.append(
+            f"the best of {wanted.best_of} predictions of {wanted.best_of_videos} test videos"
+        )
+    if model.posterior is not models.Model.posterior:
+        parts.append(f"{wanted.information_images} test images for the information")
+    return "; ".join(parts)
 
 
 def _time(plan: Mapping[str, Any], table: pd.DataFrame) -> str:

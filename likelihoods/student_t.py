@@ -11,12 +11,21 @@ from torch import Tensor
 from likelihoods import Likelihood, register
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, log1mexp, soft_clip, wide
+from likelihoods.core.numerics import (
+    LOG_SIGMA_MAX,
+    LOG_SIGMA_MIN,
+    bin_edges,
+    log1mexp,
+    soft_clip,
+    wide,
+)
 
 DF_MIN: Final = 1.001
 """Least degrees of freedom; above one, so that the mean exists."""
 SHIFT: Final = 4
 """Steps by which `log_gamma_ratio` moves its argument up before its series is used."""
+BEYOND: Final = 1e6
+"""In place of an infinite distance, for which `log_tail` has no value."""
 TAIL: Final = 4.0
 """Distance from the centre beyond which the cdf is taken from a continued fraction."""
 
@@ -81,6 +90,16 @@ class StudentTImages(ImageDistribution):
         edges = torch.where(last, -z, z)[ends] + half[ends]
         masses = masses.masked_scatter(ends, log_cdf(edges, df[ends]))
         return sum_image(masses).to(self._location.dtype)
+
+    def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W)."""
+        location, df, scale = wide(self._location), wide(self._df), wide(self._log_scale).exp()
+        lower, upper = (
+            log_cdf(((edge - location) / scale).clamp(-BEYOND, BEYOND), df).exp()
+            for edge in bin_edges(x)
+        )
+        level = to_levels(x)
+        return torch.where(level == 0, 0.0, lower), torch.where(level == LEVELS - 1, 1.0, upper)
 
     def _draw(self, shape: torch.Size) -> Tensor:
         half_df = (self._df / 2).expand(shape)

@@ -235,7 +235,8 @@ def _evaluation(spec: RunSpec) -> str:
     )
     return (
         f"{wanted.test_images or 'all'} test {items}, one posterior sample each; "
-        f"{wanted.validation_images} validation {items}; {last}"
+        f"{wanted.validation_images} validation {items}; {wanted.calibration_images} test {items} "
+        f"for the calibration; {last}"
     )
 
 

@@ -126,8 +126,7 @@ def log_gamma_ratio(a: Tensor) -> Tensor:
 
 def log_density(z: Tensor, df: Tensor) -> Tensor:
     """Return the log density of the standard Student-t at ``z``."""
-    constant = log_gamma_ratio(0.5 * df) - 0.5 * torch.log(math.pi * df)
-    return constant - 0.5 * (df + 1) * torch.log1p(z * z / df)
+    return _log_constant(df) - 0.5 * (df + 1) * torch.log1p(z * z / df)
 
 
 def log_interval(z: Tensor, half: Tensor, df: Tensor) -> Tensor:
@@ -154,8 +153,10 @@ def log_cdf(z: Tensor, df: Tensor) -> Tensor:
     distance = z.abs()
     half = distance.clamp(max=TAIL) / 2
     inner = torch.zeros_like(z)
+    power, square = -0.5 * (df + 1), half.square() / df
     for node, weight in _legendre(24):
-        inner = inner + weight * half * log_density(half * (1 + node), df).exp()
+        inner = inner + weight * torch.exp(power * torch.log1p(square * (1 + node) ** 2))
+    inner = inner * half * _log_constant(df).exp()
     outer = log_tail(distance.clamp(min=TAIL), df)
     # Clamped where the other branch is taken, lest it have an infinite gradient.
     log_lower = torch.where(distance < TAIL, (0.5 - inner).clamp(min=1e-12).log(), outer)
@@ -179,6 +180,11 @@ def log_tail(distance: Tensor, df: Tensor) -> Tensor:
     log_power = -a * torch.log1p(distance.square() / df)
     log_front = distance.log() - 0.5 * torch.log(df + distance.square()) - torch.log(df)
     return log_power + log_front + log_gamma_ratio(a) - 0.5 * math.log(math.pi) - fraction.log()
+
+
+def _log_constant(df: Tensor) -> Tensor:
+    """Return the log density of the standard Student-t at its centre."""
+    return log_gamma_ratio(0.5 * df) - 0.5 * torch.log(math.pi * df)
 
 
 def _legendre(count: int) -> list[tuple[float, float]]:

@@ -59,14 +59,15 @@ class CategoricalImages(ImageDistribution):
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W).
 
-        Image by image, since float64 probabilities of a batch would be by far its largest tensor.
+        Image by image, since float64 masses of a whole batch would be by far its largest tensor.
         """
-        levels = torch.arange(LEVELS, device=x.device).view(LEVELS, 1, 1, 1)
+        levels = torch.arange(LEVELS, dtype=torch.uint8, device=x.device)
         found = []
         for logits, level in zip(self._logits, to_levels(x), strict=True):
-            mass = wide(logits).softmax(0)
-            own = mass.gather(0, level[None])[0]
-            below = mass.masked_fill_(levels >= level, 0.0).sum(0)
+            mass = wide(logits.permute(1, 2, 3, 0)).contiguous().softmax(-1)
+            index = level.unsqueeze(-1)
+            own = mass.gather(-1, index).squeeze(-1)
+            below = mass.masked_fill_(levels >= index.to(torch.uint8), 0.0).sum(-1)
             found.append((below, (below + own).clamp(max=1)))
         lower, upper = zip(*found, strict=True)
         return torch.stack(lower), torch.stack(upper)

@@ -10,6 +10,7 @@ import torch
 
 from bench import seeds
 from bench.bound import bound
+from bench.calibration import calibration
 from bench.data import images, on_device, to_float
 from bench.evaluate import features
 from bench.generate import generate
@@ -66,6 +67,7 @@ def estimate(task: tuple[RunSpec, torch.device]) -> Estimate:
     step_seconds = _seconds(step, device)
     few = data.validation[:ITEMS]
     scored = _seconds(lambda: bound(model, few, spec, "estimate"), device) / len(few)
+    judged = _seconds(lambda: calibration(model, few, spec), device) / len(few)
     networks = [features(name, device) for name in spec.extractors]
 
     def sample() -> int:
@@ -79,13 +81,14 @@ def estimate(task: tuple[RunSpec, torch.device]) -> Estimate:
     wanted = spec.evaluation
     validated = min(wanted.validation_images, len(data.validation))
     tested = min(wanted.test_images or len(data.test), len(data.test))
+    calibrated = min(wanted.calibration_images, len(data.test))
     generated = wanted.frechet_images
     if model.video:
         generated += wanted.best_of * min(wanted.best_of_videos, len(data.test)) * frames
     return Estimate(
         train=step_seconds * spec.training.total_steps(len(data.train))
         + scored * validated * wanted.measurements,
-        evaluate=scored * (tested + validated) + sampled * generated,
+        evaluate=scored * (tested + validated) + judged * calibrated + sampled * generated,
     )
 
 

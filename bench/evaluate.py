@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bench import seeds
 from bench.bound import Bound, bound
+from bench.calibration import calibration_columns
 from bench.data import Data, images, subset, to_float
 from bench.generate import generate, repeated
 from bench.metrics import (
@@ -34,7 +35,7 @@ def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str,
     """Measure a trained model. Definitions of all metrics: docs/metrics.md.
 
     Raises:
-        FloatingPointError: a bound, a posterior or a generated image is not finite.
+        FloatingPointError: a bound, a cdf, a posterior or a generated image is not finite.
     """
     model.eval()
     wanted = spec.evaluation
@@ -42,6 +43,7 @@ def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str,
     validation = subset(data.validation, wanted.validation_images, "validation")
     on_test = _finite(bound(model, test, spec, "test"), "test")
     on_validation = _finite(bound(model, validation, spec, "validation"), "validation")
+    judged = subset(data.test, wanted.calibration_images, "calibration")
     sequences = {"test_sequences": len(test), "predicted_frames": on_test.frames}
     return {
         **on_test.columns(),
@@ -50,6 +52,7 @@ def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str,
         "test_images": len(test) * on_test.frames,
         "validation_images": len(validation) * on_validation.frames,
         **(sequences if model.video else {}),
+        **calibration_columns(model, judged, spec),
         **_information(model, data.test, spec),
         **_frechet(model, data, spec, store),
         **_similarity(model, data.test, spec),

@@ -231,6 +231,7 @@ def _evaluation(spec: RunSpec) -> str:
     parts = [
         f"{wanted.test_images or 'all'} test {items}, one posterior sample each",
         f"{wanted.validation_images} validation {items}",
+        f"{wanted.calibration_images} test {items} for the calibration",
     ]
     if model.video:
         parts.append(

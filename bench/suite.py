@@ -66,6 +66,8 @@ class Evaluation(_Strict):
     """Held-out test items for the bound, the mass and the errors; 0 means all of them."""
     validation_images: Count = 1000
     """Validation items, for selection and for the convergence curves."""
+    calibration_images: Count = 1000
+    """Test items whose values are judged for the calibration of the decoder."""
     frechet_images: Annotated[int, Field(ge=2)] = 10000
     """Generated images (of videos, frames) for the Frechet distance; the reference is the whole
     test part."""

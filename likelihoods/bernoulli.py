@@ -9,11 +9,13 @@ from torch import Tensor
 
 from likelihoods import Likelihood, register
 from likelihoods.core.distributions import ImageDistribution, sum_image
-from likelihoods.core.grid import LEVELS, STEP
+from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import log1mexp, wide
 
 FLAT: Final = 1e-4
 """Logit per level below which ln sum_j e^(a j / 255) is taken from its series (error 2e-10)."""
+TINY: Final = 1e-30
+"""Logit per level in place of none: the levels are all alike, and nothing is divided by zero."""
 
 
 @register("bernoulli")
@@ -75,6 +77,24 @@ class BernoulliImages(ImageDistribution):
         log_sum = torch.where(slope < FLAT, series, exact)
         log_mass = torch.where(rising, x - 1, x) * logits - log_sum
         return sum_image(log_mass).to(self._logits.dtype)
+
+    def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cdf of the renormalised mass, without and with each 8-bit value's level.
+
+        The distance j from the likelier end has P(j < n) = (1 - e^(-u n)) / (1 - e^(-256 u)) with
+        u = |a| / 255; each (B, C, H, W).
+        """
+        logits, level = wide(self._logits), to_levels(x)
+        slope = (logits.abs() * STEP).clamp(min=TINY)
+        whole = torch.expm1(-LEVELS * slope)
+        rising = logits >= 0
+
+        def less_than(bound: Tensor) -> Tensor:
+            nearer = torch.where(rising, LEVELS - bound, bound)
+            share = torch.expm1(-slope * nearer) / whole
+            return torch.where(rising, 1 - share, share)
+
+        return less_than(level), less_than(level + 1)
 
     def _draw(self, shape: torch.Size) -> Tensor:
         """Draw levels of the renormalised mass, by inversion of its cdf.

@@ -9,6 +9,7 @@ from torch import Tensor
 from likelihoods import Likelihood, register
 from likelihoods.core.distributions import ImageDistribution
 from likelihoods.core.grid import STEP, to_levels
+from likelihoods.core.numerics import wide
 
 BITS: Final = 8
 
@@ -51,6 +52,21 @@ class BitwiseImages(ImageDistribution):
         bits = (level.unsqueeze(-4) >> self._places) & 1
         losses = F.softplus(self._logits * (1 - 2 * bits.to(self._logits.dtype)))
         return -losses.flatten(-4).sum(-1)
+
+    def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W).
+
+        A level is smaller if it agrees in the first bits and then has a 0 in place of a 1: the sum
+        has one term for each bit, not one for each level.
+        """
+        level = to_levels(x)
+        prefix = wide(torch.ones_like(x))
+        below = torch.zeros_like(prefix)
+        for place, logits in zip(self._places.flatten(), self._logits.unbind(1), strict=True):
+            one = (level >> place) & 1 == 1
+            below = below + torch.where(one, prefix * wide(-logits).sigmoid(), 0.0)
+            prefix = prefix * wide(torch.where(one, logits, -logits)).sigmoid()
+        return below, (below + prefix).clamp(max=1)
 
     def _draw(self, shape: torch.Size) -> Tensor:
         ones = self._logits.sigmoid().expand(*shape[:-4], *self._logits.shape)

@@ -9,6 +9,7 @@ from torch.autograd.function import once_differentiable
 from likelihoods import Likelihood, register
 from likelihoods.core.distributions import ImageDistribution
 from likelihoods.core.grid import LEVELS, STEP, to_levels
+from likelihoods.core.numerics import wide
 
 
 @register("categorical")
@@ -54,6 +55,22 @@ class CategoricalImages(ImageDistribution):
                 logits, level = logits.squeeze(-1), level.squeeze(-1)
         selected: Tensor = _SelectedLogSoftmax.apply(logits, level, levels_at)
         return selected.flatten(1).sum(1)
+
+    def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W).
+
+        Image by image, since float64 masses of a whole batch would be by far its largest tensor.
+        """
+        levels = torch.arange(LEVELS, dtype=torch.uint8, device=x.device)
+        found = []
+        for logits, level in zip(self._logits, to_levels(x), strict=True):
+            mass = wide(logits.permute(1, 2, 3, 0)).contiguous().softmax(-1)
+            index = level.unsqueeze(-1)
+            own = mass.gather(-1, index).squeeze(-1)
+            below = mass.masked_fill_(levels >= index.to(torch.uint8), 0.0).sum(-1)
+            found.append((below, (below + own).clamp(max=1)))
+        lower, upper = zip(*found, strict=True)
+        return torch.stack(lower), torch.stack(upper)
 
     def _draw(self, shape: torch.Size) -> Tensor:
         # By inversion of the cdf: one random number for each value, where a race takes 256.

@@ -9,7 +9,7 @@ from torch import Tensor
 from likelihoods import Likelihood, Shape, register
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import log1mexp
+from likelihoods.core.numerics import bin_edges, log1mexp, wide
 from likelihoods.core.options import integer
 
 LAST: Final = LEVELS - 1
@@ -92,6 +92,16 @@ class LogisticMixtureImages(ImageDistribution):
             - F.softplus((lower - self._location) * precision)
         )
         return sum_image(torch.logsumexp(log_mass + self._logits.log_softmax(1), -4))
+
+    def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W)."""
+        weights = wide(self._logits).softmax(1)
+        location, scale = wide(self._location), wide(self._scale)
+        lower, upper = (
+            (weights * ((LAST * edge.unsqueeze(1) - location) / scale).sigmoid()).sum(1)
+            for edge in bin_edges(x)
+        )
+        return lower, upper.clamp(max=1)
 
     def _draw(self, shape: torch.Size) -> Tensor:
         clocks = torch.empty(

@@ -11,12 +11,21 @@ from torch import Tensor
 from likelihoods import Likelihood, register
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, log1mexp, soft_clip, wide
+from likelihoods.core.numerics import (
+    LOG_SIGMA_MAX,
+    LOG_SIGMA_MIN,
+    bin_edges,
+    log1mexp,
+    soft_clip,
+    wide,
+)
 
 DF_MIN: Final = 1.001
 """Least degrees of freedom; above one, so that the mean exists."""
 SHIFT: Final = 4
 """Steps by which `log_gamma_ratio` moves its argument up before its series is used."""
+BEYOND: Final = 1e6
+"""In place of an infinite distance, for which `log_tail` has no value."""
 TAIL: Final = 4.0
 """Distance from the centre beyond which the cdf is taken from a continued fraction."""
 
@@ -82,6 +91,16 @@ class StudentTImages(ImageDistribution):
         masses = masses.masked_scatter(ends, log_cdf(edges, df[ends]))
         return sum_image(masses).to(self._location.dtype)
 
+    def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W)."""
+        location, df, scale = wide(self._location), wide(self._df), wide(self._log_scale).exp()
+        lower, upper = (
+            log_cdf(((edge - location) / scale).clamp(-BEYOND, BEYOND), df).exp()
+            for edge in bin_edges(x)
+        )
+        level = to_levels(x)
+        return torch.where(level == 0, 0.0, lower), torch.where(level == LEVELS - 1, 1.0, upper)
+
     def _draw(self, shape: torch.Size) -> Tensor:
         half_df = (self._df / 2).expand(shape)
         chi_squared = 2 * torch._standard_gamma(half_df).clamp(min=torch.finfo(half_df.dtype).tiny)
@@ -107,8 +126,7 @@ def log_gamma_ratio(a: Tensor) -> Tensor:
 
 def log_density(z: Tensor, df: Tensor) -> Tensor:
     """Return the log density of the standard Student-t at ``z``."""
-    constant = log_gamma_ratio(0.5 * df) - 0.5 * torch.log(math.pi * df)
-    return constant - 0.5 * (df + 1) * torch.log1p(z * z / df)
+    return _log_constant(df) - 0.5 * (df + 1) * torch.log1p(z * z / df)
 
 
 def log_interval(z: Tensor, half: Tensor, df: Tensor) -> Tensor:
@@ -135,8 +153,10 @@ def log_cdf(z: Tensor, df: Tensor) -> Tensor:
     distance = z.abs()
     half = distance.clamp(max=TAIL) / 2
     inner = torch.zeros_like(z)
+    power, square = -0.5 * (df + 1), half.square() / df
     for node, weight in _legendre(24):
-        inner = inner + weight * half * log_density(half * (1 + node), df).exp()
+        inner = inner + weight * torch.exp(power * torch.log1p(square * (1 + node) ** 2))
+    inner = inner * half * _log_constant(df).exp()
     outer = log_tail(distance.clamp(min=TAIL), df)
     # Clamped where the other branch is taken, lest it have an infinite gradient.
     log_lower = torch.where(distance < TAIL, (0.5 - inner).clamp(min=1e-12).log(), outer)
@@ -160,6 +180,11 @@ def log_tail(distance: Tensor, df: Tensor) -> Tensor:
     log_power = -a * torch.log1p(distance.square() / df)
     log_front = distance.log() - 0.5 * torch.log(df + distance.square()) - torch.log(df)
     return log_power + log_front + log_gamma_ratio(a) - 0.5 * math.log(math.pi) - fraction.log()
+
+
+def _log_constant(df: Tensor) -> Tensor:
+    """Return the log density of the standard Student-t at its centre."""
+    return log_gamma_ratio(0.5 * df) - 0.5 * torch.log(math.pi * df)
 
 
 def _legendre(count: int) -> list[tuple[float, float]]:

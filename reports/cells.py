@@ -42,6 +42,7 @@ class Metric:
 BITS = Metric("bits_per_dim", "bits/dim", 3, best="lowest")
 SSIM = Metric("ssim_best_of_n", "SSIM", 3, best="highest")
 PSNR = Metric("psnr_best_of_n_db", "PSNR (dB)", 2, best="highest")
+CALIBRATION = Metric("calibration_error", "calibration error", 4, best="lowest")
 
 _FRECHET = {"fid": "FID", "fd_random_vgg": "FD-random-VGG"}
 

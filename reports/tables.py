@@ -10,6 +10,7 @@ import pandas as pd
 
 from reports.cells import (
     BITS,
+    CALIBRATION,
     NOT_MEASURED,
     PSNR,
     SSIM,
@@ -33,6 +34,9 @@ NEAR_CAP = 0.9
 
 LAYER = re.compile(r"kl_layer_(\d+)_nats")
 """Columns of the results that hold the KL of one stochastic layer."""
+
+COVERAGE = re.compile(r"coverage_(\d+)_percent")
+"""Columns of the results that hold the coverage of one central interval."""
 
 Columns = Sequence[tuple[str, str, Sequence[str]]]
 """Heading, side and cells of each column of a table."""
@@ -119,6 +123,26 @@ def video_table(group: Group) -> str:
                     PSNR,
                     replace(nll("video"), column="nll_nats_per_sequence"),
                     Metric("kl_nats_per_sequence", "KL (nats/video)", 2),
+                ],
+            ),
+        ]
+    )
+
+
+def calibration_table(group: Group) -> str:
+    """Return how well each decoder is calibrated; "" where that was not measured."""
+    if not values(group.runs, CALIBRATION.column).size:
+        return ""
+    found = {name: COVERAGE.fullmatch(str(name)) for name in group.runs}
+    intervals = sorted((int(match[1]), name) for name, match in found.items() if match)
+    return _from_columns(
+        [
+            ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
+            *_measured(
+                group.entries,
+                [
+                    CALIBRATION,
+                    *(Metric(str(name), f"in {c} % interval (%)", 1) for c, name in intervals),
                 ],
             ),
         ]

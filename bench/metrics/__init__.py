@@ -1,5 +1,6 @@
 """Measures of images and of codes; one file a kind of measure."""
 
+from bench.metrics.calibration import Calibration, Transforms, transform
 from bench.metrics.features import FeatureError, FeatureExtractor, extractor
 from bench.metrics.frechet import Accumulator, Statistics, frechet_distance, statistics
 from bench.metrics.images import quantise
@@ -9,10 +10,12 @@ from bench.metrics.video import BestOfSamples, VideoSimilarity, best_of_samples
 __all__ = [
     "Accumulator",
     "BestOfSamples",
+    "Calibration",
     "FeatureError",
     "FeatureExtractor",
     "Information",
     "Statistics",
+    "Transforms",
     "VideoSimilarity",
     "best_of_samples",
     "extractor",
@@ -20,4 +23,5 @@ __all__ = [
     "information",
     "quantise",
     "statistics",
+    "transform",
 ]

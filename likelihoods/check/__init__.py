@@ -19,6 +19,8 @@ PROPERTIES: dict[str, Property] = {
     "mass agrees with log_prob": probability.mass_agrees_with_log_prob,
     "samples agree with mass": probability.samples_agree_with_mass,
     "samples agree with mean": probability.samples_agree_with_mean,
+    "level_cdf agrees with mass": probability.level_cdf_agrees_with_mass,
+    "samples agree with level_cdf": probability.samples_agree_with_level_cdf,
     "gradients": numerics.gradients,
     "finite at extremes": numerics.finite_at_extremes,
     "float32 agrees with float64": numerics.float32_agrees_with_float64,

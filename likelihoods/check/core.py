@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -115,11 +116,14 @@ def log_masses(likelihood: Likelihood, outputs: Tensor) -> Tensor:
 def images_are(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> dict[str, Tensor]:
     """Return everything that evaluation asks of a likelihood, by name."""
     distribution = likelihood(outputs)
-    return {
+    found = {
         "log_prob": distribution.log_prob(x),
         "log_mass": likelihood.log_mass(outputs, x),
         "mean": distribution.mean,
     }
+    with suppress(NotImplementedError):  # there need not be one
+        found["level_cdf"] = torch.stack(likelihood.level_cdf(outputs, x), -1)
+    return found
 
 
 def largest_difference(found: dict[str, Tensor], expected: dict[str, Tensor]) -> tuple[float, str]:

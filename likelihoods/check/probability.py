@@ -1,8 +1,9 @@
 """Properties of probability: what must sum to one, and what must agree with what."""
 
 import math
-from typing import Final
+from typing import Any, Final
 
+import scipy.stats
 import torch
 from torch import Tensor
 
@@ -17,12 +18,19 @@ from likelihoods.check.core import (
     random_outputs,
     trained,
 )
-from likelihoods.core.base import Likelihood
+from likelihoods.core.base import Likelihood, Shape
 from likelihoods.core.grid import LEVELS, STEP, quantise, to_levels
 
 SAMPLES: Final = 100_000
 SIGMAS: Final = 6.0
 """Standard errors by which an honest sampler is never off."""
+FEW_VALUES: Final[Shape] = (2, 1, 3)
+"""Values whose order can be confused."""
+KOLMOGOROV: Final = 2.2
+"""Distance of Kolmogorov and Smirnov, times the root of the number of values, that one in 10^4
+uniform samples exceeds."""
+NO_CDF: Final = "it has no level_cdf, so its calibration is not measured"
+_stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 
 
 @torch.no_grad()
@@ -123,6 +131,66 @@ def samples_agree_with_mean(factory: Factory) -> Measurement:
     error = samples.std(1) / math.sqrt(SAMPLES) + STEP / 1000
     number = ((samples.mean(1) - mean).abs() / error).max().item()
     return Measurement(number, SIGMAS, "average of samples against the mean, in standard errors")
+
+
+@torch.no_grad()
+def level_cdf_agrees_with_mass(factory: Factory) -> Measurement | Skipped:
+    """From level to level the cdf rises from 0 to 1, each time by the mass of the level.
+
+    In float64, for random and for extreme outputs.
+    """
+    likelihood = trained(factory, ONE_VALUE).double()
+    worst = (0.0, "")
+    for kind, make in (("random", random_outputs), ("extreme", extreme_outputs)):
+        outputs = make(likelihood, 16).double()
+        x = levels(torch.float64).repeat(len(outputs), 1, 1, 1)
+        try:
+            below, above = (
+                edge.view(-1, LEVELS)
+                for edge in likelihood.level_cdf(outputs.repeat_interleave(LEVELS, 0), x)
+            )
+        except NotImplementedError:
+            return Skipped(NO_CDF)
+        errors = {
+            "at level 0": below[:, :1],
+            "at level 255": above[:, -1:] - 1,
+            "of a rise from the mass": above - below - log_masses(likelihood, outputs).exp(),
+            "between neighbours": below[:, 1:] - above[:, :-1],
+            "by which it falls": (below - above).clamp(min=0),
+        }
+        for where, error in errors.items():
+            size = error.abs().nan_to_num(nan=math.inf).max().item()
+            worst = max(worst, (size, f"{where}, for {kind} outputs"))
+    return Measurement(worst[0], 1e-6, f"largest error of the cdf {worst[1]}")
+
+
+@torch.no_grad()
+def samples_agree_with_level_cdf(factory: Factory) -> Measurement | Skipped:
+    """The probability integral transform of the likelihood's own samples is uniform.
+
+    One value of each of 2 x 10^4 images, moved to the grid, at a random place between the cdf
+    without and with its level; the other values of the image might depend on it. The number is
+    the distance of Kolmogorov and Smirnov, times the root of the number of values.
+    """
+    likelihood = trained(factory, FEW_VALUES)
+    found, parts = [], 10
+    for _ in range(parts):
+        outputs = random_outputs(likelihood, SAMPLES // 5 // parts)
+        x = quantise(likelihood(outputs).sample())
+        try:
+            below, above = (edge.flatten(1) for edge in likelihood.level_cdf(outputs, x))
+        except NotImplementedError:
+            return Skipped(NO_CDF)
+        transform = below + torch.rand_like(below) * (above - below)
+        chosen = torch.randint(transform.shape[1], (len(transform), 1))
+        found.append(transform.gather(1, chosen))
+    values = torch.cat(found).flatten()
+    if not values.isfinite().all():
+        return Measurement(math.inf, KOLMOGOROV, "the cdf of a sample is not finite")
+    distance = float(_stats.kstest(values.numpy(), "uniform").statistic)
+    return Measurement(
+        distance * math.sqrt(len(values)), KOLMOGOROV, "distance of its transform from uniform"
+    )
 
 
 def _native(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
+from likelihoods.core.distributions import ImageDistribution
 from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import wide
 from likelihoods.core.options import LikelihoodError
@@ -84,20 +85,35 @@ class Likelihood(nn.Module):
         if self.measure == "mass":
             log_prob: Tensor = self(outputs).log_prob(x)
             return log_prob
-        distribution = self(wide(outputs))
-        while isinstance(distribution, Independent):
-            distribution = distribution.base_dist
-        level = to_levels(x)
-        centre = wide(level) * STEP
-        below, above = (
-            distribution.cdf((centre + side * STEP / 2).clamp(0, 1)) for side in (-1, 1)
-        )
-        below = torch.where(level == 0, 0.0, below)
-        above = torch.where(level == LEVELS - 1, 1.0, above)
+        distribution = _values(self(wide(outputs)))
+        below, above = _level_cdf(distribution, x)
         mass = above - below
-        density = distribution.log_prob(centre) + math.log(STEP)
+        density = distribution.log_prob(wide(to_levels(x)) * STEP) + math.log(STEP)
         log_mass = torch.where(mass > CANCELLED, mass.clamp(min=CANCELLED).log(), density)
         return log_mass.flatten(1).sum(1).to(x.dtype)
+
+    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the probability of all levels below that of each value, and of it included.
+
+        Under the mass of ``log_mass``, of each value by itself: where a likelihood couples the
+        values of an image, its marginals. Below level 0 there is probability 0, up to level 255
+        there is 1. This default asks the distribution, and of one that is not of this package
+        takes the ``cdf`` of its values, in float64. Override it where there is none.
+
+        Args:
+            outputs: raw decoder channels, (B, output_channels, H, W).
+            x: images on the 8-bit grid, (B, C, H, W).
+
+        Returns:
+            below, above: each (B, C, H, W), float64 where the device has it.
+
+        Raises:
+            NotImplementedError: the distribution has no cdf.
+        """
+        distribution = self(outputs)
+        if isinstance(distribution, ImageDistribution):
+            return distribution.level_cdf(x)
+        return _level_cdf(_values(self(wide(outputs))), x)
 
     @property
     def output_channels(self) -> int:
@@ -142,3 +158,18 @@ class Likelihood(nn.Module):
     def __repr__(self) -> str:
         options = "".join(f", {option}={value!r}" for option, value in self.options.items())
         return f"{self.name}(shape={self.shape}{options})"
+
+
+def _values(distribution: Distribution) -> Distribution:
+    """Return the distribution of the values, of batch shape (B, C, H, W), of one over images."""
+    while isinstance(distribution, Independent):
+        distribution = distribution.base_dist
+    return distribution
+
+
+def _level_cdf(distribution: Distribution, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the cdf of values at the lower and at the upper edge of their bins, end bins open."""
+    level = to_levels(x)
+    centre = wide(level) * STEP
+    below, above = (distribution.cdf((centre + side * STEP / 2).clamp(0, 1)) for side in (-1, 1))
+    return torch.where(level == 0, 0.0, below), torch.where(level == LEVELS - 1, 1.0, above)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from likelihoods.core.numerics import log_gaussian_mass, wide
+from likelihoods.core.numerics import bin_edges, log_gaussian_mass, wide
 
 IMAGE: Final = (-3, -2, -1)
 """The dimensions of an image: channels, height, width."""
@@ -41,6 +41,20 @@ class ImageDistribution(Distribution):
         """Draw images, (*sample_shape, B, C, H, W)."""
         with torch.no_grad():
             return self._draw(self._extended_shape(torch.Size(sample_shape)))
+
+    def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cdf of each 8-bit value without and with its own level.
+
+        Args:
+            x: images on the 8-bit grid, (B, C, H, W).
+
+        Returns:
+            below, above: each (B, C, H, W), in float64; see `Likelihood.level_cdf`.
+
+        Raises:
+            NotImplementedError: the distribution has none.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no level_cdf")
 
     @abstractmethod
     def _draw(self, shape: torch.Size) -> Tensor:
@@ -83,6 +97,12 @@ class GaussianImages(ImageDistribution):
         """Return the log probability of 8-bit images, (B,), in nats."""
         masses = log_gaussian_mass(x, self._mean, wide(self._log_scale).exp())
         return sum_image(masses).to(self._mean.dtype)
+
+    def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W)."""
+        mean, scale = wide(self._mean), wide(self._log_scale).exp()
+        lower, upper = (torch.special.ndtr((edge - mean) / scale) for edge in bin_edges(x))
+        return lower, upper
 
     def _draw(self, shape: torch.Size) -> Tensor:
         noise = torch.randn(shape, dtype=self._mean.dtype, device=self._mean.device)
@@ -138,6 +158,21 @@ class GaussianScaleMixture(ImageDistribution):
             for k in used
         ]
         return sum_image(torch.stack(terms).logsumexp(0)).to(self._mean.dtype)
+
+    def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the marginal cdf of each 8-bit value without and with its level.
+
+        Each (B, C, H, W). The values of a group are not independent: they share the variance that
+        was drawn for it. Waits for the device.
+        """
+        used = self._weights.nonzero().flatten().tolist()
+        weights, scales = wide(self._weights), wide(self._log_scales).exp()
+        errors = torch.stack(bin_edges(x)) - wide(self._mean)
+        cdf = torch.zeros_like(errors)
+        for k in used:
+            cdf += weights[k] / weights.sum() * torch.special.ndtr(errors / scales[k])
+        below, above = cdf.clamp(max=1).unbind()
+        return below, above
 
     def _draw(self, shape: torch.Size) -> Tensor:
         groups = list(shape)

@@ -1,5 +1,6 @@
 """Formulas that stay accurate where the plain ones cancel, overflow or underflow."""
 
+import math
 from typing import Final
 
 import torch
@@ -18,6 +19,18 @@ LOG_SIGMA_MAX: Final = 0.0
 def wide(values: Tensor) -> Tensor:
     """Return ``values`` in float64, where the device has it."""
     return values.float() if values.device.type == "mps" else values.double()
+
+
+def bin_edges(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the edges of the bin around each value on the 8-bit grid, in float64.
+
+    In units of x; those of the first and the last bin that are open are infinite.
+    """
+    level = to_levels(x)
+    centre = wide(level)
+    lower = torch.where(level == 0, -math.inf, centre - 0.5)
+    upper = torch.where(level == LEVELS - 1, math.inf, centre + 0.5)
+    return lower * STEP, upper * STEP
 
 
 def soft_clip(log_scale: Tensor, low: float, high: float) -> Tensor:

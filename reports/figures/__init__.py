@@ -3,6 +3,7 @@
 matplotlib is used through its objects alone, so no state is shared with a caller's own figures.
 """
 
+from reports.figures.calibration import calibration
 from reports.figures.convergence import convergence
 from reports.figures.grids import reconstruction_grid, sample_grid, shown_run
 from reports.figures.inflection import inflection
@@ -10,6 +11,7 @@ from reports.figures.style import Style, house_style, styles
 
 __all__ = [
     "Style",
+    "calibration",
     "convergence",
     "house_style",
     "inflection",

@@ -5,6 +5,7 @@ A new section is a function from Subject to Section and a line here.
 
 from collections.abc import Callable
 
+from reports.sections.calibration import calibration
 from reports.sections.overview import budget, summary, what_was_run
 from reports.sections.pictures import convergence, images, information
 from reports.sections.reference import files, published, reading
@@ -19,6 +20,7 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     sweep_tables,
     convergence,
     information,
+    calibration,
     images,
     cost_tables,
     reading,

@@ -15,6 +15,7 @@ FACTS = (
     ("test_sequences", "test videos"),
     ("predicted_frames", "predicted frames of each"),
     ("test_images", "test images"),
+    ("calibration_images", "test images for the calibration"),
     ("frechet_images", "images for each Frechet distance"),
 )
 

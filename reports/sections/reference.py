@@ -34,6 +34,11 @@ DEFINITIONS = {
     "KL(m‖p) (nats)": "divergence of the aggregate posterior m(z) = E_x q(z|x) from the prior: "
     "what a sample from the prior misses.",
     "MSE": "squared error of the reconstruction, mean over the values of an image, x in [0, 1].",
+    "calibration error": "mean distance |F(p) − p| of the distribution F of u from the uniform "
+    "one over p = 0.05, 0.10, ... 0.95; u is the cdf of a test value under p(x|z), z ~ q(z|x), "
+    "at a random place within its own grey level. 0 to 0.5.",
+    "in c % interval": "how many percent of the test values have u within the central c percent; "
+    "a calibrated decoder has c.",
     "SSIM, PSNR (best of n)": "similarity of predicted with true frames (Wang et al. 2004; "
     "decibels of the squared error), mean over frames, of the most similar of n predictions of a "
     "test video; higher is better.",

@@ -41,6 +41,7 @@ description = "for tests"
 [budgets.tiny.evaluation]
 test_images = 24
 validation_images = 16
+calibration_images = 16
 frechet_images = 24
 features = ["random_vgg"]
 information_images = 24
@@ -115,6 +116,7 @@ def make_spec() -> MakeSpec:
             "training": Training(batch_size=16, steps=12),
             "evaluation": Evaluation(
                 validation_images=16,
+                calibration_images=32,
                 frechet_images=32,
                 features=("random_vgg",),
                 information_images=32,

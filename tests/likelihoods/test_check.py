@@ -100,6 +100,52 @@ class WrongMean(Faulty):
     defect = "mean"
 
 
+class OpenEnds(Sound):
+    """Counts the mass beyond black as if there were levels there."""
+
+    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        location, log_scale = self.split(outputs)
+        laplace = D.Laplace(location.sigmoid(), log_scale.clamp(-4, 1).exp())
+        below, above = (laplace.cdf(x + side * 0.5 / 255) for side in (-1, 1))
+        return below, above
+
+
+class HalfALevelOff(Sound):
+    """Takes the middle of the bin for its upper edge."""
+
+    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        below, above = super().level_cdf(outputs, x)
+        return below, (below + above) / 2
+
+
+class Falling(Sound):
+    """Counts from white to black."""
+
+    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        below, above = super().level_cdf(outputs, x)
+        return 1 - above, 1 - below
+
+
+class WrongPlace(Sound):
+    """Gives each value the cdf of another, which no image of one value shows."""
+
+    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        return super().level_cdf(outputs.flip(-1), x)
+
+
+class WrongChannel(Sound):
+    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        location, log_scale = outputs.chunk(2, 1)
+        return super().level_cdf(torch.cat([location.flip(1), log_scale], 1), x)
+
+
+class NoCdf(Sound):
+    """Nothing wrong: a mass of its own needs no cdf."""
+
+    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
+
+
 class WrongGradient(Sound):
     """Stops the gradient where it matters."""
 
@@ -181,6 +227,8 @@ DEFECTS: dict[str, list[type[Likelihood]]] = {
     "mass agrees with log_prob": [WrongCdf],
     "samples agree with mass": [WrongSampler],
     "samples agree with mean": [WrongMean],
+    "level_cdf agrees with mass": [OpenEnds, HalfALevelOff, Falling],
+    "samples agree with level_cdf": [WrongPlace, WrongChannel, HalfALevelOff],
     "gradients": [WrongGradient],
     "finite at extremes": [Overflowing],
     "float32 agrees with float64": [Imprecise],
@@ -204,6 +252,18 @@ def test_a_sound_likelihood_passes() -> None:
 def test_defect_is_found_by_its_property(name: str, defective: type[Likelihood]) -> None:
     result = check.check(name, check.PROPERTIES[name], defective)
     assert result.passed is False, str(result)
+
+
+@pytest.mark.parametrize("defective", [WrongPlace, WrongChannel])
+def test_a_confusion_of_values_shows_in_no_image_of_one(defective: type[Likelihood]) -> None:
+    assert failures(defective) == {"samples agree with level_cdf"}
+
+
+def test_a_likelihood_without_a_cdf_is_not_held_to_have_one() -> None:
+    assert failures(NoCdf) == set()
+    skipped = {r.property: r.detail for r in check.run(NoCdf) if r.passed is None}
+    assert "not measured" in skipped["level_cdf agrees with mass"]
+    assert "not measured" in skipped["samples agree with level_cdf"]
 
 
 def test_every_property_that_runs_here_has_a_defect() -> None:

@@ -119,6 +119,7 @@ def test_nothing_to_draw_is_none() -> None:
     styles = figures.styles(decoders(subject))
     assert figures.convergence(subject, group, styles) is None
     assert figures.inflection(subject, group, styles) is None
+    assert figures.calibration(group, styles) is None
     assert figures.sample_grid(subject, group) is None
     assert figures.reconstruction_grid(subject, group) is None
 

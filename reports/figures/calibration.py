@@ -1,0 +1,84 @@
+"""Histograms of the probability integral transform: one small panel a decoder."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter
+
+from reports.cells import CALIBRATION
+from reports.comparison import Entry, Group
+from reports.content import Row
+from reports.figures.style import Style, figure, house_style, plain
+from reports.statistics import estimate
+
+SHARE = re.compile(r"pit_\d+")
+"""Columns of the results that hold the share of one bin, in order."""
+ACROSS = 4
+"""Panels in a row."""
+LETTERS = 26
+"""That fit above one panel."""
+TOP = 4.0
+"""Height of the panels, in units of the uniform histogram; a higher bar says how high it is."""
+REFERENCE = "#444444"
+
+
+@house_style()
+def calibration(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
+    """Draw the histogram of each decoder beside the uniform one; None without any.
+
+    Bars are means over the finished runs, relative to the uniform share.
+    """
+    found = {entry: bars for entry in group.entries if (bars := histogram(entry)) is not None}
+    if not found:
+        return None
+    across = min(ACROSS, len(found))
+    down = math.ceil(len(found) / across)
+    drawn = figure(0.9 + 1.75 * down, f"Calibration: {group.title}")
+    panels = drawn.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
+    top = min(TOP, 1.1 * max(2.0, *(bars.max() for bars in found.values())))
+    for panel, (entry, bars) in zip(panels, found.items(), strict=False):
+        _draw(panel, entry, bars, styles[entry.decoder], top)
+    for panel in panels[len(found) :]:
+        panel.set_axis_off()
+    for panel in panels[max(0, len(found) - across) : len(found)]:
+        panel.tick_params(labelbottom=True)  # also above an empty panel
+    drawn.supxlabel("cdf of the test value under the decoder, u", fontsize=10)
+    drawn.supylabel("share / uniform share", fontsize=10)
+    return drawn
+
+
+def histogram(entry: Entry) -> npt.NDArray[np.float64] | None:
+    """Return the mean share of each bin, relative to the uniform one; None if not measured."""
+    names = sorted(name for name in map(str, entry.runs) if SHARE.fullmatch(name))
+    shares = [each.mean for name in names if (each := estimate(entry.runs, name))]
+    return np.array(shares) * len(shares) if shares else None
+
+
+def _draw(
+    panel: Axes, entry: Entry, bars: npt.NDArray[np.float64], style: Style, top: float
+) -> None:
+    edges = np.linspace(0, 1, len(bars) + 1)
+    panel.stairs(bars, edges, fill=True, color=style.colour, alpha=0.75, zorder=2)
+    panel.axhline(1, color=REFERENCE, linestyle="--", linewidth=1.2, zorder=3)
+    panel.set_xlim(0, 1)
+    panel.set_ylim(0, top)
+    panel.xaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    lines = textwrap.wrap(plain(entry.label), LETTERS)[:2]
+    panel.set_title("\n".join([*lines, _numbers(entry, bars, top)]), fontsize=9)
+
+
+def _numbers(entry: Entry, bars: npt.NDArray[np.float64], top: float) -> str:
+    error = estimate(entry.runs, CALIBRATION.column)
+    parts = [f"error {error.mean:.{CALIBRATION.decimals}f}"] if error else []
+    if bars.max() > top:
+        parts.append(f"bars to {bars.max():.3g}")
+    return ", ".join(parts)

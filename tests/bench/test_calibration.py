@@ -1,0 +1,135 @@
+"""The calibration of a model, against the same numbers computed step by step with scipy."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+import likelihoods
+from bench import seeds
+from bench.calibration import calibration, calibration_columns
+from bench.data import Data, subset, to_float
+from bench.evaluate import evaluate
+from bench.metrics import transform
+from bench.run import build
+from bench.store import Store
+from bench.train import train
+from tests.bench.conftest import MODELS, DataFor, MakeSpec
+
+stats: Any = scipy.stats  # typed the same with and without scipy-stubs
+COVERAGES = [f"coverage_{percent}_percent" for percent in (50, 90, 99)]
+SHARES = [f"pit_{number:02d}" for number in range(1, 21)]
+
+
+def test_step_by_step(data: Data, make_spec: MakeSpec, tmp_path: Path) -> None:
+    spec = make_spec("optimal_sigma")
+    model = build(spec, data)
+    train(model, data, spec)
+    metrics = evaluate(model, data, spec, Store.open(tmp_path))
+    chosen, sigma, transforms = subset(data.test, 32, "calibration"), metrics["sigma"], []
+    for start in (0, 16):
+        x = to_float(chosen[start : start + 16])
+        purposes = ("codes", "places")
+        codes, places = (
+            seeds.generator("cpu", 0, "calibration noise", each, start) for each in purposes
+        )
+        with torch.no_grad():
+            mean, std = model.posterior(x)  # type: ignore[misc]
+            z = mean + std * torch.randn(mean.shape, generator=codes)
+            p = stats.norm(model.decode(z).sigmoid().double().numpy(), sigma)  # type: ignore[operator]
+        level = (255 * x.double()).round().numpy()
+        below = np.where(level == 0, 0, p.cdf((level - 0.5) / 255))
+        above = np.where(level == 255, 1, p.cdf((level + 0.5) / 255))
+        v = torch.rand(x.shape, generator=places, dtype=torch.float64).numpy()
+        transforms.append(below + v * (above - below))
+    u = np.concatenate(transforms).ravel()
+    shares = np.histogram(u, np.arange(21) / 20)[0] / u.size
+    # The decoder works in float32: a value may fall on the other side of an edge.
+    few = 2 / u.size
+    np.testing.assert_allclose([metrics[name] for name in SHARES], shares, atol=few)
+    edges = np.arange(1, 20) / 20
+    error = np.abs(shares.cumsum()[:-1] - edges).mean()
+    assert metrics["calibration_error"] == pytest.approx(error, abs=few)
+    for name, low in zip(COVERAGES, (0.25, 0.05, 0.005), strict=True):
+        expected = 100 * np.mean((u >= low) & (u <= 1 - low))
+        assert metrics[name] == pytest.approx(expected, abs=100 * few)
+    assert metrics["calibration_images"] == 32
+
+
+@pytest.mark.parametrize("name", likelihoods.names())
+@pytest.mark.parametrize("family", MODELS)
+def test_every_likelihood_of_every_model_is_measured(
+    family: str, name: str, data_for: DataFor, make_spec: MakeSpec
+) -> None:
+    items, spec = data_for(family).test[:5], make_spec(name, model=family)
+    model = build(spec, data_for(family))
+    found = calibration_columns(model, items, spec)
+    assert list(found) == ["calibration_error", *COVERAGES, *SHARES, "calibration_images"]
+    assert all(math.isfinite(value) for value in found.values())
+    assert sum(found[share] for share in SHARES) == pytest.approx(1)
+    assert 0 <= found["coverage_50_percent"] <= found["coverage_90_percent"] <= 100
+    assert found["calibration_images"] == (5 * 4 if model.video else 5)
+    assert calibration_columns(model.train(), items, spec) == found
+
+
+@pytest.mark.parametrize("name", ["categorical", "student_t", "optimal_per_image_sigma"])
+def test_noise_is_the_same_for_every_likelihood(
+    name: str, data: Data, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noises(likelihood: str) -> list[torch.Tensor]:
+        spec, drawn = make_spec(likelihood), []
+        model = build(spec, data)
+        forward: Any = model.forward
+
+        def see(generator: torch.Generator) -> None:
+            drawn.append(torch.randn(5, generator=generator.clone_state()))
+
+        def forward_spy(x: torch.Tensor, noise: torch.Generator) -> Any:
+            see(noise)
+            return forward(x, noise)
+
+        def transform_spy(
+            below: torch.Tensor, above: torch.Tensor, noise: torch.Generator
+        ) -> torch.Tensor:
+            see(noise)
+            return transform(below, above, noise)
+
+        monkeypatch.setattr(model, "forward", forward_spy)
+        monkeypatch.setattr("bench.calibration.transform", transform_spy)
+        calibration(model, data.test, spec)
+        monkeypatch.undo()
+        return drawn
+
+    reference, found = noises("gaussian"), noises(name)
+    assert len(reference) == 2 * 3  # codes and places of three batches
+    assert len({tuple(each.tolist()) for each in reference}) == len(reference)
+    assert all(torch.equal(a, b) for a, b in zip(reference, found, strict=True))
+
+
+def test_a_likelihood_without_a_cdf_says_so(
+    data: Data, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: Any) -> Any:
+        raise NotImplementedError
+
+    spec = make_spec()
+    model = build(spec, data)
+    monkeypatch.setattr(model.likelihood, "level_cdf", none)
+    assert calibration_columns(model, data.test, spec) == {
+        "calibration_absent": "the likelihood has no level_cdf"
+    }
+
+
+def test_a_decoder_that_is_not_finite_is_an_error(data: Data, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    model = build(spec, data)
+    with torch.no_grad():
+        next(model.get_submodule("head").parameters()).fill_(math.nan)
+    with pytest.raises(FloatingPointError, match="not finite"):
+        calibration(model, data.test, spec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from bench import seeds
 from bench.bound import Bound, bound
 from bench.data import Data, images, subset, to_float
 from bench.generate import generate, repeated
+from bench.importance import ImportanceBound, importance_bound
 from bench.metrics import (
     Accumulator,
     BestOfSamples,
@@ -50,6 +51,7 @@ def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str,
         "test_images": len(test) * on_test.frames,
         "validation_images": len(validation) * on_validation.frames,
         **(sequences if model.video else {}),
+        **_finite(importance_bound(model, data.test, spec), "test").columns(),
         **_information(model, data.test, spec),
         **_frechet(model, data, spec, store),
         **_similarity(model, data.test, spec),
@@ -81,7 +83,10 @@ def reference(store: Store, data: Data, checksum: str, network: FeatureExtractor
     return result
 
 
-def _finite(result: Bound, part: str) -> Bound:
+B = TypeVar("B", Bound, ImportanceBound)
+
+
+def _finite(result: B, part: str) -> B:
     if not result.is_finite:
         raise FloatingPointError(f"the bound on {part} images is not finite")
     return result

@@ -235,6 +235,7 @@ def _evaluation(spec: RunSpec) -> str:
     )
     return (
         f"{wanted.test_images or 'all'} test {items}, one posterior sample each; "
+        f"{wanted.importance_images} with {wanted.importance_samples} samples each; "
         f"{wanted.validation_images} validation {items}; {last}"
     )
 

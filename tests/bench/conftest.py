@@ -44,6 +44,8 @@ validation_images = 16
 frechet_images = 24
 features = ["random_vgg"]
 information_images = 24
+importance_samples = 2
+importance_images = 16
 measurements = 3
 batch_size = 16
 """
@@ -118,6 +120,8 @@ def make_spec() -> MakeSpec:
                 frechet_images=32,
                 features=("random_vgg",),
                 information_images=32,
+                importance_samples=3,
+                importance_images=20,
                 measurements=4,
                 batch_size=16,
             ),

@@ -79,6 +79,8 @@ class Evaluation(_Strict):
     """Posterior samples K an item for the importance-weighted bound."""
     importance_images: Count = 500
     """Test items for that."""
+    probe_images: Count = 2000
+    """Labelled training images for the linear classifier of codes, and test images to score it."""
     measurements: Annotated[int, Field(ge=2)] = 20
     """Points of the convergence curve."""
     batch_size: Count = 128

@@ -1,5 +1,6 @@
 """Measures of images and of codes; one file a kind of measure."""
 
+from bench.metrics.codes import active_units, probe_accuracy
 from bench.metrics.features import FeatureError, FeatureExtractor, extractor
 from bench.metrics.frechet import Accumulator, Statistics, frechet_distance, statistics
 from bench.metrics.images import quantise
@@ -14,10 +15,12 @@ __all__ = [
     "Information",
     "Statistics",
     "VideoSimilarity",
+    "active_units",
     "best_of_samples",
     "extractor",
     "frechet_distance",
     "information",
+    "probe_accuracy",
     "quantise",
     "statistics",
 ]

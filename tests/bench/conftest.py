@@ -46,6 +46,7 @@ features = ["random_vgg"]
 information_images = 24
 importance_samples = 2
 importance_images = 16
+probe_images = 100
 measurements = 3
 batch_size = 16
 """
@@ -122,6 +123,7 @@ def make_spec() -> MakeSpec:
                 information_images=32,
                 importance_samples=3,
                 importance_images=20,
+                probe_images=40,
                 measurements=4,
                 batch_size=16,
             ),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from bench import seeds
 from bench.data import to_float
 from bench.models import Model
 from bench.spec import RunSpec
+from likelihoods import Likelihood
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,22 @@ class Bound:
         return math.isfinite(self.bits_per_dim)
 
 
+class Scores(NamedTuple):
+    """What raw outputs say of images."""
+
+    distribution: Distribution
+    log_prob: Tensor  # (N,), nats, native measure
+    log_mass: Tensor  # (N,), nats, exact masses of the 8-bit levels
+
+
+def scores(likelihood: Likelihood, outputs: Tensor, targets: Tensor) -> Scores:
+    """Score images (N, C, H, W) under raw outputs, in both measures; a mass is taken once."""
+    distribution = likelihood(outputs)
+    log_mass = likelihood.log_mass(outputs, targets)
+    native = likelihood.measure != "mass"
+    return Scores(distribution, distribution.log_prob(targets) if native else log_mass, log_mass)
+
+
 @torch.no_grad()
 def bound(model: Model, items: Tensor, spec: RunSpec, purpose: str) -> Bound:
     """Single-sample ELBO of items uint8 (N, C, H, W) or (N, T, C, H, W), in evaluation mode.
@@ -63,15 +82,11 @@ def bound(model: Model, items: Tensor, spec: RunSpec, purpose: str) -> Bound:
     for start in range(0, len(items), size):
         x = to_float(items[start : start + size], device)
         noise = seeds.generator(device, spec.seed, "evaluation noise", purpose, start)
-        outputs, kl, kl_layers = model(x, noise)
-        targets = model.targets(x)
-        distribution = model.likelihood(outputs)
-        log_mass = model.likelihood.log_mass(outputs, targets)
-        native = model.likelihood.measure != "mass"
-        log_prob = distribution.log_prob(targets) if native else log_mass
+        sampled, targets = model(x, noise), model.targets(x)
+        distribution, log_prob, log_mass = scores(model.likelihood, sampled.outputs, targets)
         errors = (distribution.mean - targets).square().flatten(1).mean(1)
-        layers = () if kl_layers is None else kl_layers.unbind(1)
-        sums = [part.double().sum() for part in (log_prob, log_mass, kl, errors, *layers)]
+        layers = () if sampled.kl_layers is None else sampled.kl_layers.unbind(1)
+        sums = [part.double().sum() for part in (log_prob, log_mass, sampled.kl, errors, *layers)]
         totals = totals + torch.stack(sums)
         count += len(targets)
     log_prob_mean, log_mass_mean, kl_mean, mse, *layer_means = (totals / count).tolist()

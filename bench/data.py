@@ -6,6 +6,7 @@ indexed there and moved.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -27,6 +28,8 @@ class Data(NamedTuple):
     test: Tensor
     device: torch.device = torch.device("cpu")
     """Where batches of it belong."""
+    labels: Mapping[str, Tensor] | None = None
+    """Name of a part -> int64 (N,), the classes of its items, on the CPU; None: not known."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -42,7 +45,7 @@ def on_device(name: str, device: torch.device) -> Data:
     parts = (data.train, data.validation, data.test)
     if sum(part.nbytes for part in parts) <= RESIDENT:
         parts = (parts[0].to(device), parts[1].to(device), parts[2].to(device))
-    return Data(*parts, device)
+    return Data(*parts, device, data.labels)
 
 
 def subset(items: Tensor, count: int, purpose: str) -> Tensor:

@@ -82,13 +82,17 @@ def estimate(task: tuple[RunSpec, torch.device]) -> Estimate:
     validated = min(wanted.validation_images, len(data.validation))
     tested = min(wanted.test_images or len(data.test), len(data.test))
     calibrated = min(wanted.calibration_images, len(data.test))
+    # Each importance sample of an item is scored as an item of the bound is.
+    weighted = wanted.importance_samples * min(wanted.importance_images, len(data.test))
     generated = wanted.frechet_images
     if model.video:
         generated += wanted.best_of * min(wanted.best_of_videos, len(data.test)) * frames
     return Estimate(
         train=step_seconds * spec.training.total_steps(len(data.train))
         + scored * validated * wanted.measurements,
-        evaluate=scored * (tested + validated) + judged * calibrated + sampled * generated,
+        evaluate=scored * (tested + validated + weighted)
+        + judged * calibrated
+        + sampled * generated,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,13 +13,16 @@ from torch import Tensor
 from bench import seeds
 from bench.bound import Bound, bound
 from bench.calibration import calibration_columns
+from bench.codes import absent, linear_probe, posteriors
 from bench.data import Data, images, subset, to_float
 from bench.generate import generate, repeated
+from bench.importance import ImportanceBound, importance_bound
 from bench.metrics import (
     Accumulator,
     BestOfSamples,
     FeatureExtractor,
     Statistics,
+    active_units,
     extractor,
     frechet_distance,
     information,
@@ -53,7 +56,9 @@ def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str,
         "validation_images": len(validation) * on_validation.frames,
         **(sequences if model.video else {}),
         **calibration_columns(model, judged, spec),
+        **_finite(importance_bound(model, data.test, spec), "test").columns(),
         **_information(model, data.test, spec),
+        **linear_probe(model, data, spec),
         **_frechet(model, data, spec, store),
         **_similarity(model, data.test, spec),
     }
@@ -84,7 +89,10 @@ def reference(store: Store, data: Data, checksum: str, network: FeatureExtractor
     return result
 
 
-def _finite(result: Bound, part: str) -> Bound:
+B = TypeVar("B", Bound, ImportanceBound)
+
+
+def _finite(result: B, part: str) -> B:
     if not result.is_finite:
         raise FloatingPointError(f"the bound on {part} images is not finite")
     return result
@@ -92,20 +100,11 @@ def _finite(result: Bound, part: str) -> Bound:
 
 def _information(model: Model, items: Tensor, spec: RunSpec) -> dict[str, Any]:
     chosen = subset(items, spec.evaluation.information_images, "information")
-    parts = []
-    for some in chosen.split(spec.evaluation.batch_size):
-        posterior = model.posterior(to_float(some, model.device))
-        if posterior is None:
-            return {
-                "information_absent": f"the code of {model.name} is not one factorised Gaussian"
-            }
-        parts.append(posterior)
-    mean, std = (torch.cat(part) for part in zip(*parts, strict=True))
-    if not (mean.isfinite() & std.isfinite() & (std > 0)).all():
-        raise FloatingPointError("the posterior of a test image is not finite")
+    posterior = posteriors(model, chosen, spec.evaluation.batch_size)
+    if posterior is None:
+        return {"information_absent": absent(model)}
     result = information(
-        mean,
-        std,
+        *posterior,
         samples=spec.evaluation.information_samples,
         generator=seeds.generator("cpu", spec.seed, "information noise"),
     )
@@ -115,6 +114,8 @@ def _information(model: Model, items: Tensor, spec: RunSpec) -> dict[str, Any]:
         "marginal_kl_nats": result.marginal_kl_nats,
         "information_cap_nats": result.cap_nats,
         "information_images": len(chosen),
+        "active_units": active_units(posterior.mean),
+        "latent_units": posterior.mean.shape[1],
     }
 
 

@@ -230,6 +230,7 @@ def _evaluation(spec: RunSpec) -> str:
     items = "videos" if model.video else "images"
     parts = [
         f"{wanted.test_images or 'all'} test {items}, one posterior sample each",
+        f"{wanted.importance_images} with {wanted.importance_samples} samples each",
         f"{wanted.validation_images} validation {items}",
         f"{wanted.calibration_images} test {items} for the calibration",
     ]

@@ -77,6 +77,12 @@ class Evaluation(_Strict):
     """Test images for I_e(x;z) and KL(m||p); the estimate of I_e cannot exceed their log."""
     information_samples: Count = 4
     """Posterior samples an image for the same."""
+    importance_samples: Count = 100
+    """Posterior samples K an item for the importance-weighted bound."""
+    importance_images: Count = 500
+    """Test items for that."""
+    probe_images: Count = 2000
+    """Labelled training images for the linear classifier of codes, and test images to score it."""
     measurements: Annotated[int, Field(ge=2)] = 20
     """Points of the convergence curve."""
     batch_size: Count = 128

@@ -1,6 +1,7 @@
 """Measures of images and of codes; one file a kind of measure."""
 
 from bench.metrics.calibration import Calibration, Transforms, transform
+from bench.metrics.codes import active_units, probe_accuracy
 from bench.metrics.features import FeatureError, FeatureExtractor, extractor
 from bench.metrics.frechet import Accumulator, Statistics, frechet_distance, statistics
 from bench.metrics.images import quantise
@@ -17,10 +18,12 @@ __all__ = [
     "Statistics",
     "Transforms",
     "VideoSimilarity",
+    "active_units",
     "best_of_samples",
     "extractor",
     "frechet_distance",
     "information",
+    "probe_accuracy",
     "quantise",
     "statistics",
     "transform",

@@ -30,6 +30,9 @@ class Sampled(NamedTuple):
     kl: Tensor
     """(B,), nats an item: in evaluation mode KL(q(z|x) || p(z)); in training mode what is to be
     penalised of it."""
+    log_ratio: Tensor
+    """(B,), nats an item: ln p(z) - ln q(z|x) of the very z drawn, over all codes whose KL counts;
+    its expectation is -KL(q(z|x) || p(z))."""
     kl_layers: Tensor | None = None
     """(B, L), nats an item: the parts of KL(q(z|x) || p(z)) that a hierarchical model has for its
     layers, the one nearest to the image first."""

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
 from bench.models.base import Context, Model, Sampled, register
-from bench.models.normal import Normal, divergence
+from bench.models.normal import Normal, divergence, joined, log_ratio
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
@@ -225,15 +225,20 @@ class HVAE(Model):
         for stage in self._stages:
             h = stage.bottom_up(h)
             features.append(h)
-        d, kls = None, []
+        d, kls, codes = None, [], []
         for stage, h in zip(reversed(self._stages), reversed(features), strict=True):
             q, p = stage.posterior(h, d), stage.prior(d, len(x))
             kls.append(divergence(q, p))
-            d = stage.generate(q.sample(generator), d)
+            z, noise = q.draw(generator)
+            codes.append((q, p, noise))
+            d = stage.generate(z, d)
         kl_layers = torch.stack(kls[::-1], dim=1)
         relaxed = self.training and self.free_bits > 0
         counted = kl_layers.clamp(min=self.free_bits) if relaxed else kl_layers
-        return Sampled(self._outputs(d), counted.sum(dim=1), kl_layers)
+        # Of all layers at once: one by one, so many small operations would show in training.
+        qs, ps, noises = zip(*codes, strict=True)
+        ratio = log_ratio(joined(qs), joined(ps), torch.cat(noises, dim=1))
+        return Sampled(self._outputs(d), counted.sum(dim=1), ratio, kl_layers)
 
     def prior_outputs(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -16,7 +17,12 @@ class Normal(NamedTuple):
 
     def sample(self, generator: torch.Generator | None) -> Tensor:
         """One draw (..., U), reparameterised."""
-        return self.mean + self.std * torch.empty_like(self.mean).normal_(generator=generator)
+        return self.draw(generator)[0]
+
+    def draw(self, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """One draw mean + std * noise, and the standard normal noise; (..., U) each."""
+        noise = torch.empty_like(self.mean).normal_(generator=generator)
+        return self.mean + self.std * noise, noise
 
 
 def divergence(q: Normal, p: Normal) -> Tensor:
@@ -24,3 +30,18 @@ def divergence(q: Normal, p: Normal) -> Tensor:
     ratio = q.std / p.std
     distance = (q.mean - p.mean) / p.std
     return (0.5 * (ratio.square() + distance.square() - 1) - ratio.log()).sum(dim=-1)
+
+
+def log_ratio(q: Normal, p: Normal, noise: Tensor) -> Tensor:
+    """Return ln p(z) - ln q(z) in nats, (...), at the draw z = q.mean + q.std * noise of q.
+
+    It is written in the noise, which z, once rounded, no longer holds where q is narrow.
+    """
+    ratio = q.std / p.std
+    distance = (q.mean - p.mean) / p.std + ratio * noise
+    return (ratio.log() + 0.5 * (noise.square() - distance.square())).sum(dim=-1)
+
+
+def joined(parts: Sequence[Normal]) -> Normal:
+    """Independent Gaussians (..., U_1), (..., U_2), ... as one, (..., U_1 + U_2 + ...)."""
+    return Normal(*(torch.cat(part, dim=-1) for part in zip(*parts, strict=True)))

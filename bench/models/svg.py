@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.models.base import Context, Model, Sampled, register
-from bench.models.normal import Normal, divergence
+from bench.models.normal import Normal, divergence, log_ratio
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
@@ -207,11 +207,12 @@ class SVG(Model):
         # The codes of steps 1, 2, ...: nothing precedes frame 0.
         q = _normal(self.posteriors(features[:, 1:])[0])
         p = _normal(self.priors(features[:, :-1])[0])
-        z = q.sample(generator)
+        z, noise = q.draw(generator)
         predicted = self.predictor(torch.cat([features[:, :-1], z], dim=2))[0].tanh()
         given = self.past - 1
         kl = divergence(q, p)[:, given:].sum(dim=1)
-        return Sampled(self._decode(predicted[:, given:], skips), kl)
+        ratio = log_ratio(q, p, noise)[:, given:].sum(dim=1)
+        return Sampled(self._decode(predicted[:, given:], skips), kl, ratio)
 
     def prior_outputs(
         self,

@@ -81,7 +81,9 @@ class VAE(Model):
         std = log_std.exp()
         noise = torch.empty_like(mean).normal_(generator=generator)
         kl = (0.5 * (mean.square() + std.square() - 1) - log_std).sum(dim=1)
-        return Sampled(self.decode(mean + std * noise), kl)
+        z = mean + std * noise
+        log_ratio = (log_std + 0.5 * (noise.square() - z.square())).sum(dim=1)
+        return Sampled(self.decode(z), kl, log_ratio)
 
     def decode(self, z: Tensor) -> Tensor:
         """Raw outputs (B, channels, H, W) of latents (B, L)."""

@@ -45,6 +45,9 @@ calibration_images = 16
 frechet_images = 24
 features = ["random_vgg"]
 information_images = 24
+importance_samples = 2
+importance_images = 16
+probe_images = 100
 measurements = 3
 batch_size = 16
 """
@@ -120,6 +123,9 @@ def make_spec() -> MakeSpec:
                 frechet_images=32,
                 features=("random_vgg",),
                 information_images=32,
+                importance_samples=3,
+                importance_images=20,
+                probe_images=40,
                 measurements=4,
                 batch_size=16,
             ),

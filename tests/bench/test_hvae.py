@@ -32,9 +32,9 @@ def make(name: str = "gaussian", shape: tuple[int, int, int] = (1, 8, 8), **opti
 @pytest.mark.parametrize("name", ["gaussian", "bitwise_categorical"])
 def test_shapes(name: str, shape: tuple[int, int, int]) -> None:
     model = make(name, shape)
-    outputs, kl, kl_layers = model(torch.rand(5, *shape))
+    outputs, kl, log_ratio, kl_layers = model(torch.rand(5, *shape))
     assert outputs.shape == (5, model.likelihood.output_channels, *shape[1:])
-    assert kl.shape == (5,)
+    assert kl.shape == log_ratio.shape == (5,)
     assert kl_layers is not None
     assert kl_layers.shape == (5, 3)
     torch.testing.assert_close(kl_layers.sum(1), kl)
@@ -74,10 +74,12 @@ def test_elbo_against_torch_distributions() -> None:
     h1 = bottom.bottom_up(model.stem(2 * x - 1))
     h2 = middle.bottom_up(h1)
     h3 = top.bottom_up(h2)
-    noise = torch.Generator().manual_seed(3)
+    noise, codes = torch.Generator().manual_seed(3), list[Tensor]()
 
     def draw(q: Any) -> Any:
-        return q.mean + q.stddev * torch.randn(q.mean.shape, generator=noise, dtype=q.mean.dtype)
+        z = q.mean + q.stddev * torch.randn(q.mean.shape, generator=noise, dtype=q.mean.dtype)
+        codes.append(z)
+        return z
 
     q3 = gaussian(top.to_posterior(top.merge(h3)))
     p3 = D.Independent(D.Normal(torch.zeros(6, 2).double(), torch.ones(6, 2).double()), 1)
@@ -98,6 +100,9 @@ def test_elbo_against_torch_distributions() -> None:
     torch.testing.assert_close(elbo.log_likelihood, decoded.log_prob(x))
     sampled = model(x, torch.Generator().manual_seed(3))
     torch.testing.assert_close(sampled.kl_layers, torch.stack(kls, dim=1))
+    layers = zip((q3, q2, q1), (p3, p2, p1), codes, strict=True)
+    ratios = [p.log_prob(z) - q.log_prob(z) for q, p, z in layers]
+    torch.testing.assert_close(sampled.log_ratio, ratios[0] + ratios[1] + ratios[2])
 
 
 def test_a_block_is_gated_and_residual() -> None:

@@ -59,9 +59,13 @@ def test_only_a_factorised_gaussian_has_information(
         reason = f"the code of {model_name} is not one factorised Gaussian"
         assert metrics["information_absent"] == reason
         assert "information_nats" not in metrics
+        assert "active_units" not in metrics
     else:
         assert "information_absent" not in metrics
         assert metrics["information_nats"] > 0
+        assert 0 <= metrics["active_units"] <= metrics["latent_units"] == 3
+    assert metrics["probe_absent"] == "the data have no labels"
+    assert math.isfinite(metrics["iwae_nats"])
     if layers:
         assert sum(metrics[key] for key in layers) == pytest.approx(metrics["kl_nats"])
 

@@ -77,15 +77,20 @@ def test_elbo_against_torch_distributions(past: int) -> None:
     read = [torch.cat([h, z], 1) for h, z in zip(features[:-1], codes, strict=True)]
     predicted = [raw.tanh() for raw in step_by_step(model.predictor, read)]
     kl = torch.zeros(batch, dtype=x.dtype)
+    log_ratio = torch.zeros(batch, dtype=x.dtype)
     log_likelihood = torch.zeros(batch, dtype=x.dtype)
     for t in range(past, frames):
-        kl += D.kl_divergence(posteriors[t - 1], priors[t - 1])
+        q, p, z = posteriors[t - 1], priors[t - 1], codes[t - 1]
+        kl += D.kl_divergence(q, p)
+        log_ratio += p.log_prob(z) - q.log_prob(z)
         raw = model.head(model.decoder(predicted[t - 1], skips))
         log_likelihood += D.Independent(D.Normal(raw.sigmoid(), 1.0), 3).log_prob(x[:, t])
 
     elbo = model.elbo(x, torch.Generator().manual_seed(3))
     torch.testing.assert_close(elbo.kl, kl)
     torch.testing.assert_close(elbo.log_likelihood, log_likelihood)
+    sampled = model(x, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(sampled.log_ratio, log_ratio)
 
 
 def test_targets_are_the_frames_of_the_outputs() -> None:

@@ -16,9 +16,9 @@ def make(name: str = "gaussian", shape: tuple[int, int, int] = (1, 28, 28), **op
 @pytest.mark.parametrize("name", ["gaussian", "bitwise_categorical"])
 def test_shapes(name: str, shape: tuple[int, int, int]) -> None:
     model = make(name, shape, width=2)
-    outputs, kl, kl_layers = model(torch.rand(5, *shape))
+    outputs, kl, log_ratio, kl_layers = model(torch.rand(5, *shape))
     assert outputs.shape == (5, model.likelihood.output_channels, *shape[1:])
-    assert kl.shape == (5,)
+    assert kl.shape == log_ratio.shape == (5,)
     assert kl_layers is None
     assert model.prior_outputs(4).shape == (4, *outputs.shape[1:])
     assert model.posterior(torch.rand(5, *shape)).mean.shape == (5, 20)
@@ -53,6 +53,9 @@ def test_elbo_against_torch_distributions() -> None:
     decoded = D.Independent(D.Normal(model.decode(mean + std * noise).sigmoid(), 1.0), 3)
     torch.testing.assert_close(elbo.kl, D.kl_divergence(q, p))
     torch.testing.assert_close(elbo.log_likelihood, decoded.log_prob(x))
+    z = mean + std * noise
+    ratio = model(x, torch.Generator().manual_seed(3)).log_ratio
+    torch.testing.assert_close(ratio, p.log_prob(z) - q.log_prob(z))
 
 
 def test_wrong_options_are_one_line() -> None:

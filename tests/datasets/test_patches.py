@@ -22,7 +22,7 @@ def test_no_pixel_is_shared() -> None:
 
 
 def test_patches_are_what_the_photographs_show() -> None:
-    data, photographs = datasets.load("patches"), load_sample_images().images  # type: ignore[no-untyped-call]
+    data, photographs = datasets.load("patches"), load_sample_images().images
     for part, images in zip(PARTS, (data.train, data.validation, data.test), strict=True):
         places = patches.corners(part)
         assert len(places) == len(set(places)) == len(images)

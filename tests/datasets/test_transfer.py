@@ -383,6 +383,8 @@ def test_archive_is_resumed(remote: Remote, partials: Partials, tmp_path: Path) 
 
 
 SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what nohup starts
 import sys
 from pathlib import Path
 import datasets

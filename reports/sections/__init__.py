@@ -5,6 +5,7 @@ A new section is a function from Subject to Section and a line here.
 
 from collections.abc import Callable
 
+from reports.sections.differences import differences, ranks
 from reports.sections.overview import budget, summary, what_was_run
 from reports.sections.pictures import convergence, images, information
 from reports.sections.reference import files, published, reading
@@ -15,6 +16,8 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     summary,
     what_was_run,
     decoder_tables,
+    differences,
+    ranks,
     columns_not_run,
     sweep_tables,
     convergence,

@@ -11,6 +11,7 @@ from reports.sections.pictures import convergence, images, information
 from reports.sections.reference import files, published, reading
 from reports.sections.results import columns_not_run, cost_tables, decoder_tables, sweep_tables
 from reports.sections.section import Section, Subject
+from reports.sections.speed import speed
 
 SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     summary,
@@ -21,6 +22,7 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     columns_not_run,
     sweep_tables,
     convergence,
+    speed,
     information,
     images,
     cost_tables,

@@ -31,6 +31,7 @@ ORDER = [
     "Columns not run",
     "Table A: sweep of beta",
     "Convergence",
+    "Convergence speed",
     "Information and marginal KL",
     "Samples and reconstructions",
     "Costs",

@@ -6,6 +6,7 @@ matplotlib is used through its objects alone, so no state is shared with a calle
 from reports.figures.convergence import convergence
 from reports.figures.grids import reconstruction_grid, sample_grid, shown_run
 from reports.figures.inflection import inflection
+from reports.figures.rates import rate_distortion
 from reports.figures.style import Style, house_style, styles
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "convergence",
     "house_style",
     "inflection",
+    "rate_distortion",
     "reconstruction_grid",
     "sample_grid",
     "shown_run",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from reports.sections.differences import differences, ranks
 from reports.sections.overview import budget, summary, what_was_run
 from reports.sections.pictures import convergence, images, information
+from reports.sections.rates import rate_distortion
 from reports.sections.reference import files, published, reading
 from reports.sections.results import columns_not_run, cost_tables, decoder_tables, sweep_tables
 from reports.sections.section import Section, Subject
@@ -24,6 +25,7 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     convergence,
     speed,
     information,
+    rate_distortion,
     images,
     cost_tables,
     reading,

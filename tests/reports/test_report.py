@@ -33,6 +33,7 @@ ORDER = [
     "Convergence",
     "Convergence speed",
     "Information and marginal KL",
+    "Rate and distortion",
     "Samples and reconstructions",
     "Costs",
     "How to read each number",
@@ -56,7 +57,7 @@ def test_the_sections_are_complete_and_in_order(written: Path) -> None:
 
 def test_every_link_leads_to_a_file(written: Path) -> None:
     links = re.findall(r"\]\(((?!\.\./docs|#)[^)]*)\)", written.read_text(encoding="utf-8"))
-    assert len([link for link in links if link.endswith(".png")]) == 8
+    assert len([link for link in links if link.endswith(".png")]) == 10
     assert all((written.parent / link).is_file() for link in links)
     drawn = {f"figures/{path.name}" for path in (written.parent / "figures").iterdir()}
     assert drawn <= set(links)
@@ -166,7 +167,7 @@ def test_a_failing_figure_leaves_the_old_report_untouched(
 
 def test_old_figures_go_and_foreign_files_stay(tmp_path: Path) -> None:
     reports.write(small(), tmp_path)
-    assert len(list((tmp_path / "figures").iterdir())) == 2
+    assert len(list((tmp_path / "figures").iterdir())) == 3
     for foreign in ("notes.txt", "figures/mine.png"):
         (tmp_path / foreign).write_bytes(b"mine")
     reports.write(content(), tmp_path)

@@ -5,6 +5,7 @@ A new section is a function from Subject to Section and a line here.
 
 from collections.abc import Callable
 
+from reports.sections.claims import claims
 from reports.sections.differences import differences, ranks
 from reports.sections.overview import budget, summary, what_was_run
 from reports.sections.pictures import convergence, images, information
@@ -17,6 +18,7 @@ from reports.sections.speed import speed
 SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     summary,
     what_was_run,
+    claims,
     decoder_tables,
     differences,
     ranks,

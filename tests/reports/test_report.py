@@ -25,6 +25,7 @@ ROOT = Path(reports.__file__).parents[1]
 ORDER = [
     "Summary",
     "What was run",
+    "The paper's claims on this data",
     "Table B: all decoders",
     "Differences from the best",
     "Ranks over all data",
@@ -66,6 +67,14 @@ def test_every_link_leads_to_a_file(written: Path) -> None:
         "results.csv",
         "figures",
     }
+
+
+def test_every_link_within_the_report_has_its_anchor(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
+    links, anchors = re.findall(r"\]\(#([^)]*)\)", text), re.findall(r'<a id="([^"]*)">', text)
+    assert len(set(links)) >= 5
+    assert set(links) <= set(anchors)
+    assert len(anchors) == len(set(anchors))
 
 
 def test_results_survive_the_file(written: Path) -> None:

@@ -7,6 +7,7 @@ from a generator of a fixed seed, so that the same content gives the same report
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,8 @@ FEWEST = 3
 MANY = 10
 """Seeds from which on the interval is BCa; the correction needs more values than a few."""
 RESAMPLES = 9999
+BATCH = 10_000_000
+"""Numbers that a statistic may hold at a time."""
 ROUNDING = 1e-9
 """Relative differences below this are rounding."""
 
@@ -99,6 +102,7 @@ def bootstrap(
         samples,
         statistic,
         n_resamples=resamples,
+        batch=max(1, BATCH // math.prod(each.size for each in samples)),
         vectorized=vectorized,
         confidence_level=LEVEL,
         method=method,

@@ -150,3 +150,15 @@ def test_few_runs_have_a_probability_without_an_interval() -> None:
     assert found.mean == pytest.approx(5 / 6)
     assert str(FEWEST) in found.why
     assert improvement(np.array([]), np.array([1.0])).mean is None
+
+
+@pytest.mark.parametrize("count", [3, 9, 10, 30])
+def test_one_outlier_leaves_the_interval_finite(count: int) -> None:
+    found = effect(np.array([0.0] * (count - 1) + [1e6])).interval
+    assert found is not None
+    assert 0 <= found.low <= found.high <= 1e6
+
+
+def test_many_runs_fit_into_memory() -> None:
+    x = np.arange(200.0)
+    assert improvement(x, x).mean == pytest.approx(0.5)

@@ -112,6 +112,7 @@ def _draw_point(panel: Axes, at: Estimate, here: Estimate, style: Style, size: f
         markersize=size,
         markeredgecolor="white",
         markeredgewidth=0.6,
+        elinewidth=1.0,
         capsize=3,
         zorder=3,
     )

@@ -102,5 +102,6 @@ def _draw(panel: Axes, points: Sequence[Point], style: Style, size: float = 8) -
         markersize=size,
         markeredgecolor="white",
         markeredgewidth=0.6,
+        elinewidth=1.0,
         capsize=2,
     )

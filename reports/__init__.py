@@ -5,7 +5,7 @@
     content = reports.Content(title=..., results=..., ...)
     reports.write(content, Path("report"))    # README.md, figures/ and results.csv in report/
 
-The package stands on pandas, matplotlib and tabulate alone.
+The package stands on pandas, scipy, matplotlib and tabulate alone.
 """
 
 from reports.content import Column, Content, ReportError, Row

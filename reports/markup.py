@@ -27,7 +27,7 @@ def number(value: float, decimals: int) -> str:
 
 def short(value: float) -> str:
     """Print a number with three significant digits, for a sentence or an axis."""
-    if math.isinf(value):
+    if math.isinf(value) or value == 0:
         return number(value, 0)
     return f"{float(f'{value:.3g}'):g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.2e}"
 

@@ -36,7 +36,11 @@ def values(runs: pd.DataFrame, column: str) -> npt.NDArray[np.float64]:
 
 def estimate(runs: pd.DataFrame, column: str) -> Estimate | None:
     """Return mean and spread of `column` over the finished runs; None if none measured it."""
-    measured = values(runs, column)
+    return summary(values(runs, column))
+
+
+def summary(measured: npt.NDArray[np.float64]) -> Estimate | None:
+    """Return mean and spread of some values, (n,); None if there are none."""
     if not measured.size:
         return None
     if (measured == measured[0]).all():  # also infinite ones; spares the rounding of a mean

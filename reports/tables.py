@@ -19,18 +19,28 @@ from reports.cells import (
     cell,
     cells,
     frechet,
+    level,
     nll,
     ranking,
     with_spread,
 )
 from reports.comparison import Entry, Group, learned
 from reports.content import Content
-from reports.markup import LEFT, RIGHT, decimals_for, escape, number, short, table
+from reports.markup import (
+    LEFT,
+    RIGHT,
+    decimals_for,
+    escape,
+    listing,
+    number,
+    plural,
+    short,
+    table,
+)
 from reports.published import TABLE_B, Published
-from reports.statistics import estimate, values
-
-NEAR_CAP = 0.9
-"""From this share of ln N on, an estimate of I_e is marked as near its cap."""
+from reports.statistics import Estimate, estimate, values
+from reports.takeoff import near_cap
+from reports.uncertainty import FEWEST
 
 LAYER = re.compile(r"kl_layer_(\d+)_nats")
 """Columns of the results that hold the KL of one stochastic layer."""
@@ -62,7 +72,7 @@ def decoder_table(content: Content, group: Group) -> str:
         beside = [TABLE_B[published].get(entry.decoder.name) for entry in entries]
         columns.append(("published NLL", RIGHT, [_published(each, "nll_nats") for each in beside]))
         columns.append(("published FID", RIGHT, [_published(each, "fid") for each in beside]))
-    return _from_columns(columns)
+    return from_columns(columns)
 
 
 def sweep_table(content: Content, group: Group) -> str:
@@ -85,7 +95,7 @@ def sweep_table(content: Content, group: Group) -> str:
         ("I_e(x;z) (nats)", RIGHT, [_information(entry) for entry in rows]),
         *_measured(rows, [Metric("marginal_kl_nats", "KL(m‖p) (nats)", 2)]),
     ]
-    return _from_columns(columns)
+    return from_columns(columns)
 
 
 def layer_table(group: Group) -> str:
@@ -95,7 +105,7 @@ def layer_table(group: Group) -> str:
     if not layers:
         return ""
     numbered = sorted((int(LAYER.sub(r"\1", name)), name) for name in layers)
-    return _from_columns(
+    return from_columns(
         [
             ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
             *_measured(
@@ -113,7 +123,7 @@ def video_table(group: Group) -> str:
     """Return how well each decoder predicts whole videos; "" for any other data."""
     if not group.video:
         return ""
-    return _from_columns(
+    return from_columns(
         [
             ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
             *_measured(
@@ -164,11 +174,15 @@ def cost_table(group: Group) -> str:
         ("runs", RIGHT, [str(len(entry.every_run)) for entry in group.entries]),
         ("all runs (s)", RIGHT, [_total(entry) for entry in group.entries]),
     ]
-    return _from_columns(columns)
+    return from_columns(columns)
 
 
 def best_table(content: Content, groups: Sequence[Group]) -> str:
-    """Return the two lowest of each group by bits/dim and by each Frechet distance; may be ""."""
+    """Return the two lowest of each group by bits/dim and by each Frechet distance; may be "".
+
+    A last column says who cannot be told apart from the lowest, so that no lead is read as a win
+    that is none.
+    """
     rows = []
     for group in groups:
         for metric in (BITS, *frechet_metrics(content, group)):
@@ -181,8 +195,19 @@ def best_table(content: Content, groups: Sequence[Group]) -> str:
             ties = means.count(means[0])
             lowest = f"{ties} decoders tie: {means[0]}" if ties > 1 else ": ".join(printed[0])
             second = ": ".join(printed[ties]) if ties < len(printed) else "no other"
-            rows.append([escape(group.heading), metric.name, lowest, second])
-    return table(["data", "measured by", "lowest", "second"], rows, [LEFT] * 4) if rows else ""
+            equals = _equals(ranked, metric)
+            rows.append([escape(group.heading), metric.name, lowest, second, equals])
+    headings = ["data", "measured by", "lowest", "second", "not told apart from the lowest"]
+    return table(headings, rows, [LEFT] * 5) if rows else ""
+
+
+def _equals(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> str:
+    if ranked[0][1].count < FEWEST:
+        return f"unknown from {plural(ranked[0][1].count, 'seed')}"
+    found = level(ranked, metric)[1:]
+    if len(found) > 3:
+        return f"{len(found)} of {len(ranked) - 1} others"
+    return listing([escape(entry.label) for entry in found]) if found else "none"
 
 
 def _measure(entry: Entry) -> str:
@@ -199,10 +224,7 @@ def _variance(entry: Entry) -> str:
 
 def _information(entry: Entry) -> str:
     text = cell(entry, Metric("information_nats", "", 2))
-    found = estimate(entry.runs, "information_nats")
-    cap = estimate(entry.runs, "information_cap_nats")
-    near = found is not None and cap is not None and found.mean >= NEAR_CAP * cap.mean
-    return f"{text} (near cap)" if near else text
+    return f"{text} (near cap)" if near_cap(entry.runs) else text
 
 
 def _published(found: Published | None, field: str) -> str:
@@ -227,7 +249,8 @@ def _measured(
     return [(metric.heading, RIGHT, cells(entries, metric)) for metric in metrics]
 
 
-def _from_columns(columns: Columns) -> str:
+def from_columns(columns: Columns) -> str:
+    """Return the table whose columns are handed over."""
     rows = zip(*(printed for _, _, printed in columns), strict=True)
     return table(
         [heading for heading, _, _ in columns],

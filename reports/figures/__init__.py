@@ -7,6 +7,7 @@ from reports.figures.calibration import calibration
 from reports.figures.convergence import convergence
 from reports.figures.grids import reconstruction_grid, sample_grid, shown_run
 from reports.figures.inflection import inflection
+from reports.figures.rates import rate_distortion
 from reports.figures.style import Style, house_style, styles
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "convergence",
     "house_style",
     "inflection",
+    "rate_distortion",
     "reconstruction_grid",
     "sample_grid",
     "shown_run",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,9 +13,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from reports.comparison import Entry, Group, learned
 from reports.content import Content, Row
 from reports.figures.style import Style, figure, house_style, key, legend
+from reports.speed import BITS, NLL, points
 from reports.statistics import FINISHED
 
-BITS, NLL = "bits_per_dim", "nll_nats"
 DENSITY = "density"
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100)
 EARLY = 0.25
@@ -86,10 +85,10 @@ def _entry_curves(content: Content, entry: Entry, column: str) -> list[Curve]:
     ended: list[pd.DataFrame] = []
     others: list[pd.DataFrame] = []
     for run, status in zip(entry.runs["run"], entry.runs["status"], strict=True):
-        points = _points(content.histories.get(str(run)), column)
-        if len(points):
-            (ended if status == FINISHED else others).append(points)
-    curves = [Curve(points, finished=False) for points in others]
+        found = points(content.histories.get(str(run)), column)
+        if len(found):
+            (ended if status == FINISHED else others).append(found)
+    curves = [Curve(each, finished=False) for each in others]
     if ended:
         every: pd.DataFrame = pd.concat(ended)
         shared: pd.DataFrame = every[every.groupby("step")["step"].transform("size") == len(ended)]
@@ -97,16 +96,6 @@ def _entry_curves(content: Content, entry: Entry, column: str) -> list[Curve]:
             mean = shared.groupby("step", as_index=False).mean()
             curves.insert(0, Curve(mean, finished=True))
     return curves
-
-
-def _points(history: pd.DataFrame | None, column: str) -> pd.DataFrame:
-    if history is None or not {"step", "seconds", column} <= set(history):
-        return pd.DataFrame()
-    points = history[["step", "seconds", column]].set_axis(["step", "seconds", "value"], axis=1)
-    numbers: pd.DataFrame = points.apply(pd.to_numeric, errors="coerce")
-    finite = np.isfinite(numbers.to_numpy(dtype=np.float64)).all(axis=1)
-    kept: pd.DataFrame = numbers[finite].sort_values("step")
-    return kept
 
 
 def _draw(panel: Axes, curve: Curve, over: str, style: Style) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from reports.comparison import Entry, Group, learned
 from reports.content import Content, Row
 from reports.figures.style import Style, figure, house_style, key, legend
+from reports.markup import short
 from reports.statistics import Estimate, estimate, values
+from reports.takeoff import TakeOff, take_off, variance_of
 
 PANELS = (
     ("information_nats", r"information $I_e(x;z)$ (nats)"),
@@ -21,6 +26,8 @@ CAP = "information_cap_nats"
 CAP_SHOWN = 0.7
 """From this share of ln N on, the cap is drawn."""
 
+SHADE = "#777777"
+
 Points = list[tuple[float, Estimate]]
 """Position on the axis of variances, and what was measured there."""
 
@@ -29,32 +36,34 @@ Points = list[tuple[float, Estimate]]
 def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> Figure | None:
     """Draw I_e(x;z) and KL(m||p) against the variance; None without a sweep that measured them.
 
-    The sweep is a line. Each learned variance is a vertical line, with its own point on it.
+    The sweep is a line in a band of one standard deviation over seeds. Each learned variance is a
+    vertical line, with its own point on it. Where KL(m||p) takes off a region is shaded.
     """
     swept = [entry for entry in group.entries if any(_sweep(entry, name) for name, _ in PANELS)]
     if not swept:
         return None
-    found = learned(content, group)
+    single = learned(content, group)
     drawn = figure(4.3, f"Information against variance: {group.title}")
     for panel, (column, label) in zip(drawn.subplots(1, 2), PANELS, strict=True):
         for entry in swept:
-            _draw(panel, _sweep(entry, column), styles[entry.decoder])
-        for place, entry in enumerate(found):
+            _draw_band(panel, _sweep(entry, column), styles[entry.decoder])
+        for place, entry in enumerate(single):
             style, at = styles[entry.decoder], estimate(entry.runs, "variance")
             here = estimate(entry.runs, column)
             if at:
                 panel.axvline(at.mean, color=style.colour, linestyle=style.line, linewidth=1.2)
             if at and here:
-                _draw(panel, [(at.mean, here)], style, size=max(6, 13 - 4 * place))
+                _draw_point(panel, at, here, style, size=max(9, 15 - 4 * place))
         panel.set_xscale("log")
         panel.set_xlabel(_axis(swept))
         panel.set_ylabel(label)
+    shaded = [_shade(drawn.axes, found) for e in swept if isinstance(found := take_off(e), TakeOff)]
     capped = _cap(drawn.axes[0], group)
     for panel in drawn.axes:
         panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
-    names = [key(styles[e.decoder], f"{e.decoder.label}, sweep") for e in swept]
-    names += [key(styles[e.decoder], f"{e.decoder.label}, learned σ²") for e in found]
-    legend(drawn, names + capped)
+    names: list[Artist] = [key(styles[e.decoder], f"{e.decoder.label}, sweep") for e in swept]
+    names += [key(styles[e.decoder], f"{e.decoder.label}, learned σ²") for e in single]
+    legend(drawn, [*names, *shaded, *capped])
     return drawn
 
 
@@ -62,30 +71,61 @@ def _sweep(entry: Entry, column: str) -> Points:
     """Return what the finished runs of each value measured, placed at its variance."""
     points = []
     for setting in entry.settings:
-        at, found = estimate(setting.runs, "variance"), estimate(setting.runs, column)
-        position = at.mean if at else setting.value
+        position, found = variance_of(setting), estimate(setting.runs, column)
         if found and position > 0:
             points.append((position, found))
     return points
 
 
-def _draw(panel: Axes, points: Points, style: Style, size: float = 7) -> None:
-    """Draw points, joined if there are several.
+def _draw_band(panel: Axes, points: Points, style: Style) -> None:
+    """Draw a line through the means, in a band of one standard deviation."""
+    places = [position for position, _ in points]
+    means = np.array([found.mean for _, found in points])
+    spreads = np.array([found.spread or 0.0 for _, found in points])
+    panel.plot(
+        places,
+        means,
+        color=style.colour,
+        linestyle=style.line,
+        marker=style.marker,
+        markersize=7,
+        markeredgecolor="white",
+        zorder=3,
+    )
+    panel.fill_between(
+        places, means - spreads, means + spreads, color=style.colour, alpha=0.2, linewidth=0
+    )
+
+
+def _draw_point(panel: Axes, at: Estimate, here: Estimate, style: Style, size: float) -> None:
+    """Draw a learned variance with bars of one standard deviation.
 
     Learned variances nearly coincide, so that each is drawn smaller than the one below it.
     """
     panel.errorbar(
-        [position for position, _ in points],
-        [found.mean for _, found in points],
-        yerr=[found.spread or 0.0 for _, found in points],
+        [at.mean],
+        [here.mean],
+        xerr=[at.spread or 0.0],
+        yerr=[here.spread or 0.0],
         color=style.colour,
-        linestyle=style.line,
         marker=style.marker,
         markersize=size,
         markeredgecolor="white",
+        markeredgewidth=0.6,
+        elinewidth=1.0,
         capsize=3,
         zorder=3,
     )
+
+
+def _shade(panels: Sequence[Axes], found: TakeOff) -> Artist:
+    """Shade where KL(m||p) takes off and return the key for it."""
+    for panel in panels:
+        panel.axvspan(found.interval.low, found.interval.high, color=SHADE, alpha=0.18, zorder=0)
+        panel.axvline(found.variance, color=SHADE, linestyle=(0, (1, 2)), linewidth=1.2)
+    low, high = short(found.interval.low), short(found.interval.high)
+    label = f"KL(m‖p) takes off: {short(found.variance)} [{low}, {high}]"
+    return Patch(facecolor=SHADE, alpha=0.3, label=label)
 
 
 def _axis(swept: Sequence[Entry]) -> str:

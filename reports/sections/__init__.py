@@ -6,20 +6,29 @@ A new section is a function from Subject to Section and a line here.
 from collections.abc import Callable
 
 from reports.sections.calibration import calibration
+from reports.sections.claims import claims
+from reports.sections.differences import differences, ranks
 from reports.sections.overview import budget, summary, what_was_run
 from reports.sections.pictures import convergence, images, information
+from reports.sections.rates import rate_distortion
 from reports.sections.reference import files, published, reading
 from reports.sections.results import columns_not_run, cost_tables, decoder_tables, sweep_tables
 from reports.sections.section import Section, Subject
+from reports.sections.speed import speed
 
 SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     summary,
     what_was_run,
+    claims,
     decoder_tables,
+    differences,
+    ranks,
     columns_not_run,
     sweep_tables,
     convergence,
+    speed,
     information,
+    rate_distortion,
     calibration,
     images,
     cost_tables,

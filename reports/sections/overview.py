@@ -40,8 +40,9 @@ def summary(subject: Subject) -> Section:
         return Section("Summary", "There are no runs in the results, so nothing was compared.")
     best = best_table(subject.content, subject.groups)
     reading = (
-        "Lower is better in every line. Only decoders whose every run finished take part, and the "
-        "second is named because a lead smaller than the spread over seeds is none."
+        "Lower is better in every line. Only decoders whose every run finished take part, and a "
+        "lead over those in the last column is none: the interval of their paired difference "
+        "contains 0."
         if best
         else "No decoder finished all its runs with a measurement, so none can be called best."
     )

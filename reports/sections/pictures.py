@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from reports import figures
 from reports.cells import NOT_MEASURED, absent, outcome
 from reports.comparison import Entry, Group
-from reports.markup import escape, listing, paragraphs
+from reports.markup import escape, listing, number, paragraphs, short
 from reports.sections.section import Section, Subject, shown, subsection
+from reports.takeoff import RULE, NoTakeOff, TakeOff, take_off
+from reports.uncertainty import LEVEL
 
 Draw = Callable[[Group], Figure | None]
 
@@ -29,6 +31,7 @@ def convergence(subject: Subject) -> Section:
             "convergence": lambda group: figures.convergence(subject.content, group, subject.styles)
         },
         nothing="No run recorded validation measurements during training.",
+        anchor="convergence",
         drawable=lambda entry: any(
             str(run) in subject.content.histories for run in entry.runs["run"]
         ),
@@ -44,12 +47,15 @@ def information(subject: Subject) -> Section:
         "codes no longer fit the prior and KL(m‖p) takes off (right): samples from the prior then "
         "miss what the decoder was trained on. The line is the sweep; a vertical line with its own "
         "point is a variance learned in one run. The best place is the inflection, as far left as "
-        "KL(m‖p) stays low. Bars are the sample standard deviation over seeds.",
+        f"KL(m‖p) stays low. {RULE} The shaded region is its interval. Bands and bars are the "
+        "sample standard deviation over seeds.",
         draw={
             "information": lambda group: figures.inflection(subject.content, group, subject.styles)
         },
         nothing="No sweep with measured information: the plot needs at least one.",
         reason=lambda group: escape(group.without_information),
+        remark=_take_offs,
+        anchor="information",
     )
 
 
@@ -82,10 +88,12 @@ def _pictures(
     nothing: str,
     drawable: Callable[[Entry], bool] = lambda entry: True,
     reason: Callable[[Group], str] = lambda group: "",
+    remark: Callable[[Group], str] = lambda group: "",
+    anchor: str = "",
 ) -> Section:
     """Draw each figure for each group; where there is none, print the reason or `nothing`.
 
-    Decoders that are not `drawable` are named below the figures, with the reason.
+    Decoders that are not `drawable` are named below the figures, with the reason, after a `remark`.
     """
     drawn: dict[str, Figure] = {}
     parts = []
@@ -103,8 +111,38 @@ def _pictures(
             if shows and not drawable(entry)
         ]
         note = f"Not shown: {listing(missing)}." if missing else ""
-        parts.append(subsection(group, *(shows or [reason(group) or nothing]), note))
-    return Section(title, paragraphs(reading, *(parts or [nothing])), drawn)
+        below = (remark(group), note) if shows else ()
+        parts.append(subsection(group, *(shows or [reason(group) or nothing]), *below))
+    return Section(title, paragraphs(reading, *(parts or [nothing])), drawn, anchor)
+
+
+def _take_offs(group: Group) -> str:
+    """Say where KL(m‖p) takes off along each sweep, or why it does not."""
+    return paragraphs(
+        *(
+            f"{escape(entry.decoder.label)}: {_take_off(take_off(entry))}"
+            for entry in group.entries
+            if entry.settings
+        )
+    )
+
+
+def _take_off(found: TakeOff | NoTakeOff) -> str:
+    if isinstance(found, NoTakeOff):
+        return f"no take-off, {found.why}."
+    interval = (
+        f"{LEVEL:.0%} bootstrap interval over {found.seeds} seeds"
+        if found.kind == "bootstrap"
+        else "the values of the sweep around it; the seeds give no interval"
+    )
+    text = (
+        f"KL(m‖p) takes off at σ² = {short(found.variance)} [{short(found.interval.low)}, "
+        f"{short(found.interval.high)}] ({interval}), where it crosses "
+        f"{number(found.threshold, 2)} nats."
+    )
+    if found.capped:
+        text += " I_e is near its cap ln N there, so KL(m‖p) is too high and the place unreliable."
+    return text
 
 
 def _why(entry: Entry) -> str:

@@ -6,6 +6,7 @@ from reports.content import PAPER
 from reports.markup import bullets, paragraphs
 from reports.published import audit
 from reports.sections.section import Section, Subject
+from reports.uncertainty import FEWEST, LEVEL
 
 DEFINITIONS = {
     "NLL (nats/image)": "negative ELBO, −E_q[ln p(x|z)] + KL(q(z|x)‖p(z)), summed over the values "
@@ -43,6 +44,11 @@ DEFINITIONS = {
     "decibels of the squared error), mean over frames, of the most similar of n predictions of a "
     "test video; higher is better.",
     "±": "sample standard deviation over seeds; without it, the value is one run.",
+    "[low, high]": f"{LEVEL:.0%} bootstrap interval of a mean over seeds, of differences paired by "
+    f"seed where two decoders are compared; there is none below {FEWEST} seeds or where all values "
+    "are the same.",
+    "P": "probability of improvement: the share of pairs of runs in which one decoder is better "
+    "than the other, ties counting half.",
     "diverged (k/n)": "the loss of k of n runs became infinite or not a number. *failed*: stopped "
     "by an error. *too large*: not tried, since memory is too small. *not run*: no such run is in "
     "the results. *not measured*: the run finished without this measurement.",

@@ -15,6 +15,7 @@ from reports.published import LEARNED, SWEEP_COLUMN, TABLE_A
 from reports.sections.section import Section, Subject, subsection
 from reports.statistics import FINISHED, values
 from reports.tables import cost_table, decoder_table, layer_table, sweep_table, video_table
+from reports.uncertainty import FEWEST, LEVEL
 
 LONGEST_ERROR = 160
 """Characters of an error message that are printed; results.csv holds all."""
@@ -51,6 +52,7 @@ def decoder_tables(subject: Subject) -> Section:
             bullets(protocols) or "- no Frechet distance was measured.",
             *(parts or ["There are no runs to show."]),
         ),
+        anchor="table-b",
     )
 
 
@@ -66,7 +68,9 @@ def sweep_tables(subject: Subject) -> Section:
     """Return table A, one table for each group with a sweep."""
     swept = [group for group in subject.groups if any(e.settings for e in group.entries)]
     if not swept:
-        return Section("Table A: sweep", "No option was swept, so there is no table.")
+        return Section(
+            "Table A: sweep", "No option was swept, so there is no table.", anchor="table-a"
+        )
     options = dict.fromkeys(e.decoder.sweep or "" for g in swept for e in g.entries if e.settings)
     parts = []
     for group in swept:
@@ -90,6 +94,7 @@ def sweep_tables(subject: Subject) -> Section:
             "is the rate, the KL of the ELBO, here on the images of the estimate.",
             *parts,
         ),
+        anchor="table-a",
     )
 
 
@@ -110,13 +115,20 @@ def cost_tables(subject: Subject) -> Section:
 
 
 def _caption(shown: Sequence[pd.DataFrame]) -> str:
-    """Say what ± is, for a table of which each row shows the runs of one element."""
+    """Say what ± and bold are, for a table of which each row shows the runs of one element."""
     counts = {len(runs) for runs in shown if len(runs)}
     if counts <= {1}:
-        return "Each value is one run: its spread is unknown."
+        return "One run each: bold marks the best value, nothing more; the spread is unknown."
     over = f"{max(counts)} seeds" if len(counts) == 1 else "the seeds that were run"
     partial = any(outcome(runs) for runs in shown if len(runs))
-    return f"Mean ± sample standard deviation (divisor n − 1) over {over}." + (
+    told_apart = (
+        "Bold marks the best mean and all that cannot be told apart from it: the "
+        f"{LEVEL:.0%} interval of the difference, paired by seed, contains 0. Where that holds for "
+        "all, none is bold."
+        if max(counts) >= FEWEST
+        else f"Fewer than {FEWEST} runs each: bold marks the best mean, nothing more."
+    )
+    return f"Mean ± sample standard deviation (divisor n − 1) over {over}. {told_apart}" + (
         " A mean over only the runs that finished is never bold." if partial else ""
     )
 

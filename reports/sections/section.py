@@ -39,11 +39,14 @@ class Section:
     text: str
     figures: Mapping[str, Figure] = field(default_factory=dict)
     """File name in the folder `figures` -> figure."""
+    anchor: str = ""
+    """What a link to it is called, whatever its title; "" if nothing links to it."""
 
     @property
     def markdown(self) -> str:
         """The section with its heading."""
-        return paragraphs(f"## {self.title}", self.text)
+        anchor = f'<a id="{self.anchor}"></a>' if self.anchor else ""
+        return paragraphs(anchor, f"## {self.title}", self.text)
 
 
 def subsection(group: Group, *parts: str) -> str:

@@ -146,7 +146,7 @@ def _run(
     budget: str,
 ) -> dict[str, Any]:
     name, _, measure, nll, bits, distance, variance = decoder
-    noise = generator(column.data_set, name, beta, seed).normal(size=8)
+    noise = generator(column.data_set, name, beta, seed).normal(size=9)
     size = 784 if column.data_set == "mnist" else 3072
     far = abs(np.log10(beta / 0.007)) if beta is not None else 0.0
     nll = nll * size / 784 + far * 300 + 4 * noise[0]
@@ -166,12 +166,12 @@ def _run(
         "nll_nats": nll,
         "bits_per_dim": bits + far * 0.5 + 0.01 * noise[1],
         "kl_nats": 22 - 6 * far + noise[2],
-        "mse": 0.01 * (1 + far),
+        "mse": 0.01 * (1 + far + 0.05 * noise[8]),
         "variance": beta if beta is not None else variance * (1 + 0.02 * noise[3]),
         "validation_nll_nats": nll + 3 * noise[4],
         "validation_bits_per_dim": bits + far * 0.5,
         "information_nats": _information(beta if beta is not None else variance),
-        "marginal_kl_nats": _marginal(beta if beta is not None else variance),
+        "marginal_kl_nats": _marginal(beta if beta is not None else variance) + 0.3 * noise[8],
         "information_cap_nats": float(np.log(5000)),
         **_calibration(decoder, noise),
         "fid": np.nan,

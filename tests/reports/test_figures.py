@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
 
 from reports import figures
 from reports.comparison import decoders, groups
 from reports.content import Content, Row
+from reports.document import document
+from reports.takeoff import TakeOff, take_off
 from tests.reports.example import DECODERS, MNIST, example
 from tests.reports.typed import content, run
 
@@ -63,8 +66,11 @@ def test_every_figure_draws_a_decoder_in_its_colour() -> None:
     (group,) = groups(subject)
     styles = figures.styles(decoders(subject))
     labelled = {row.label: style.colour for row, style in styles.items()}
-    for draw in (figures.convergence, figures.inflection):
-        drawn = draw(subject, group, styles)
+    for drawn in (
+        figures.convergence(subject, group, styles),
+        figures.inflection(subject, group, styles),
+        figures.rate_distortion(group, styles),
+    ):
         assert drawn is not None
         for line in drawn.legends[0].get_lines():
             label = str(line.get_label()).split(" (")[0].split(",")[0]
@@ -100,6 +106,56 @@ def test_the_learned_variance_is_marked_where_it_lies() -> None:
     assert not any(np.allclose(x, [1.0, 1.0]) for x in lines if len(x) == 2), "a fixed variance"
 
 
+def test_the_take_off_is_shaded_and_named() -> None:
+    subject = example(seeds=3, columns=(MNIST,), images=False)
+    (group,) = groups(subject)
+    drawn = figures.inflection(subject, group, figures.styles(decoders(subject)))
+    found = take_off(next(entry for entry in group.entries if entry.settings))
+    assert drawn is not None
+    assert isinstance(found, TakeOff)
+    for panel in drawn.axes:
+        (region,) = [patch for patch in panel.patches if isinstance(patch, Rectangle)]
+        assert region.get_x() == pytest.approx(found.interval.low)
+        assert region.get_x() + region.get_width() == pytest.approx(found.interval.high)
+        assert panel.collections, "the band over seeds"
+    labels = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert any(label.startswith("KL(m‖p) takes off: ") for label in labels)
+
+
+def test_a_sweep_that_never_takes_off_is_not_shaded() -> None:
+    runs = [
+        run("odd", option_beta=beta, variance=beta, information_nats=1.0, marginal_kl_nats=0.1)
+        for beta in (0.1, 1.0)
+    ]
+    subject = content(runs)
+    (group,) = groups(subject)
+    drawn = figures.inflection(subject, group, figures.styles(decoders(subject)))
+    assert drawn is not None
+    assert not any(panel.patches for panel in drawn.axes)
+    assert "no take-off, KL(m‖p) ranges over less than 1 nat" in document(subject).readme
+
+
+def test_the_rate_distortion_plane_joins_a_sweep_and_shows_an_empty_code() -> None:
+    runs = [
+        run("odd", option_beta=beta, kl_nats=rate, mse=error)
+        for beta, rate, error in ((0.1, 20.0, 0.01), (1.0, 5.0, 0.02), (10.0, 0.0, 0.1))
+    ]
+    runs += [run("fit", kl_nats=10.0, mse=0.015), run("wide", kl_nats=np.nan, mse=0.1)]
+    subject = content(runs)
+    (group,) = groups(subject)
+    drawn = figures.rate_distortion(group, figures.styles(decoders(subject)))
+    assert drawn is not None
+    (panel,) = drawn.axes
+    lines = [np.asarray(line.get_xydata()).tolist() for line in panel.get_lines()]
+    assert [[20.0, 0.01], [5.0, 0.02], [0.0, 0.1]] in lines
+    assert [[10.0, 0.015]] in lines
+    assert panel.get_xscale() == "symlog"
+    left, right = panel.get_xlim()
+    assert left < 0
+    assert right > 20
+    assert len(drawn.legends[0].get_texts()) == 2
+
+
 def test_grids_show_the_lowest_seed_that_finished_and_repeat_no_originals() -> None:
     runs = [run("soft", 0, status="diverged"), run("soft", 2), run("soft", 1), run("hard", 0)]
     image = np.zeros((2, 3, 4, 4, 1), dtype=np.uint8)
@@ -120,6 +176,7 @@ def test_nothing_to_draw_is_none() -> None:
     assert figures.convergence(subject, group, styles) is None
     assert figures.inflection(subject, group, styles) is None
     assert figures.calibration(group, styles) is None
+    assert figures.rate_distortion(group, styles) is None
     assert figures.sample_grid(subject, group) is None
     assert figures.reconstruction_grid(subject, group) is None
 

@@ -25,11 +25,16 @@ ROOT = Path(reports.__file__).parents[1]
 ORDER = [
     "Summary",
     "What was run",
+    "The paper's claims on this data",
     "Table B: all decoders",
+    "Differences from the best",
+    "Ranks over all data",
     "Columns not run",
     "Table A: sweep of beta",
     "Convergence",
+    "Convergence speed",
     "Information and marginal KL",
+    "Rate and distortion",
     "Calibration",
     "Samples and reconstructions",
     "Costs",
@@ -53,7 +58,7 @@ def test_the_sections_are_complete_and_in_order(written: Path) -> None:
 
 
 def test_every_link_leads_to_a_file(written: Path) -> None:
-    links = re.findall(r"\]\(((?!\.\./docs)[^)]*)\)", written.read_text(encoding="utf-8"))
+    links = re.findall(r"\]\(((?!\.\./docs|#)[^)]*)\)", written.read_text(encoding="utf-8"))
     assert len([link for link in links if link.endswith(".png")]) == 10
     assert all((written.parent / link).is_file() for link in links)
     drawn = {f"figures/{path.name}" for path in (written.parent / "figures").iterdir()}
@@ -63,6 +68,14 @@ def test_every_link_leads_to_a_file(written: Path) -> None:
         "results.csv",
         "figures",
     }
+
+
+def test_every_link_within_the_report_has_its_anchor(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
+    links, anchors = re.findall(r"\]\(#([^)]*)\)", text), re.findall(r'<a id="([^"]*)">', text)
+    assert len(set(links)) >= 5
+    assert set(links) <= set(anchors)
+    assert len(anchors) == len(set(anchors))
 
 
 def test_results_survive_the_file(written: Path) -> None:

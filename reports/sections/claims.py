@@ -1,0 +1,98 @@
+"""What the results say of the paper's claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from reports.claims import CLAIMS, Claim, Finding, Verdict, findings, overall
+from reports.comparison import Group
+from reports.content import PAPER
+from reports.markup import LEFT, bold, escape, listing, paragraphs, table
+from reports.sections.section import Section, Subject
+from reports.uncertainty import FEWEST, LEVEL
+
+Found = Mapping[Group, list[Finding]]
+
+
+def claims(subject: Subject) -> Section:
+    """Return a verdict on each claim, with the evidence of each group."""
+    title = "The paper's claims on this data"
+    if not subject.groups:
+        return Section(title, "There are no runs, so nothing is said of any claim.")
+    found = [
+        {group: findings(claim, subject.content, group) for group in subject.groups}
+        for claim in CLAIMS
+    ]
+    details = [
+        _details(number, claim, each)
+        for number, (claim, each) in enumerate(zip(CLAIMS, found, strict=True), start=1)
+    ]
+    return Section(title, paragraphs(_reading(subject), _table(subject, found), *details))
+
+
+def _reading(subject: Subject) -> str:
+    scope = (
+        "made by the published protocol"
+        if subject.content.budget == PAPER
+        else f"of the budget {escape(subject.content.budget)}, not of the published protocol"
+    )
+    return (
+        f"Verdicts on these data and networks, {scope}; a stand-in says nothing of the data set "
+        f"that it replaces. Every effect is a mean over seeds, paired by seed, with its "
+        f"[{LEVEL:.0%} interval], which needs {FEWEST} seeds. **Supported**: the whole interval "
+        "lies where the claim says. **Refuted**: it lies wholly elsewhere. **Not decided**: "
+        "neither, or there is no interval; the reason stands beside it. A claim of several parts "
+        "is refuted by one and supported only by all that were measured. With 3 seeds, three "
+        "differences lie on a given side of 0 by chance alone with a probability of 1/8."
+    )
+
+
+def _table(subject: Subject, found: Sequence[Found]) -> str:
+    rows = [
+        [
+            f"{number}. {claim.text}",
+            *(_verdict(each[group]) for group in subject.groups),
+            bold(overall([finding for every in each.values() for finding in every])),
+        ]
+        for number, (claim, each) in enumerate(zip(CLAIMS, found, strict=True), start=1)
+    ]
+    headings = ["claim", *(escape(group.heading) for group in subject.groups), "on all data"]
+    return table(headings, rows, [LEFT] * len(headings))
+
+
+def _verdict(found: list[Finding]) -> str:
+    """Return the verdict on one group; one that is not decided tells why if there is one reason."""
+    verdict = overall(found)
+    open_ = [each for each in found if each.verdict is Verdict.NOT_DECIDED]
+    measured = [each for each in open_ if each.measured] or open_
+    reasons = list(dict.fromkeys(each.reason for each in measured))
+    if verdict is Verdict.NOT_DECIDED and len(reasons) == 1:
+        return f"{verdict}: {escape(reasons[0])}"
+    return str(verdict)
+
+
+def _details(number: int, claim: Claim, found: Found) -> str:
+    headings = ["data", "quantity", f"effect [{LEVEL:.0%} interval]", "verdict", "reason"]
+    shown = table(headings, list(_rows(found)), [LEFT] * len(headings))
+    links = listing([f"[{_SHOWN[anchor]}](#{anchor})" for anchor in claim.evidence])
+    return paragraphs(
+        f"### Claim {number}", f"{claim.text} *{claim.rule}* Evidence: {links}.", shown
+    )
+
+
+def _rows(found: Found) -> Iterator[list[str]]:
+    for group, every in found.items():
+        for each in every:
+            words = (group.heading, each.quantity, each.effect, each.verdict, each.reason)
+            yield [escape(word) for word in words]
+
+
+_SHOWN = {
+    "table-a": "Table A",
+    "table-b": "Table B",
+    "differences": "differences from the best",
+    "information": "information plot",
+    "speed": "convergence speed",
+    "convergence": "convergence",
+}
+"""Anchor of a section -> what a link to it says."""

@@ -145,7 +145,7 @@ def calibration_table(group: Group) -> str:
         return ""
     found = {name: COVERAGE.fullmatch(str(name)) for name in group.runs}
     intervals = sorted((int(match[1]), name) for name, match in found.items() if match)
-    return _from_columns(
+    return from_columns(
         [
             ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
             *_measured(

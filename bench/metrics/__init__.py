@@ -4,6 +4,7 @@ from bench.metrics.features import FeatureError, FeatureExtractor, extractor
 from bench.metrics.frechet import Accumulator, Statistics, frechet_distance, statistics
 from bench.metrics.images import quantise
 from bench.metrics.information import Information, information
+from bench.metrics.kernel import KernelDistance, kernel_distance
 from bench.metrics.video import BestOfSamples, VideoSimilarity, best_of_samples
 
 __all__ = [
@@ -12,12 +13,14 @@ __all__ = [
     "FeatureError",
     "FeatureExtractor",
     "Information",
+    "KernelDistance",
     "Statistics",
     "VideoSimilarity",
     "best_of_samples",
     "extractor",
     "frechet_distance",
     "information",
+    "kernel_distance",
     "quantise",
     "statistics",
 ]

@@ -5,6 +5,7 @@ from bench.metrics.frechet import Accumulator, Statistics, frechet_distance, sta
 from bench.metrics.images import quantise
 from bench.metrics.information import Information, information
 from bench.metrics.kernel import KernelDistance, kernel_distance
+from bench.metrics.manifold import Manifold, expected_coverage, manifold
 from bench.metrics.video import BestOfSamples, VideoSimilarity, best_of_samples
 
 __all__ = [
@@ -14,13 +15,16 @@ __all__ = [
     "FeatureExtractor",
     "Information",
     "KernelDistance",
+    "Manifold",
     "Statistics",
     "VideoSimilarity",
     "best_of_samples",
+    "expected_coverage",
     "extractor",
     "frechet_distance",
     "information",
     "kernel_distance",
+    "manifold",
     "quantise",
     "statistics",
 ]

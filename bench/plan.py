@@ -70,6 +70,9 @@ class PlannedFeatures:
 
     fingerprint: str
     column: str
+    heading: str
+    kernel_column: str
+    kernel_heading: str
     protocol: str
 
 
@@ -342,7 +345,14 @@ def _features(wanted: Sequence[str]) -> tuple[dict[str, PlannedFeatures], dict[s
             missing[name] = str(error)
             say(str(error))
         else:
-            planned[name] = PlannedFeatures(found.fingerprint, found.column, found.protocol)
+            planned[name] = PlannedFeatures(
+                fingerprint=found.fingerprint,
+                column=found.column,
+                heading=found.heading,
+                kernel_column=found.kernel_column,
+                kernel_heading=found.kernel_heading,
+                protocol=found.protocol,
+            )
     return planned, missing
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from reports.sections.overview import budget, summary, what_was_run
 from reports.sections.pictures import convergence, images, information
+from reports.sections.quality import quality_tables
 from reports.sections.reference import files, published, reading
 from reports.sections.results import columns_not_run, cost_tables, decoder_tables, sweep_tables
 from reports.sections.section import Section, Subject
@@ -15,6 +16,7 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     summary,
     what_was_run,
     decoder_tables,
+    quality_tables,
     columns_not_run,
     sweep_tables,
     convergence,

@@ -42,6 +42,7 @@ description = "for tests"
 test_images = 24
 validation_images = 16
 frechet_images = 24
+manifold_images = 20
 features = ["random_vgg"]
 information_images = 24
 measurements = 3
@@ -116,6 +117,7 @@ def make_spec() -> MakeSpec:
             "evaluation": Evaluation(
                 validation_images=16,
                 frechet_images=32,
+                manifold_images=20,
                 features=("random_vgg",),
                 information_images=32,
                 measurements=4,

@@ -26,6 +26,7 @@ ORDER = [
     "Summary",
     "What was run",
     "Table B: all decoders",
+    "Sample quality",
     "Columns not run",
     "Table A: sweep of beta",
     "Convergence",
@@ -135,7 +136,7 @@ def test_a_choice_at_the_end_of_the_sweep_is_pointed_out() -> None:
 
 def test_a_protocol_stands_with_its_distance() -> None:
     text = document(content()).readme
-    assert "- FID: Inception, 10 against 10 images." in text
+    assert "- FID: Inception; 10 against 10 images." in text
 
 
 def small() -> reports.Content:

@@ -63,7 +63,7 @@ def merge(plan: Plan, old: Mapping[str, Any] | None, store: Store) -> dict[str, 
 
 def _identity(run: RunSpec) -> str:
     """What a report takes only one run of."""
-    parts = (run.data_set, run.model, run.likelihood, run.likelihood_options, run.seed)
+    parts = (run.column_key, run.likelihood, run.likelihood_options, run.seed)
     return json.dumps(parts, sort_keys=True)
 
 
@@ -81,6 +81,7 @@ def results(store: Store, runs: Iterable[str], budget: str) -> pd.DataFrame:
                 "run": run_id,
                 "data_set": spec.data_set,
                 "model": spec.model,
+                "column_key": spec.column_key,
                 "likelihood": spec.likelihood,
                 "options": json.dumps(spec.likelihood_options, sort_keys=True),
                 **{f"option_{key}": value for key, value in spec.likelihood_options.items()},
@@ -126,6 +127,7 @@ def publish(store: Store, output: Path) -> Path:
                 row["sweep"],
                 row["note"],
                 json.dumps(row["options"], sort_keys=True),
+                row["may_diverge"],
             )
             for row in plan["rows"]
         ],

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "suites"
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Option = bool | int | float | str
+Option = bool | int | float | str | list[float]
 
 
 class _Strict(BaseModel):

@@ -18,7 +18,7 @@ Images = npt.NDArray[np.uint8]
 REQUIRED = ("run", "data_set", "model", "likelihood", "seed", "status")
 """Columns of the results without which no run can be placed in the report."""
 
-IDENTITY = ("data_set", "model", "likelihood", "options", "seed")
+IDENTITY = ("data_set", "model", "column_key", "likelihood", "options", "seed")
 """Columns that, with every option_*, tell two runs of one report apart."""
 
 PAPER = "paper"
@@ -47,6 +47,9 @@ class Column:
     """Key into the published numbers, such as "SVHN"; None if there are none."""
     not_run: str | None
     """Why the column was not run; None if it was."""
+    key: str = ""
+    """What the column `column_key` of the results holds of its runs: columns of the same data and
+    model are one group if they share it. "" where the results have no such column."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Row:
     """A remark printed under the table."""
     options: str | None = None
     """Take only the runs whose column `options` is this text; None takes all."""
+    may_diverge: bool = False
+    """Whether divergence is a result of this row, and not a fault of the run."""
 
 
 @dataclass(frozen=True)

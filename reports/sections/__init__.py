@@ -11,6 +11,7 @@ from reports.sections.quality import quality_tables
 from reports.sections.reference import files, published, reading
 from reports.sections.results import columns_not_run, cost_tables, decoder_tables, sweep_tables
 from reports.sections.section import Section, Subject
+from reports.sections.stability import stability
 
 SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     summary,
@@ -19,6 +20,7 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     quality_tables,
     columns_not_run,
     sweep_tables,
+    stability,
     convergence,
     information,
     images,

@@ -42,8 +42,8 @@ class Section:
 
     @property
     def markdown(self) -> str:
-        """The section with its heading."""
-        return paragraphs(f"## {self.title}", self.text)
+        """The section with its heading; "" where it has nothing to say."""
+        return paragraphs(f"## {self.title}", self.text) if self.text else ""
 
 
 def subsection(group: Group, *parts: str) -> str:

@@ -29,6 +29,7 @@ ORDER = [
     "Sample quality",
     "Columns not run",
     "Table A: sweep of beta",
+    "Stability",
     "Convergence",
     "Information and marginal KL",
     "Samples and reconstructions",

@@ -31,6 +31,9 @@ class Bound:
     """Mean squared error of the reconstruction mean, per value, in [0, 1] scale."""
     variance: float
     """Shared sigma^2, in [0, 1] scale squared; NaN where it is not shared."""
+    smallest_sigma: float = math.nan
+    """Least standard deviation of any value of any image, in [0, 1] scale; NaN where it is not the
+    width of a density, or not known."""
     kl_layers_nats: tuple[float, ...] = ()
     """The parts of `kl_nats` of a hierarchical model, the layer nearest to the image first."""
     frames: int = 1
@@ -78,6 +81,7 @@ def bound(model: Model, items: Tensor, spec: RunSpec, purpose: str) -> Bound:
     model.eval()
     size, device = spec.evaluation.batch_size, model.device
     totals = torch.zeros((), dtype=torch.float64, device=device)
+    smallest = torch.full((), math.inf, device=device)
     count = 0
     for start in range(0, len(items), size):
         x = to_float(items[start : start + size], device)
@@ -88,6 +92,7 @@ def bound(model: Model, items: Tensor, spec: RunSpec, purpose: str) -> Bound:
         layers = () if sampled.kl_layers is None else sampled.kl_layers.unbind(1)
         sums = [part.double().sum() for part in (log_prob, log_mass, sampled.kl, errors, *layers)]
         totals = totals + torch.stack(sums)
+        smallest = torch.minimum(smallest, _smallest_sigma(model.likelihood, distribution))
         count += len(targets)
     log_prob_mean, log_mass_mean, kl_mean, mse, *layer_means = (totals / count).tolist()
     normalised = model.likelihood.measure != "unnormalised"
@@ -98,6 +103,16 @@ def bound(model: Model, items: Tensor, spec: RunSpec, purpose: str) -> Bound:
         kl_nats=kl_mean,
         mse=mse,
         variance=math.nan if variance is None else float(variance),
+        smallest_sigma=float(smallest),
         kl_layers_nats=tuple(layer_means),
         frames=count // len(items),
     )
+
+
+def _smallest_sigma(likelihood: Likelihood, distribution: Distribution) -> Tensor:
+    if likelihood.measure == "density":
+        try:
+            return distribution.stddev.min()
+        except NotImplementedError:
+            pass  # not every distribution knows, and some have none
+    return torch.full((), math.nan, device=distribution.mean.device)

@@ -12,9 +12,9 @@ from bench import seeds
 from bench.bound import bound
 from bench.calibration import calibration
 from bench.data import images, on_device, to_float
-from bench.evaluate import features
-from bench.generate import generate
+from bench.generate import generate_both
 from bench.memory import check
+from bench.reference import features
 from bench.run import build
 from bench.spec import RunSpec
 from bench.train import BatchOrder, optimiser, training_step
@@ -71,10 +71,11 @@ def estimate(task: tuple[RunSpec, torch.device]) -> Estimate:
     networks = [features(name, device) for name in spec.extractors]
 
     def sample() -> int:
-        found = images(generate(model, few, spec, 0))
+        found = [images(each) for each in generate_both(model, few, spec, 0)]
         for network in networks:
-            network(found)
-        return len(found)
+            for each in found:
+                network(each)
+        return len(found[0])
 
     sampled = _seconds(sample, device) / sample()
     frames = len(model.targets(few)) // len(few)

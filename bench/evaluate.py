@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import torch
@@ -14,21 +12,12 @@ from bench import seeds
 from bench.bound import Bound, bound
 from bench.calibration import calibration_columns
 from bench.codes import absent, linear_probe, posteriors
-from bench.data import Data, images, subset, to_float
-from bench.generate import generate, repeated
+from bench.data import Data, subset, to_float
+from bench.generate import generate
 from bench.importance import ImportanceBound, importance_bound
-from bench.metrics import (
-    Accumulator,
-    BestOfSamples,
-    FeatureExtractor,
-    Statistics,
-    active_units,
-    extractor,
-    frechet_distance,
-    information,
-    quantise,
-)
+from bench.metrics import BestOfSamples, active_units, information, quantise
 from bench.models import Model
+from bench.quality import quality
 from bench.spec import RunSpec
 from bench.store import Store
 
@@ -59,34 +48,9 @@ def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str,
         **_finite(importance_bound(model, data.test, spec), "test").columns(),
         **_information(model, data.test, spec),
         **linear_probe(model, data, spec),
-        **_frechet(model, data, spec, store),
+        **quality(model, data, spec, store),
         **_similarity(model, data.test, spec),
     }
-
-
-@lru_cache(maxsize=4)
-def features(name: str, device: torch.device) -> FeatureExtractor:
-    """A feature extractor, kept for the next run of this process."""
-    return extractor(name, device)
-
-
-def reference(store: Store, data: Data, checksum: str, network: FeatureExtractor) -> Statistics:
-    """Feature statistics of real images, computed once a data set and extractor and kept.
-
-    They are all of the test part; of video, all frames.
-    """
-    key = hashlib.sha256(f"{checksum} test {network.fingerprint}".encode()).hexdigest()[:20]
-    if kept := store.cached(key):
-        return Statistics(int(kept["count"]), kept["mean"], kept["covariance"])
-    accumulator = Accumulator()
-    for part in data.test.split(-(-500 * len(data.test) // len(images(data.test)))):
-        accumulator.update(network(images(part).to(data.device)))
-    result = accumulator.statistics()
-    store.cache(
-        key,
-        {"count": result.count, "mean": result.mean, "covariance": result.covariance},
-    )
-    return result
 
 
 B = TypeVar("B", Bound, ImportanceBound)
@@ -117,25 +81,6 @@ def _information(model: Model, items: Tensor, spec: RunSpec) -> dict[str, Any]:
         "active_units": active_units(posterior.mean),
         "latent_units": posterior.mean.shape[1],
     }
-
-
-def _frechet(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str, float]:
-    networks = [features(name, data.device) for name in spec.extractors]
-    accumulators = [Accumulator() for _ in networks]
-    wanted, size = spec.evaluation.frechet_images, spec.evaluation.batch_size
-    seen = start = 0
-    while seen < wanted:
-        some = repeated(data.test, min(size, wanted - seen), start)
-        found = images(generate(model, some, spec, start))[: wanted - seen]
-        for network, accumulator in zip(networks, accumulators, strict=True):
-            accumulator.update(network(found))
-        seen, start = seen + len(found), start + size
-    result: dict[str, float] = {"frechet_images": wanted}
-    for network, accumulator in zip(networks, accumulators, strict=True):
-        real = reference(store, data, spec.data_checksum, network)
-        result[network.column] = frechet_distance(accumulator.statistics(), real)
-        result["frechet_reference_images"] = real.count
-    return result
 
 
 def _similarity(model: Model, items: Tensor, spec: RunSpec) -> dict[str, Any]:

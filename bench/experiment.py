@@ -12,10 +12,10 @@ import torch
 
 from bench.data import on_device
 from bench.estimate import Estimate, estimate, kind
-from bench.evaluate import features, reference
 from bench.executors import Executor, tell
 from bench.plan import Plan
 from bench.progress import Progress, duration, say
+from bench.reference import features, reference
 from bench.run import execute, one_line
 from bench.spec import RunSpec
 from bench.store import Store
@@ -86,19 +86,21 @@ def _work(spec: RunSpec, root: Path, device: torch.device) -> Metrics:
 
 
 def _prepare(runs: list[RunSpec], store: Store, device: torch.device, executor: Executor) -> None:
-    """Statistics of real images, once, before several runs need them at the same moment."""
-    tasks = {
-        (run.data_set, run.data_checksum, name): run for run in runs for name in run.extractors
-    }
+    """Features of real images, once, before several runs need them at the same moment."""
+    tasks = dict.fromkeys(
+        (run.data_set, run.data_checksum, name, run.evaluation.manifold_images)
+        for run in runs
+        for name in run.extractors
+    )
     work = partial(_reference, root=store.root, device=device)
-    for (data_set, _, name), result in executor.run(work, list(tasks)):
+    for (data_set, _, name, _), result in executor.run(work, list(tasks)):
         if isinstance(result, Exception):
             say(f"{name} features of {data_set}: {one_line(result)}")
 
 
-def _reference(task: tuple[str, str, str], root: Path, device: torch.device) -> None:
-    data_set, checksum, name = task
-    reference(Store(root), on_device(data_set, device), checksum, features(name, device))
+def _reference(task: tuple[str, str, str, int], root: Path, device: torch.device) -> None:
+    data_set, checksum, name, kept = task
+    reference(Store(root), on_device(data_set, device), checksum, features(name, device), kept)
 
 
 def _summary(run: RunSpec, metrics: Metrics) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from bench import seeds
 from bench.data import subset, to_float
@@ -35,6 +36,17 @@ class Pictures(NamedTuple):
     """Numbers of the frames shown of a video, counted from 1."""
 
 
+class Generated(NamedTuple):
+    """Images uint8 (B, C, H, W), or the predicted frames of videos (B, F, C, H, W)."""
+
+    means: Tensor
+    """Decoder means of latents drawn from the prior."""
+    samples: Tensor
+    """x ~ p(x|z) of the same latents: the means with the noise of the likelihood. Of video each
+    frame is drawn given the means, not the samples, of the frames before it: what is fed back is
+    the same for both."""
+
+
 @torch.no_grad()
 def generate(model: Model, items: Tensor, spec: RunSpec, *purpose: str | int) -> Tensor:
     """Decoder means uint8 of latents drawn from the prior.
@@ -52,13 +64,43 @@ def generate(model: Model, items: Tensor, spec: RunSpec, *purpose: str | int) ->
     Raises:
         FloatingPointError: one of them is not finite.
     """
+    return _generated(_decoded(model, items, spec, *purpose).mean, len(items), model)
+
+
+@torch.no_grad()
+def generate_both(model: Model, items: Tensor, spec: RunSpec, *purpose: str | int) -> Generated:
+    """What `generate` returns, and samples of the same latents; arguments and errors as there.
+
+    The noise of the pixels comes from the global generator, seeded by the run's seed and
+    `purpose`, which is left as it was.
+    """
+    decoded = _decoded(model, items, spec, *purpose)
+    with seeds.seeded(spec.seed, "pixel noise", *purpose, device=model.device):
+        samples = decoded.sample()
+    if samples.isnan().any():
+        raise FloatingPointError("a sampled image is not a number")
+    return Generated(
+        _generated(decoded.mean, len(items), model),
+        # A heavy tail may leave float32: an infinite value is clipped like any other.
+        _arranged(quantise(samples), len(items), model),
+    )
+
+
+def _decoded(model: Model, items: Tensor, spec: RunSpec, *purpose: str | int) -> Distribution:
     noise = seeds.generator(model.device, spec.seed, "prior noise", *purpose)
     context = model.context(to_float(items, model.device))
-    means = model.likelihood(model.prior_outputs(len(items), noise, context)).mean
+    return model.likelihood(model.prior_outputs(len(items), noise, context))
+
+
+def _generated(means: Tensor, items: int, model: Model) -> Tensor:
     if not means.isfinite().all():
         raise FloatingPointError("a generated image is not finite")
-    found = quantise(means)
-    return found if context is None else found.unflatten(0, (len(items), context.horizon))
+    return _arranged(quantise(means), items, model)
+
+
+def _arranged(found: Tensor, items: int, model: Model) -> Tensor:
+    """Images of so many items (B * F, C, H, W), by item where an item is a video."""
+    return found.unflatten(0, (items, -1)) if model.video else found
 
 
 def repeated(items: Tensor, count: int, start: int = 0) -> Tensor:

@@ -44,6 +44,8 @@ class PlannedColumn:
     published: str | None
     not_run: str | None
     may_not_fit: list[str]
+    key: str
+    """`RunSpec.column_key` of its runs; columns of one key share runs and tables."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,9 @@ class PlannedFeatures:
 
     fingerprint: str
     column: str
+    heading: str
+    kernel_column: str
+    kernel_heading: str
     protocol: str
 
 
@@ -98,8 +103,7 @@ class Plan:
         if status == "diverged":
             return any(row.may_diverge for row in self.rows if row.holds(run))
         if status == TOO_LARGE:
-            pair = (run.data_set, run.model)
-            columns = [each for each in self.columns if (each.data_set, each.model) == pair]
+            columns = [each for each in self.columns if each.key == run.column_key]
             return any(run.likelihood in each.may_not_fit for each in columns)
         return status == "finished"
 
@@ -129,6 +133,18 @@ def make(suite: Suite, choices: Choices) -> Plan:
         data = _load(column)
         _check_model(column, data, rows[0], choices.budget)
         real = column.stands_for in (None, data.name)
+        fingerprints = {name: planned.fingerprint for name, planned in features.items()}
+        own = list(
+            _runs(
+                column,
+                data,
+                real=real,
+                rows=rows,
+                choices=choices,
+                budget=budget,
+                extractors=fingerprints,
+            )
+        )
         columns.append(
             PlannedColumn(
                 heading=column.heading,
@@ -139,20 +155,11 @@ def make(suite: Suite, choices: Choices) -> Plan:
                 published=column.published,
                 not_run=None,
                 may_not_fit=column.may_not_fit,
+                key=own[0].column_key,
             )
         )
-        fingerprints = {name: planned.fingerprint for name, planned in features.items()}
-        for run in _runs(
-            column,
-            data,
-            real=real,
-            rows=rows,
-            choices=choices,
-            budget=budget,
-            extractors=fingerprints,
-        ):
-            runs.setdefault(run.run_id, run)
-    _check_alike(columns, list(runs.values()))
+        runs |= {run.run_id: run for run in own if run.run_id not in runs}
+    _check_headings(columns)
     if not runs:
         raise UsageError(f"suite {suite.name!r} has nothing to run with these choices")
     return Plan(
@@ -228,17 +235,15 @@ def _check_rows(rows: list[Row]) -> None:
             likelihoods.create(row.likelihood, shape=(1, 4, 4), **options)
 
 
-def _check_alike(columns: list[PlannedColumn], runs: list[RunSpec]) -> None:
-    """Fail where two columns share data and model, hence a table, but not their protocol."""
+def _check_headings(columns: list[PlannedColumn]) -> None:
+    """Fail where a report could not tell two tables apart."""
+    known: dict[tuple[str, str, str], str] = {}
     for column in columns:
-        pair = (column.data_set, column.model)
-        sharing = [each for each in columns if (each.data_set, each.model) == pair]
-        here = [run for run in runs if (run.data_set, run.model) == pair]
-        if len({run.protocol_key for run in here}) > 1:
-            headings = " and ".join(repr(each.heading) for each in sharing)
+        name = (column.heading, column.data_set, column.model)
+        if known.setdefault(name, column.key) != column.key:
             raise UsageError(
-                f"columns {headings} both use {column.data_set} with {column.model}, under "
-                "different training, options or evaluation: make these the same"
+                f"two columns {column.heading!r} both use {column.data_set} with {column.model}, "
+                "under different training, options or evaluation: give them different headings"
             )
 
 
@@ -342,7 +347,14 @@ def _features(wanted: Sequence[str]) -> tuple[dict[str, PlannedFeatures], dict[s
             missing[name] = str(error)
             say(str(error))
         else:
-            planned[name] = PlannedFeatures(found.fingerprint, found.column, found.protocol)
+            planned[name] = PlannedFeatures(
+                fingerprint=found.fingerprint,
+                column=found.column,
+                heading=found.heading,
+                kernel_column=found.kernel_column,
+                kernel_heading=found.kernel_heading,
+                protocol=found.protocol,
+            )
     return planned, missing
 
 
@@ -356,6 +368,7 @@ def _not_run(column: Column) -> PlannedColumn:
         published=column.published,
         not_run=column.not_run,
         may_not_fit=[],
+        key="",
     )
 
 

@@ -17,6 +17,7 @@ from bench.environment import PACKAGES
 from bench.errors import UsageError
 from bench.plan import Plan, PlannedRow
 from bench.progress import duration
+from bench.publish_quality import quality
 from bench.spec import RunSpec
 from bench.store import GRID_COLUMNS, Store
 
@@ -62,7 +63,7 @@ def merge(plan: Plan, old: Mapping[str, Any] | None, store: Store) -> dict[str, 
 
 def _identity(run: RunSpec) -> str:
     """What a report takes only one run of."""
-    parts = (run.data_set, run.model, run.likelihood, run.likelihood_options, run.seed)
+    parts = (run.column_key, run.likelihood, run.likelihood_options, run.seed)
     return json.dumps(parts, sort_keys=True)
 
 
@@ -80,6 +81,7 @@ def results(store: Store, runs: Iterable[str], budget: str) -> pd.DataFrame:
                 "run": run_id,
                 "data_set": spec.data_set,
                 "model": spec.model,
+                "column_key": spec.column_key,
                 "likelihood": spec.likelihood,
                 "options": json.dumps(spec.likelihood_options, sort_keys=True),
                 **{f"option_{key}": value for key, value in spec.likelihood_options.items()},
@@ -125,12 +127,13 @@ def publish(store: Store, output: Path) -> Path:
                 row["sweep"],
                 row["note"],
                 json.dumps(row["options"], sort_keys=True),
+                row["may_diverge"],
             )
             for row in plan["rows"]
         ],
         about=_about(store, plan, table),
         budget=plan["budget"],
-        frechet=_frechet(plan, table),
+        quality=quality(plan, table),
         metrics_document=_definitions(output),
     )
     return reports.write(content, output)
@@ -145,30 +148,6 @@ def _definitions(output: Path) -> str | None:
 
 def _present(pairs: Iterable[tuple[str, T | None]]) -> dict[str, T]:
     return {key: value for key, value in pairs if value is not None}
-
-
-def _frechet(plan: Mapping[str, Any], table: pd.DataFrame) -> dict[str, str]:
-    """What to print beside each Frechet column: everything that the distance depends on."""
-    if "frechet_images" not in table:
-        return {}
-    measured = table.dropna(subset=["frechet_images"])
-    counts = _distinct(
-        f"{generated:.0f} against {real:.0f} of {data_set}"
-        for data_set, generated, real in zip(
-            measured["data_set"],
-            measured["frechet_images"],
-            measured["frechet_reference_images"],
-            strict=True,
-        )
-    )
-    how = (
-        "generated images (decoder means of latents from the prior, rounded to 8 bits; of video, "
-        f"predicted frames) against all images of the test part: {counts}"
-    )
-    return {
-        features["column"]: f"{features['protocol']}; {how}"
-        for features in plan["features"].values()
-    }
 
 
 def _about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[str, str]:

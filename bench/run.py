@@ -90,6 +90,7 @@ def _execute(
         "steps": spec.training.total_steps(len(data.train)),
         "batch_size": min(spec.training.batch_size, len(data.train)),
         "train_seconds": outcome.seconds,
+        "smallest_sigma_reached": float(outcome.history["smallest_sigma"].min()),
     }
     if outcome.diverged_step is not None:
         metrics |= {

@@ -26,8 +26,12 @@ def generator(device: torch.device | str, seed: int, *purpose: str | int) -> tor
 
 
 @contextmanager
-def seeded(seed: int, *purpose: str | int) -> Iterator[None]:
-    """Run a block under its own global CPU seed (weights are drawn there), then restore."""
-    with torch.random.fork_rng(devices=[]):
+def seeded(seed: int, *purpose: str | int, device: torch.device | None = None) -> Iterator[None]:
+    """Run a block under its own global seed, then restore that of the CPU, and of a GPU `device`.
+
+    Weights are drawn from the global generator, and so are samples of a distribution.
+    """
+    forked = [device] if device is not None and device.type == "cuda" else []
+    with torch.random.fork_rng(devices=forked):
         torch.manual_seed(derive(seed, *purpose))
         yield

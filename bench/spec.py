@@ -76,6 +76,11 @@ class RunSpec:
         return json.dumps(content, sort_keys=True)
 
     @cached_property
+    def column_key(self) -> str:
+        """The same as a short hash; what tells columns apart."""
+        return hashlib.sha256(self.protocol_key.encode()).hexdigest()[:10]
+
+    @cached_property
     def run_id(self) -> str:
         """Readable name and hash; the name of the run's folder."""
         # The budget's name is not in it: two budgets of the same content are one run.

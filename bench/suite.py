@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "suites"
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Option = bool | int | float | str
+Option = bool | int | float | str | list[float]
 
 
 class _Strict(BaseModel):
@@ -68,11 +68,17 @@ class Evaluation(_Strict):
     """Validation items, for selection and for the convergence curves."""
     calibration_images: Count = 1000
     """Test items whose values are judged for the calibration of the decoder."""
-    frechet_images: Annotated[int, Field(ge=2)] = 10000
+    frechet_images: Annotated[int, Field(ge=6)] = 10000
     """Generated images (of videos, frames) for the Frechet distance; the reference is the whole
     test part."""
+    sample_images: Annotated[int, Field(ge=6)] = 10000
+    """Of these, the first for which pixels are drawn as well, x ~ p(x|z); never more than all. Only
+    of as many images do the distances of means and of samples compare."""
+    manifold_images: Annotated[int, Field(ge=6)] = 5000
+    """Images of each kind for the kernel distance, precision, recall, density and coverage, whose
+    cost grows with the square: random ones of the generated and of the test images."""
     features: tuple[str, ...] = ("inception", "random_vgg")
-    """Feature extractors of the Frechet distances."""
+    """Feature extractors of the Frechet distances and of all that is measured on features."""
     information_images: Annotated[int, Field(ge=2)] = 2000
     """Test images for I_e(x;z) and KL(m||p); the estimate of I_e cannot exceed their log."""
     information_samples: Count = 4

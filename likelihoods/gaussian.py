@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from likelihoods import Likelihood, Shape, register
 from likelihoods.core.distributions import GaussianImages
 from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, clip_bounds, soft_clip
-from likelihoods.core.options import choice, number
+from likelihoods.core.options import choice, no_interval, number
 
 
 class GaussianLikelihood(Likelihood):
@@ -111,16 +111,20 @@ class PerPixelSigma(GaussianLikelihood):
     Args:
         shape: (C, H, W).
         bounds: soft clip of ln sigma. The default is the paper's -6, about half a grey level, and
-            0, the sigma of the plain Gaussian. None: no clip, with which training may diverge.
+            0, the sigma of the plain Gaussian. None, or "none" where there is no null (TOML): no
+            clip at all, with which training may diverge.
     """
 
     outputs_per_value = 2
 
     def __init__(
-        self, shape: Shape, *, bounds: tuple[float, float] | None = (LOG_SIGMA_MIN, LOG_SIGMA_MAX)
+        self,
+        shape: Shape,
+        *,
+        bounds: tuple[float, float] | str | None = (LOG_SIGMA_MIN, LOG_SIGMA_MAX),
     ) -> None:
         super().__init__(shape)
-        self._bounds = None if bounds is None else clip_bounds("bounds", bounds)
+        self._bounds = None if no_interval(bounds) else clip_bounds("bounds", bounds)
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> GaussianImages:
         """Return N(x; mean, diag(sigma^2))."""

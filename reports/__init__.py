@@ -8,7 +8,7 @@
 The package stands on pandas, scipy, matplotlib and tabulate alone.
 """
 
-from reports.content import Column, Content, ReportError, Row
+from reports.content import Column, Content, Features, Measure, ReportError, Row
 from reports.writing import write
 
-__all__ = ["Column", "Content", "ReportError", "Row", "write"]
+__all__ = ["Column", "Content", "Features", "Measure", "ReportError", "Row", "write"]

@@ -10,6 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from reports.comparison import Entry
+from reports.content import Measure
 from reports.markup import bold, decimals_for, number
 from reports.statistics import FINISHED, Estimate, complete, estimate, finished
 from reports.uncertainty import FEWEST, Effect, told_apart
@@ -46,17 +47,15 @@ SSIM = Metric("ssim_best_of_n", "SSIM", 3, best="highest")
 PSNR = Metric("psnr_best_of_n_db", "PSNR (dB)", 2, best="highest")
 CALIBRATION = Metric("calibration_error", "calibration error", 4, best="lowest")
 
-_FRECHET = {"fid": "FID", "fd_random_vgg": "FD-random-VGG"}
-
 
 def nll(unit: str) -> Metric:
     """Return the metric of the native NLL, whose images are called `unit`."""
     return Metric("nll_nats", f"NLL (nats/{unit})", 1, native=True, best="lowest")
 
 
-def frechet(column: str) -> Metric:
-    """Return the metric of a Frechet distance."""
-    return Metric(column, _FRECHET.get(column, column), best="lowest")
+def generated(measure: Measure) -> Metric:
+    """Return the metric of a measure of generated images."""
+    return Metric(measure.column, measure.heading, measure.decimals, best=measure.best)
 
 
 def ranking(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Estimate]]:

@@ -28,7 +28,7 @@ from reports.content import Content
 from reports.markup import decimals_for, listing, number, plural, short
 from reports.speed import NLL, curves, reach
 from reports.statistics import complete, estimate, finished, values
-from reports.tables import frechet_metrics
+from reports.tables import headline_metrics
 from reports.takeoff import NoTakeOff, TakeOff, take_off, variance_of
 from reports.uncertainty import (
     FEWEST,
@@ -258,7 +258,7 @@ def _noted(finding: Finding, note: str) -> Finding:
 
 def _beats_unit_variance(content: Content, group: Group) -> Iterator[Finding]:
     for name in (SHARED, OPTIMAL):
-        for metric in (nll(group.unit), BITS, *frechet_metrics(content, group)):
+        for metric in (nll(group.unit), BITS, *headline_metrics(content, group)):
             yield _piece(f"{metric.name}: {name} − {UNIT}", _below_unit, group, name, metric)
     yield from _no_frechet(content, group)
 
@@ -269,7 +269,7 @@ def _below_unit(quantity: str, group: Group, name: str, metric: Metric) -> Findi
 
 
 def _no_frechet(content: Content, group: Group) -> Iterator[Finding]:
-    if not frechet_metrics(content, group):
+    if not headline_metrics(content, group):
         yield Finding("Frechet distance", "none", Verdict.NOT_DECIDED, "not measured here", False)
 
 
@@ -360,7 +360,7 @@ def _around(sweep: Entry, found: TakeOff) -> Region:
 def _good_nll_poor_samples(content: Content, group: Group) -> Iterator[Finding]:
     others = [entry for entry in _densities(group) if entry.decoder.name != PER_PIXEL]
     cases = [(nll(group.unit), BELOW)]
-    cases += [(metric, ABOVE) for metric in frechet_metrics(content, group)]
+    cases += [(metric, ABOVE) for metric in headline_metrics(content, group)]
     for metric, region in cases:
         quantity = f"{metric.name}: {PER_PIXEL} − median of the other densities"
         yield _piece(quantity, _beside_median, group, others, metric, region)
@@ -445,7 +445,7 @@ def _log_ratio(content: Content, group: Group, over: str) -> Effect:
 
 
 def _best_images(content: Content, group: Group) -> Iterator[Finding]:
-    for metric in frechet_metrics(content, group):
+    for metric in headline_metrics(content, group):
         quantity = f"{metric.name}: {PER_IMAGE} − best other"
         yield _piece(quantity, _lowest, group, PER_IMAGE, group.entries, metric)
     yield from _no_frechet(content, group)
@@ -491,7 +491,7 @@ def _against_all(finding: Finding, found: Sequence[tuple[Entry, Effect]]) -> Fin
 
 
 def _discrete(content: Content, group: Group) -> Iterator[Finding]:
-    for metric in (BITS, *frechet_metrics(content, group)):
+    for metric in (BITS, *headline_metrics(content, group)):
         quantity = f"{metric.name}: {BERNOULLI} − median of the others, on colour"
         yield _piece(quantity, _bernoulli, content, group, metric)
     masses = [entry for entry in group.entries if entry.measure == "mass"]

@@ -1,8 +1,8 @@
-"""The results, arranged: a group for each data set and model, an entry for each decoder in it.
+"""The results, arranged: a group for each column, an entry for each decoder in it.
 
 Two rules are applied here and stated in the report:
 
-- Columns that use the same data set and model (equal stand-ins) are one group.
+- Columns that use the same data set, model and protocol (equal stand-ins) are one group.
 - The row of a swept option shows one value of it, chosen on validation data: among the values
   with the largest number of finished runs (one that lost a seed cannot win on its lucky ones),
   the one with the lowest mean `validation_nll_nats` over seeds. Where that was not measured,
@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,9 @@ import pandas as pd
 from reports.content import PAPER, Column, Content, Row
 from reports.published import TABLE_B
 from reports.statistics import FINISHED, estimate, finished, values
+
+Place = tuple[str, str, str]
+"""Data set, model, and key of a column: what a group is made of."""
 
 SELECTORS = ("validation_nll_nats", "validation_bits_per_dim")
 
@@ -72,13 +76,15 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """One data set under one model: what may be compared with each other."""
+    """One data set, model and protocol: what may be compared with each other."""
 
     data_set: str
     model: str
     columns: tuple[Column, ...]
     entries: tuple[Entry, ...]
     """One for each decoder of the report, in its order."""
+    named: bool = False
+    """Whether its data and model do not name it, because another group has the same."""
 
     @property
     def heading(self) -> str:
@@ -91,12 +97,17 @@ class Group:
     @property
     def title(self) -> str:
         """The group in the title of a figure."""
-        return f"{self.data_set}, {self.model}"
+        return ", ".join(self._names)
 
     @property
     def slug(self) -> str:
         """The group in a file name."""
-        return re.sub(r"[^a-z0-9]+", "-", f"{self.data_set} {self.model}".lower()).strip("-")
+        return re.sub(r"[^a-z0-9]+", "-", " ".join(self._names).lower()).strip("-")
+
+    @property
+    def _names(self) -> list[str]:
+        headings = [column.heading for column in self.columns] if self.named else []
+        return [self.data_set, self.model, *headings]
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -164,14 +175,22 @@ def groups(content: Content) -> tuple[Group, ...]:
     if content.results.empty:
         return ()
     rows = decoders(content)
-    found: dict[tuple[str, str], list[Column]] = {}
+    found: dict[Place, list[Column]] = {}
     for column in (*content.columns, *_unnamed(content)):
         if column.not_run is None:
-            found.setdefault((column.data_set, column.model), []).append(column)
+            found.setdefault((column.data_set, column.model, column.key), []).append(column)
+    places = _places(content.results)
+    held = {place: columns for place, columns in found.items() if (places == place).any()}
+    pairs = [place[:2] for place in held]
     return tuple(
-        Group(data_set, model, tuple(columns), tuple(_entry(row, runs) for row in rows))
-        for (data_set, model), columns in found.items()
-        if len(runs := _runs_on(content.results, data_set, model))
+        Group(
+            place[0],
+            place[1],
+            tuple(columns),
+            tuple(_entry(row, content.results[places == place]) for row in rows),
+            named=pairs.count(place[:2]) > 1,
+        )
+        for place, columns in held.items()
     )
 
 
@@ -198,16 +217,19 @@ def _moved(history: pd.DataFrame | None) -> bool:
 
 
 def _unnamed(content: Content) -> list[Column]:
-    named = {(column.data_set, column.model) for column in content.columns if not column.not_run}
-    pairs = content.results[["data_set", "model"]].astype(str).itertuples(index=False, name=None)
+    named = {(each.data_set, each.model, each.key) for each in content.columns if not each.not_run}
     return [
-        Column(model, data_set, model, "", stands_for=None, published=None, not_run=None)
-        for data_set, model in sorted(set(pairs) - named)
+        Column(f"{model} {key}".strip(), data_set, model, "", None, None, None, key)
+        for data_set, model, key in sorted(set(_places(content.results)) - named)
     ]
 
 
-def _runs_on(results: pd.DataFrame, data_set: str, model: str) -> pd.DataFrame:
-    return results[(results["data_set"] == data_set) & (results["model"] == model)]
+def _places(results: pd.DataFrame) -> pd.Series[Any]:
+    """Return the place of each run."""
+    columns = results[["data_set", "model"]].astype(str)
+    keys = results.get("column_key", pd.Series("", index=results.index)).astype(str)
+    places = list(zip(columns["data_set"], columns["model"], keys, strict=True))
+    return pd.Series(places, index=results.index, dtype=object)
 
 
 def _split(row: Row, results: pd.DataFrame) -> Iterator[Row]:

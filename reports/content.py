@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,8 @@ Images = npt.NDArray[np.uint8]
 REQUIRED = ("run", "data_set", "model", "likelihood", "seed", "status")
 """Columns of the results without which no run can be placed in the report."""
 
-IDENTITY = ("data_set", "model", "likelihood", "options", "seed")
+IDENTITY = ("data_set", "model", "column_key", "likelihood", "options", "seed")
 """Columns that, with every option_*, tell two runs of one report apart."""
-
-KNOWN_FRECHET = ("fid", "fd_random_vgg")
-"""Results columns that hold a Frechet distance, which is meaningless without its protocol."""
 
 PAPER = "paper"
 """The only budget that may be set beside published numbers."""
@@ -49,6 +47,9 @@ class Column:
     """Key into the published numbers, such as "SVHN"; None if there are none."""
     not_run: str | None
     """Why the column was not run; None if it was."""
+    key: str = ""
+    """What the column `column_key` of the results holds of its runs: columns of the same data and
+    model are one group if they share it. "" where the results have no such column."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,44 @@ class Row:
     """A remark printed under the table."""
     options: str | None = None
     """Take only the runs whose column `options` is this text; None takes all."""
+    may_diverge: bool = False
+    """Whether divergence is a result of this row, and not a fault of the run."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One column of the results that says how good generated images are."""
+
+    column: str
+    heading: str
+    protocol: str
+    """What was measured, on what: everything that the number depends on but the features."""
+    best: Literal["lowest", "highest"] | None = "lowest"
+    """Which value is the best."""
+    decimals: int | None = None
+    """None: as many as show four digits."""
+    headline: bool = False
+    """Whether it also stands among the results of each decoder, and in the summary."""
+    ideal: str | None = None
+    """The column that holds what the data themselves, or a perfect model, would reach."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of images from one network, and what was measured on them."""
+
+    name: str
+    protocol: str
+    """Extractor, resizing, scaling: without it, no number measured on them means anything."""
+    measures: Sequence[Measure]
+    """In the order in which they are printed."""
+    sizes: Mapping[str, str] = field(default_factory=dict)
+    """Results column that holds a number of images -> what they are, in the plural."""
+
+    @property
+    def headlines(self) -> list[Measure]:
+        """The measures that stand among the results of each decoder."""
+        return [measure for measure in self.measures if measure.headline]
 
 
 @dataclass(frozen=True)
@@ -73,8 +112,8 @@ class Content:
 
     Raises:
         ReportError: the results lack a required column, name a run twice, hold two runs of one
-            seed for the same decoder on the same data, mix budgets, or hold a Frechet distance
-            whose protocol is not stated.
+            seed for the same decoder on the same data, mix budgets, or a measure of generated
+            images lacks its protocol.
 
     """
 
@@ -96,9 +135,8 @@ class Content:
     """What was run, one printed line each, in order: machine, versions, seeds, time, command."""
     budget: str
     """smoke, quick, paper or the name of a custom one."""
-    frechet: Mapping[str, str] = field(default_factory=dict)
-    """Results column -> its protocol: extractor, number of images, resizing, quantisation,
-    reference split."""
+    quality: Sequence[Features] = ()
+    """How good generated images are, by the features on which it was measured."""
     metrics_document: str | None = None
     """Link to the definitions of the metrics, relative to the report."""
 
@@ -123,9 +161,10 @@ def _problems(content: Content) -> Iterator[str]:
                     f"the report is on budget {content.budget}, but the results hold runs of "
                     f"budget {', '.join(others)}; a report compares runs of one budget"
                 )
-    for name in KNOWN_FRECHET:
-        if name in results and results[name].notna().any() and name not in content.frechet:
-            yield f"the results hold {name}, but its protocol is not stated in content.frechet"
+    for features in content.quality:
+        for measure in features.measures:
+            if not (features.protocol.strip() and measure.protocol.strip()):
+                yield f"the protocol of {measure.column} on {features.name} features is not stated"
     for kind, images, dimensions in (
         ("samples", content.samples, 4),
         ("reconstructions", content.reconstructions, 5),

@@ -12,8 +12,8 @@ from reports.cells import (
     NOT_RUN,
     Metric,
     contests,
-    frechet,
     gap,
+    generated,
     nll,
     ranking,
     with_interval,
@@ -22,7 +22,7 @@ from reports.comparison import Entry, Group, decoders
 from reports.content import Content
 from reports.markup import LEFT, RIGHT, bullets, decimals_for, escape, listing, number
 from reports.statistics import complete, estimate, finished, values
-from reports.tables import frechet_metrics, from_columns
+from reports.tables import from_columns, headline_metrics
 from reports.uncertainty import array, by_seed, compare, improvement
 
 REFERENCE, NO_BEST = "the best", "no best"
@@ -65,7 +65,8 @@ def bests(entries: Sequence[Entry], metric: Metric) -> dict[Entry, Entry]:
 
 def rank_tables(content: Content, groups: Sequence[Group]) -> dict[str, str]:
     """Return, by the name of a metric, the table of the ranks of every decoder in every group."""
-    metrics = [BITS, *(frechet(name) for name in content.frechet)]
+    headlines = [measure for features in content.quality for measure in features.headlines]
+    metrics = [BITS, *map(generated, headlines)]
     found = {metric.name: _rank_table(content, groups, metric) for metric in metrics}
     return {name: text for name, text in found.items() if text}
 
@@ -97,7 +98,7 @@ def gap_in(entry: Entry, metric: Metric) -> str:
 
 
 def _metrics(content: Content, group: Group) -> list[Metric]:
-    return [nll(group.unit), BITS, *frechet_metrics(content, group)]
+    return [nll(group.unit), BITS, *headline_metrics(content, group)]
 
 
 def _pairs(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Entry]]:

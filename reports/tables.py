@@ -18,14 +18,14 @@ from reports.cells import (
     absent,
     cell,
     cells,
-    frechet,
+    generated,
     level,
     nll,
     ranking,
     with_spread,
 )
 from reports.comparison import Entry, Group, learned
-from reports.content import Content
+from reports.content import Content, Features
 from reports.markup import (
     LEFT,
     RIGHT,
@@ -52,9 +52,14 @@ Columns = Sequence[tuple[str, str, Sequence[str]]]
 """Heading, side and cells of each column of a table."""
 
 
-def frechet_metrics(content: Content, group: Group) -> list[Metric]:
-    """Return the Frechet distances that some run of the group measured."""
-    return [frechet(name) for name in content.frechet if values(group.runs, name).size]
+def headline_metrics(content: Content, group: Group) -> list[Metric]:
+    """Return the headline measures of generated images that some run of the group holds."""
+    return [
+        generated(measure)
+        for features in content.quality
+        for measure in features.headlines
+        if values(group.runs, measure.column).size
+    ]
 
 
 def decoder_table(content: Content, group: Group) -> str:
@@ -63,7 +68,7 @@ def decoder_table(content: Content, group: Group) -> str:
     columns = [
         ("decoder", LEFT, [escape(entry.label) for entry in entries]),
         ("measure", LEFT, [_measure(entry) for entry in entries]),
-        *_measured(entries, [nll(group.unit), BITS, *frechet_metrics(content, group)]),
+        *_measured(entries, [nll(group.unit), BITS, *headline_metrics(content, group)]),
     ]
     if len({len(entry.runs) for entry in entries if len(entry.runs)}) > 1:
         columns.append(("runs", RIGHT, [str(len(entry.runs)) for entry in entries]))
@@ -91,11 +96,24 @@ def sweep_table(content: Content, group: Group) -> str:
         ("decoder", LEFT, [escape(entry.decoder.label) for entry in rows]),
         (option, RIGHT, ["learned" if e.chosen is None else f"{e.chosen:g}" for e in rows]),
         ("variance σ²", RIGHT, [_variance(entry) for entry in rows]),
-        *_measured(rows, [nll(group.unit), BITS, *frechet_metrics(content, group)]),
+        *_measured(rows, [nll(group.unit), BITS, *headline_metrics(content, group)]),
         ("I_e(x;z) (nats)", RIGHT, [_information(entry) for entry in rows]),
         *_measured(rows, [Metric("marginal_kl_nats", "KL(m‖p) (nats)", 2)]),
     ]
     return from_columns(columns)
+
+
+def quality_table(features: Features, group: Group) -> str:
+    """Return every measure of generated images on these features; "" where there is none."""
+    found = [each for each in features.measures if values(group.runs, each.column).size]
+    if not found:
+        return ""
+    return from_columns(
+        [
+            ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
+            *_measured(group.entries, [generated(measure) for measure in found]),
+        ]
+    )
 
 
 def layer_table(group: Group) -> str:
@@ -178,14 +196,14 @@ def cost_table(group: Group) -> str:
 
 
 def best_table(content: Content, groups: Sequence[Group]) -> str:
-    """Return the two lowest of each group by bits/dim and by each Frechet distance; may be "".
+    """Return the two lowest of each group by bits/dim and by each headline; may be "".
 
     A last column says who cannot be told apart from the lowest, so that no lead is read as a win
     that is none.
     """
     rows = []
     for group in groups:
-        for metric in (BITS, *frechet_metrics(content, group)):
+        for metric in (BITS, *headline_metrics(content, group)):
             ranked = ranking(group.entries, metric)
             if not ranked:
                 continue

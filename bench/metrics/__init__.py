@@ -6,6 +6,8 @@ from bench.metrics.features import FeatureError, FeatureExtractor, extractor
 from bench.metrics.frechet import Accumulator, Statistics, frechet_distance, statistics
 from bench.metrics.images import quantise
 from bench.metrics.information import Information, information
+from bench.metrics.kernel import KernelDistance, kernel_distance
+from bench.metrics.manifold import Manifold, expected_coverage, manifold
 from bench.metrics.video import BestOfSamples, VideoSimilarity, best_of_samples
 
 __all__ = [
@@ -15,14 +17,19 @@ __all__ = [
     "FeatureError",
     "FeatureExtractor",
     "Information",
+    "KernelDistance",
+    "Manifold",
     "Statistics",
     "Transforms",
     "VideoSimilarity",
     "active_units",
     "best_of_samples",
+    "expected_coverage",
     "extractor",
     "frechet_distance",
     "information",
+    "kernel_distance",
+    "manifold",
     "probe_accuracy",
     "quantise",
     "statistics",

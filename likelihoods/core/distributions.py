@@ -84,6 +84,11 @@ class GaussianImages(ImageDistribution):
         """The means, (B, C, H, W)."""
         return self._mean
 
+    @property
+    def stddev(self) -> Tensor:
+        """The standard deviations, (B, C, H, W)."""
+        return self._log_scale.exp().expand(self._mean.shape)
+
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density of images, (B,), in nats."""
         errors = (value - self._mean).square()
@@ -135,6 +140,12 @@ class GaussianScaleMixture(ImageDistribution):
     def mean(self) -> Tensor:
         """The means, (B, C, H, W), whatever the variance."""
         return self._mean
+
+    @property
+    def stddev(self) -> Tensor:
+        """The standard deviations, (B, C, H, W), over all bins of the histogram."""
+        variance = (self._weights * (2 * self._log_scales).exp()).sum()
+        return variance.sqrt().expand(self._mean.shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density of images, (B,), in nats."""

@@ -38,6 +38,14 @@ def integer(option: str, value: object, low: int) -> int:
     raise LikelihoodError(f"{option}={value!r} is not an integer of at least {low}")
 
 
+def no_interval(value: object) -> bool:
+    """Return whether a value of an `interval` that may be absent says that it is: None, "none".
+
+    Text has no null (TOML), hence the word.
+    """
+    return value is None or value == "none"
+
+
 def interval(option: str, value: object) -> tuple[float, float]:
     """Return ``value`` as a pair of floats if it is a pair of increasing finite numbers."""
     if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:

@@ -10,11 +10,13 @@ from reports.sections.claims import claims
 from reports.sections.differences import differences, ranks
 from reports.sections.overview import budget, summary, what_was_run
 from reports.sections.pictures import convergence, images, information
+from reports.sections.quality import quality_tables
 from reports.sections.rates import rate_distortion
 from reports.sections.reference import files, published, reading
 from reports.sections.results import columns_not_run, cost_tables, decoder_tables, sweep_tables
 from reports.sections.section import Section, Subject
 from reports.sections.speed import speed
+from reports.sections.stability import stability
 
 SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     summary,
@@ -23,8 +25,10 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     decoder_tables,
     differences,
     ranks,
+    quality_tables,
     columns_not_run,
     sweep_tables,
+    stability,
     convergence,
     speed,
     information,

@@ -23,6 +23,15 @@ DEFINITIONS = {
     "FID, FD-…": "Frechet distance, the squared 2-Wasserstein distance of two Gaussians fitted to "
     "features of generated and of test images; no unit. Only with the Inception network is it "
     "called FID. Values compare only under one protocol.",
+    "KID, KD-…": "kernel distance, a squared maximum mean discrepancy of features of generated and "
+    "of test images, of a cubic kernel; no unit. Its estimate is unbiased, so it may be negative. "
+    "Only with the Inception network is it called KID. Its *standard error* is that of one run.",
+    "precision, recall": "the share of generated images inside the ball of some test image "
+    "(fidelity), and of test images inside the ball of some generated one (diversity). The ball of "
+    "an image reaches its third nearest of its own kind, in the features.",
+    "density, coverage": "the mean number of balls of test images around a generated one, over k = "
+    "5 (fidelity; may exceed 1), and the share of test images with a generated one in their ball "
+    "(diversity). These balls reach the fifth nearest test image.",
     "measure": "what the NLL is of: density, mass or unnormalised.",
     "variance σ², sigma": "the variance of the decoder where one is shared by all pixels, in "
     "squared units of x in [0, 1]; σ is its square root. A grey level is σ = 1/255 ≈ 0.004.",

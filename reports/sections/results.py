@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.cells import frechet, outcome
+from reports.cells import outcome
 from reports.comparison import Entry, Group, recorded
 from reports.content import Column, Content
 from reports.markup import bullets, escape, listing, number, paragraphs, table
@@ -25,8 +25,9 @@ def decoder_tables(subject: Subject) -> Section:
     """Return table B, one table for each group, with notes on what is special in it."""
     content = subject.content
     protocols = [
-        f"{frechet(name).name}: {protocol.rstrip('.')}."
-        for name, protocol in content.frechet.items()
+        f"{measure.heading}: {features.protocol}; {measure.protocol.rstrip('.')}."
+        for features in content.quality
+        for measure in features.headlines
     ]
     parts = [
         subsection(
@@ -143,9 +144,9 @@ def _beside(group: Group, budget: str) -> str:
 
 
 def _notes(content: Content, group: Group) -> Iterator[str]:
-    for name in content.frechet:
-        if not values(group.runs, name).size:
-            yield f"{frechet(name).name} was not measured here."
+    for measure in (each for features in content.quality for each in features.headlines):
+        if not values(group.runs, measure.column).size:
+            yield f"{measure.heading} was not measured here."
     for entry in group.entries:
         label = escape(entry.decoder.label)
         if entry.decoder.note:

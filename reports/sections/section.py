@@ -44,9 +44,9 @@ class Section:
 
     @property
     def markdown(self) -> str:
-        """The section with its heading."""
+        """The section with its heading; "" where it has nothing to say."""
         anchor = f'<a id="{self.anchor}"></a>' if self.anchor else ""
-        return paragraphs(anchor, f"## {self.title}", self.text)
+        return paragraphs(anchor, f"## {self.title}", self.text) if self.text else ""
 
 
 def subsection(group: Group, *parts: str) -> str:

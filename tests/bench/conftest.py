@@ -43,6 +43,7 @@ test_images = 24
 validation_images = 16
 calibration_images = 16
 frechet_images = 24
+manifold_images = 20
 features = ["random_vgg"]
 information_images = 24
 importance_samples = 2
@@ -121,6 +122,7 @@ def make_spec() -> MakeSpec:
                 validation_images=16,
                 calibration_images=32,
                 frechet_images=32,
+                manifold_images=20,
                 features=("random_vgg",),
                 information_images=32,
                 importance_samples=3,

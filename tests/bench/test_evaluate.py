@@ -12,7 +12,7 @@ from torch import distributions as D
 from bench import seeds
 from bench.bound import bound
 from bench.data import Data, subset, to_float
-from bench.evaluate import evaluate, reference
+from bench.evaluate import evaluate
 from bench.generate import generate
 from bench.metrics import extractor, frechet_distance, statistics
 from bench.models import Model
@@ -109,15 +109,3 @@ def test_parts_of_the_rate_and_counts(
     )
     direct = frechet_distance(statistics(network(images)), statistics(network(data.test)))
     assert metrics["fd_random_vgg"] == pytest.approx(direct, rel=1e-6)
-
-
-def test_statistics_of_real_images_are_computed_once(data: Data, tmp_path: Path) -> None:
-    store, network = Store.open(tmp_path), extractor("random_vgg")
-    first = reference(store, data, "checksum", network)
-    # Other images under the same checksum: what was kept is what comes back.
-    others = data._replace(test=255 - data.test)
-    again = reference(store, others, "checksum", network)
-    assert torch.equal(first.mean, again.mean)
-    assert torch.equal(first.covariance, again.covariance)
-    other = reference(store, others, "another", network)
-    assert not torch.equal(first.mean, other.mean)

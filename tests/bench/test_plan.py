@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -220,11 +221,53 @@ def test_equal_stand_ins_run_once(tiny: Path, plan: MakePlan) -> None:
     assert [column.heading for column in found.columns] == ["Digits", "More digits"]
 
 
-def test_one_table_has_one_protocol(tiny: Path, plan: MakePlan) -> None:
+def test_columns_of_another_training_are_run_apart(tiny: Path, plan: MakePlan) -> None:
+    once = plan()
     longer = SECOND.replace("steps = 6", "steps = 7")
-    tiny.write_text(tiny.read_text().replace("[[rows]]", longer + "[[rows]]", 1))
-    with pytest.raises(UsageError, match="'Digits' and 'More digits' both use digits with vae"):
+    text = tiny.read_text().replace("[[rows]]", longer + "[[rows]]", 1)
+    tiny.write_text(text)
+    found = plan()
+    assert len(found.runs) == 2 * len(once.runs)
+    keys = [column.key for column in found.columns]
+    assert keys[0] == once.columns[0].key != keys[1]
+    assert [run.column_key for run in found.runs] == [
+        key for key in keys for _ in range(len(once.runs))
+    ]
+    tiny.write_text(text.replace('"More digits"', '"Digits"'))
+    with pytest.raises(UsageError, match="two columns 'Digits' both use digits with vae"):
         plan()
+
+
+def test_what_may_not_fit_is_of_its_own_column(tiny: Path, plan: MakePlan) -> None:
+    longer = SECOND.replace("steps = 6", "steps = 7") + 'may_not_fit = ["gaussian"]\n'
+    tiny.write_text(tiny.read_text().replace("[[rows]]", longer + "[[rows]]", 1))
+    found = plan()
+    (large,) = (run for run in found.runs if found.expects(run, TOO_LARGE))
+    assert (large.likelihood, large.training.steps) == ("gaussian", 7)
+
+
+@pytest.mark.parametrize("budget", ["smoke", "quick", "paper"])
+def test_the_stability_suite_has_a_column_for_each_learning_rate(budget: str) -> None:
+    stability = suite.load("stability")
+    last = [column.model_copy(update={"data": ["digits"]}) for column in stability.columns]
+    found = make(stability.model_copy(update={"columns": last}), Choices(budget, seeds=2))
+    rates = {run.column_key: run.training.learning_rate for run in found.runs}
+    assert list(rates.values()) == [1e-3, 3e-3, 1e-2]
+    assert len(found.runs) == 3 * 4 * 2
+    for run in found.runs:
+        assert found.expects(run, "diverged") is (run.likelihood == "per_pixel_sigma")
+    bounds = [row.options.get("bounds") for row in found.rows]
+    assert bounds == ["none", None, None, None]
+
+
+def test_an_option_may_be_a_list(tiny: Path, plan: MakePlan) -> None:
+    row = '[[rows]]\nlikelihood = "per_pixel_sigma"\noptions = { bounds = [-4, 1] }\n'
+    tiny.write_text(tiny.read_text().replace("[[rows]]", row + "[[rows]]", 1))
+    found = plan()
+    (run,) = (run for run in found.runs if run.likelihood == "per_pixel_sigma")
+    assert run.likelihood_options == {"bounds": [-4, 1]}
+    assert RunSpec.from_content(json.loads(json.dumps(run.content()))).run_id == run.run_id
+    assert [row.holds(run) for row in found.rows] == [True, False, False, False]
 
 
 def test_what_may_not_fit_is_a_result(tiny: Path, plan: MakePlan) -> None:

@@ -70,12 +70,12 @@ def test_shared_sigma_learns_the_root_mean_squared_error() -> None:
     assert likelihood.variance.item() == pytest.approx(mse, rel=1e-4)
 
 
-@pytest.mark.parametrize("bounds", [None, (-6, 0), (-3, 2)])
-def test_per_pixel_sigma(bounds: tuple[float, float] | None) -> None:
+@pytest.mark.parametrize("bounds", [None, "none", (-6, 0), [-3, 2]])
+def test_per_pixel_sigma(bounds: tuple[float, float] | str | None) -> None:
     outputs, x = inputs(2)
     likelihood = likelihoods.create("per_pixel_sigma", SHAPE, bounds=bounds)
     log_sigma = outputs[:, SHAPE[0] :].double()
-    if bounds:
+    if bounds is not None and not isinstance(bounds, str):
         low, high = bounds
         log_sigma = high - torch.log1p(torch.exp(high - log_sigma))
         log_sigma = low + torch.log1p(torch.exp(log_sigma - low))

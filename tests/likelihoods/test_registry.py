@@ -30,6 +30,7 @@ SHAPE = (3, 4, 4)
         ("per_pixel_sigma", {"bounds": (0, -6)}, ["bounds=(0, -6)", "low < high"]),
         ("per_pixel_sigma", {"bounds": (-6, 100)}, ["bounds=(-6, 100)", "-40 ... 40"]),
         ("per_pixel_sigma", {"bounds": 3}, ["bounds=3"]),
+        ("per_pixel_sigma", {"bounds": "nothing"}, ["bounds='nothing'"]),
         ("optimal_sigma", {"share": "images"}, ["'images'", "did you mean 'image'"]),
         ("optimal_sigma", {"share": ("batch", "widht")}, ["'widht'", "did you mean 'width'"]),
         ("optimal_sigma", {"share": ()}, ["share=()"]),

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.stats
 
-from reports import Column, Content, Row
+from reports import Column, Content, Features, Measure, Row
 from reports.content import Images
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs
@@ -80,11 +80,27 @@ SVHN = Column(
     not_run=None,
 )
 
-FRECHET = {
-    "fd_random_vgg": "features of a VGG-16 with random weights of seed 0 (Naeem et al. 2020); "
-    "2,000 generated images against 2,000 test images, decoder means, rounded to 8 bits, "
-    "resized bilinearly to 32x32"
-}
+QUALITY = (
+    Features(
+        "random_vgg",
+        "features of a VGG-16 with random weights of seed 0 (Naeem et al. 2020), images resized "
+        "bilinearly to 32x32",
+        [
+            Measure(
+                "fd_random_vgg",
+                "FD-random-VGG",
+                "2,000 generated images (decoder means, rounded to 8 bits) against 2,000 of mnist",
+                headline=True,
+                ideal="fd_random_vgg_floor",
+            ),
+            Measure("fd_random_vgg_samples", "FD-random-VGG of samples", "the same of samples"),
+            Measure("kd_random_vgg", "KD-random-VGG", "mean over 10 disjoint subsets"),
+            Measure("precision_random_vgg", "precision", "near", best="highest", decimals=3),
+            Measure("recall_random_vgg", "recall", "near", best="highest", decimals=3),
+        ],
+        {"frechet_images": "generated images"},
+    ),
+)
 
 ABOUT = {
     "machine": "2 cores, no GPU",
@@ -127,7 +143,7 @@ def example(
         rows=rows,
         about=ABOUT,
         budget=budget,
-        frechet=FRECHET,
+        quality=QUALITY,
         metrics_document="../docs/metrics.md",
     )
 
@@ -176,6 +192,11 @@ def _run(
         **_calibration(decoder, noise),
         "fid": np.nan,
         "fd_random_vgg": distance * (1 + 0.4 * far) + 0.3 * noise[5],
+        "fd_random_vgg_samples": distance * (1.2 + 0.4 * far) + 0.3 * noise[5],
+        "fd_random_vgg_floor": 0.4,
+        "kd_random_vgg": distance / 1000 + 0.0001 * noise[5],
+        "precision_random_vgg": 1 / (1 + 0.05 * distance),
+        "recall_random_vgg": 1 / (1 + 0.1 * distance),
         "steps": 500,
         "batch_size": 128,
         "parameters": 260_000 + (230_000 if measure == "mass" else 0),

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports import Content, ReportError, Row
+from reports import Content, Features, ReportError, Row
 from reports.comparison import Entry, decoders, groups, learned
-from tests.reports.typed import REAL, ROWS, STAND_IN, content, five, run
+from tests.reports.typed import FID, REAL, ROWS, STAND_IN, content, five, run
 
 
 def entry(subject: Content, name: str) -> Entry:
@@ -106,13 +106,20 @@ def test_only_a_moving_variance_is_learned() -> None:
         ([run("fit"), run("fit")], "twice"),
         ([run("fit", run="a"), run("fit", run="b")], "share data set"),
         ([run("fit", budget="smoke")], "budget smoke"),
-        ([run("fit", fd_random_vgg=1.0)], "protocol is not stated"),
     ],
 )
 def test_unfit_results_are_refused_in_one_line(runs: list[dict[str, object]], message: str) -> None:
     with pytest.raises(ReportError, match=message) as caught:
         content(runs)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("spoilt", ["features", "measure"])
+def test_a_measure_without_its_protocol_is_refused(spoilt: str) -> None:
+    measure = replace(FID, protocol=" ") if spoilt == "measure" else FID
+    features = Features("inception", "" if spoilt == "features" else "Inception", [measure])
+    with pytest.raises(ReportError, match="the protocol of fid on inception features is not"):
+        content(quality=[features])
 
 
 def test_published_numbers_need_the_real_data_and_the_paper_budget() -> None:

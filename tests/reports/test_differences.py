@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.cells import BITS, frechet, leaders
+from reports.cells import BITS, Metric, leaders
 from reports.comparison import Entry, groups
 from reports.content import Content
 from reports.differences import difference_table, rank_tables, ranks, without_intervals
@@ -13,7 +13,7 @@ from reports.document import document
 from reports.tables import best_table, decoder_table
 from tests.reports.typed import cells, content, run
 
-FID = frechet("fid")
+FID = Metric("fid", "FID", best="lowest")
 
 
 def seeded(bits: dict[str, list[float]], **changes: Any) -> list[dict[str, Any]]:

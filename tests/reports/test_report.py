@@ -29,8 +29,10 @@ ORDER = [
     "Table B: all decoders",
     "Differences from the best",
     "Ranks over all data",
+    "Sample quality",
     "Columns not run",
     "Table A: sweep of beta",
+    "Stability",
     "Convergence",
     "Convergence speed",
     "Information and marginal KL",
@@ -59,7 +61,7 @@ def test_the_sections_are_complete_and_in_order(written: Path) -> None:
 
 def test_every_link_leads_to_a_file(written: Path) -> None:
     links = re.findall(r"\]\(((?!\.\./docs|#)[^)]*)\)", written.read_text(encoding="utf-8"))
-    assert len([link for link in links if link.endswith(".png")]) == 10
+    assert len([link for link in links if link.endswith(".png")]) == 12
     assert all((written.parent / link).is_file() for link in links)
     drawn = {f"figures/{path.name}" for path in (written.parent / "figures").iterdir()}
     assert drawn <= set(links)
@@ -149,7 +151,7 @@ def test_a_choice_at_the_end_of_the_sweep_is_pointed_out() -> None:
 
 def test_a_protocol_stands_with_its_distance() -> None:
     text = document(content()).readme
-    assert "- FID: Inception, 10 against 10 images." in text
+    assert "- FID: Inception; 10 against 10 images." in text
 
 
 def small() -> reports.Content:
@@ -177,7 +179,7 @@ def test_a_failing_figure_leaves_the_old_report_untouched(
 
 def test_old_figures_go_and_foreign_files_stay(tmp_path: Path) -> None:
     reports.write(small(), tmp_path)
-    assert len(list((tmp_path / "figures").iterdir())) == 3
+    assert len(list((tmp_path / "figures").iterdir())) == 4
     for foreign in ("notes.txt", "figures/mine.png"):
         (tmp_path / foreign).write_bytes(b"mine")
     reports.write(content(), tmp_path)

@@ -9,7 +9,7 @@ from reports.comparison import groups
 from reports.document import document
 from reports.markup import decimals_for, escape, number, short
 from reports.tables import best_table, cost_table, decoder_table, layer_table, sweep_table
-from tests.reports.typed import FRECHET, REAL, cells, content, five, run
+from tests.reports.typed import REAL, cells, content, five, run
 
 NLL, BITS, FID = "NLL (nats/image) ↓", "bits/dim ↓", "FID ↓"
 
@@ -147,7 +147,7 @@ def test_published_numbers_stand_beside_real_data_on_the_paper_budget_only() -> 
 def test_labels_cannot_break_a_table() -> None:
     assert escape("a|b\nc <d> *e*") == r"a\|b c &lt;d> \*e\*"
     runs = [*five(), run("x|y*z")]
-    subject = content(runs, frechet=FRECHET)
+    subject = content(runs)
     lines = decoder_table(subject, groups(subject)[0]).splitlines()
     assert len({line.replace(r"\|", "").count("|") for line in lines}) == 1
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports import Column, Content, Row
+from reports import Column, Content, Features, Measure, Row
 
 MEASURES = {"soft": "mass", "hard": "mass", "wide": "density", "fit": "density", "odd": "density"}
 ROWS = (
@@ -20,7 +20,8 @@ ROWS = (
 )
 STAND_IN = Column("SVHN VAE", "blobs", "vae", "Blobs.", "svhn", "SVHN", None)
 REAL = Column("SVHN VAE", "svhn", "vae", "House numbers.", None, "SVHN", None)
-FRECHET = {"fid": "Inception, 10 against 10 images"}
+FID = Measure("fid", "FID", "10 against 10 images", headline=True, ideal="fid_floor")
+QUALITY = (Features("inception", "Inception", [FID]),)
 
 
 def run(likelihood: str, seed: int = 0, **changes: Any) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def content(runs: Sequence[dict[str, Any]] | None = None, **changes: Any) -> Con
         "rows": ROWS,
         "about": {"machine": "a pencil"},
         "budget": "quick",
-        "frechet": FRECHET,
+        "quality": QUALITY,
     }
     return Content(**given | changes)
 

@@ -21,6 +21,8 @@ class FeatureExtractor:
         dimensions: number of features F.
         column: prefix of the column of results that holds this extractor's Frechet distance.
         heading: what a reader sees; "FID" is reserved for the Inception network.
+        kernel_column: prefix of the columns that hold its kernel distance.
+        kernel_heading: what a reader sees of that; "KID" is reserved likewise.
         protocol: one sentence on resizing, scaling and weights, to be printed beside every number.
         fingerprint: hash of weights and preprocessing; features of one fingerprint are comparable.
         batch_size: images at once, unless a call says otherwise.
@@ -32,6 +34,8 @@ class FeatureExtractor:
     dimensions: int
     column: str
     heading: str
+    kernel_column: str
+    kernel_heading: str
     protocol: str
     fingerprint: str
     batch_size: int

@@ -35,6 +35,8 @@ def build(device: torch.device) -> FeatureExtractor:
         dimensions=2048,
         column="fid",
         heading="FID",
+        kernel_column="kid",
+        kernel_heading="KID",
         protocol=_PROTOCOL,
         fingerprint=fingerprint(_VERSION, inception_weights.convolutions(weights)),
         batch_size=32,

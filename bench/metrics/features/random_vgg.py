@@ -35,6 +35,8 @@ def build(device: torch.device) -> FeatureExtractor:
         dimensions=_DIMENSIONS,
         column="fd_random_vgg",
         heading="FD-random-VGG",
+        kernel_column="kd_random_vgg",
+        kernel_heading="KD-random-VGG",
         protocol=_PROTOCOL,
         fingerprint=fingerprint(_VERSION, network.parameters()),
         batch_size=32,  # the first feature map at 32 pixels is then 4 MiB: it stays in the cache

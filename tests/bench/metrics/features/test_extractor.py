@@ -18,6 +18,8 @@ def mean_extractor() -> FeatureExtractor:
         dimensions=3,
         column="fd_mean",
         heading="FD-mean",
+        kernel_column="kd_mean",
+        kernel_heading="KD-mean",
         protocol="mean colour.",
         fingerprint="0",
         batch_size=2,

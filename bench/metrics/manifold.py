@@ -1,0 +1,140 @@
+"""Fidelity and diversity apart: precision, recall, density and coverage of two sets of features.
+
+Kynkaanniemi et al. (2019), "Improved Precision and Recall Metric for Assessing Generative Models",
+and Naeem et al. (2020), "Reliable Fidelity and Diversity Metrics for Generative Models". Both
+stand a ball on every image, as wide as the distance to its k-th nearest of the same set.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_PAIRS_AT_ONCE = 1 << 22  # a block of distances is 32 MiB in float64
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """Shares of images inside the balls of the others; no unit, higher is better.
+
+    Attributes:
+        precision: share of generated images inside the ball of some real image.
+        recall: share of real images inside the ball of some generated image.
+        density: mean number of real balls around a generated image, over k. Exceeds 1 where
+            generated images keep to where real ones are dense.
+        coverage: share of real images with some generated image inside their ball.
+        expected_coverage: mean coverage of a perfect model at these numbers of images; the mean
+            density is then 1 at any.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    expected_coverage: float
+
+
+@torch.no_grad()
+def manifold(
+    real: Tensor, generated: Tensor, *, precision_neighbours: int = 3, density_neighbours: int = 5
+) -> Manifold:
+    """Measure precision and recall, and density and coverage, from Euclidean distances.
+
+    With B_k(x) the closed ball around x that reaches its k-th nearest neighbour in x's own set,
+    itself not counted, for N real x_i and M generated y_j:
+
+    - precision = 1/M sum_j 1[some i: y_j in B(x_i)], recall = 1/N sum_i 1[some j: x_i in B(y_j)],
+      equations 1 and 2 of Kynkaanniemi et al.;
+    - density = 1/(k M) sum_j sum_i 1[y_j in B(x_i)], coverage = 1/N sum_i 1[some j: y_j in B(x_i)],
+      section 3 of Naeem et al.
+
+    Args:
+        real: (N, d) features, any float type and device.
+        generated: (M, d) features, on the same device.
+        precision_neighbours: k of precision and recall, 3 in the paper; less than N and M.
+        density_neighbours: k of density and coverage, 5 in the paper; less than N.
+
+    Cost: (N^2 + M^2 + N M) d differences in float64, never by the expanded square, whose rounding
+    would decide about images on the edge of a ball. Memory linear in N and M.
+
+    Raises:
+        ValueError: shapes or neighbours are not that, or a feature is NaN or infinite.
+    """
+    _check(real, generated, precision_neighbours, density_neighbours)
+    real, generated = real.double(), generated.double()
+    real_radii, dense_radii = _radii(real, (precision_neighbours, density_neighbours))
+    (generated_radii,) = _radii(generated, (precision_neighbours,))
+    precise = inside = 0
+    recalled = torch.zeros(len(real), dtype=torch.bool, device=real.device)
+    covered = recalled.clone()
+    rows = _rows(real)
+    for block, radii in zip(generated.split(rows), generated_radii.split(rows), strict=True):
+        distances = _distances(block, real)
+        precise += int((distances <= real_radii).any(1).sum())
+        recalled |= (distances <= radii[:, None]).any(0)
+        dense = distances <= dense_radii
+        inside += int(dense.sum())
+        covered |= dense.any(0)
+    return Manifold(
+        precision=precise / len(generated),
+        recall=float(recalled.double().mean()),
+        density=inside / (density_neighbours * len(generated)),
+        coverage=float(covered.double().mean()),
+        expected_coverage=expected_coverage(len(real), len(generated), density_neighbours),
+    )
+
+
+def expected_coverage(real: int, generated: int, neighbours: int) -> float:
+    """Return the mean coverage of a model that is the distribution of N real images itself.
+
+    1 - (N-1)...(N-k) / ((M+N-1)...(M+N-k)), Naeem et al., section 3: an image is not covered if
+    the k nearest of the N - 1 other real and M generated images, all alike, are real.
+
+    Raises:
+        ValueError: N is not more than k, k less than 1 or M less than 0.
+    """
+    if not 1 <= neighbours < real or generated < 0:
+        raise ValueError(
+            f"needs 1 <= neighbours < real images, not {neighbours} neighbours and {real} real, "
+            f"{generated} generated images"
+        )
+    ranks = range(1, neighbours + 1)
+    return 1 - math.prod((real - rank) / (generated + real - rank) for rank in ranks)
+
+
+def _check(real: Tensor, generated: Tensor, precision: int, density: int) -> None:
+    if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
+        raise ValueError(
+            f"features must be (N, d) and (M, d), not {tuple(real.shape)} and "
+            f"{tuple(generated.shape)}"
+        )
+    for name, neighbours, images in (
+        ("precision_neighbours", precision, min(len(real), len(generated))),
+        ("density_neighbours", density, len(real)),
+    ):
+        if not 1 <= neighbours < images:
+            raise ValueError(
+                f"{name} must be in 1 ... {images - 1}, not {neighbours}: {images} images"
+            )
+    if not bool(real.isfinite().all() & generated.isfinite().all()):
+        raise ValueError("features contain NaN or infinity")
+
+
+def _radii(points: Tensor, neighbours: tuple[int, ...]) -> list[Tensor]:
+    """Return the distances (n,) of all points to their k-th nearest others, for each k."""
+    blocks = [
+        # The nearest of all is the point itself, at distance 0.
+        _distances(block, points).topk(max(neighbours) + 1, largest=False).values
+        for block in points.split(_rows(points))
+    ]
+    nearest = torch.cat(blocks)
+    return [nearest[:, rank] for rank in neighbours]
+
+
+def _rows(columns: Tensor) -> int:
+    return max(1, _PAIRS_AT_ONCE // len(columns))
+
+
+def _distances(x: Tensor, y: Tensor) -> Tensor:
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")

@@ -1,0 +1,196 @@
+"""Sample quality, against the same numbers computed directly from features of the images."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+from bench import seeds
+from bench.data import Data, subset
+from bench.generate import generate, generate_both
+from bench.metrics import (
+    extractor,
+    frechet_distance,
+    kernel_distance,
+    manifold,
+    quantise,
+    statistics,
+)
+from bench.models import Model
+from bench.plan import PlannedFeatures
+from bench.publish_quality import quality as described
+from bench.quality import quality
+from bench.run import build
+from bench.spec import RunSpec
+from bench.store import Store
+from tests.bench.conftest import MakeSpec
+
+SIGMA = 0.1
+
+
+@pytest.fixture(scope="module")
+def spec(make_spec: MakeSpec) -> RunSpec:
+    """A Gaussian of known sigma, so narrow that nothing of it is clipped."""
+    return make_spec("beta_vae", likelihood_options={"beta": SIGMA**2})
+
+
+@pytest.fixture(scope="module")
+def model(data: Data, spec: RunSpec) -> Model:
+    """As it was initialised: every mean is near 1/2."""
+    return build(spec, data).eval()
+
+
+def directly(model: Model, data: Data) -> tuple[Tensor, Tensor]:
+    """Means and samples of 32 latents of seed 0, in two batches, with torch's own functions."""
+    means, samples = [], []
+    for start in (0, 16):
+        noise = seeds.generator("cpu", 0, "prior noise", start)
+        with torch.no_grad():
+            mean = model.likelihood(model.prior_outputs(16, noise)).mean
+        torch.manual_seed(seeds.derive(0, "pixel noise", start))
+        means.append(mean)
+        samples.append(mean + SIGMA * torch.randn(mean.shape))
+    return quantise(torch.cat(means)), quantise(torch.cat(samples))
+
+
+def test_every_column_step_by_step(model: Model, spec: RunSpec, data: Data, tmp_path: Path) -> None:
+    found = quality(model, data, spec, Store.open(tmp_path))
+    network = extractor("random_vgg")
+    means, samples = map(network, directly(model, data))
+    real = network(data.test)
+    for column, features in (("fd_random_vgg", means), ("fd_random_vgg_samples", samples)):
+        direct = frechet_distance(statistics(features), statistics(real))
+        assert found[column] == pytest.approx(direct, rel=1e-5), column
+    assert found["fd_random_vgg_samples"] != pytest.approx(found["fd_random_vgg"], rel=0.01)
+    some = subset(real, 20, "real features")
+    few, noisy = (subset(each, 20, "generated features") for each in (means, samples))
+    for column, features in (("kd_random_vgg", few), ("kd_random_vgg_samples", noisy)):
+        generator = seeds.generator("cpu", 0, "kernel subsets")
+        kernel = kernel_distance(features, some, subsets=10, size=2, generator=generator)
+        assert found[column] == pytest.approx(kernel.mean, rel=1e-4), column
+        error = found[f"{column}_standard_error"]
+        assert error == pytest.approx(kernel.standard_error, rel=1e-4), column
+    for name, share in asdict(manifold(some, few)).items():
+        assert found[f"{name}_random_vgg"] == share, name
+    assert {key: found[key] for key in found if key.endswith("images")} == {
+        "frechet_images": 32,
+        "sample_images": 32,
+        "frechet_reference_images": 48,
+        "frechet_floor_images": 24,
+        "manifold_images": 20,
+        "manifold_sample_images": 20,
+        "manifold_reference_images": 20,
+        "kernel_floor_images": 20,
+    }
+
+
+def test_samples_are_the_means_with_the_noise_of_the_pixels(
+    model: Model, spec: RunSpec, data: Data
+) -> None:
+    items = data.test[torch.arange(512) % 48]
+    means, samples = generate_both(model, items, spec, 0)
+    assert torch.equal(means, generate(model, items, spec, 0))
+    noise = (samples.double() - means.double()) / 255
+    rounding = 2 / 12 / 255**2
+    count = noise.numel()
+    assert float(noise.mean()) == pytest.approx(0, abs=4 * SIGMA / math.sqrt(count))
+    expected = SIGMA**2 + rounding
+    assert float(noise.var()) == pytest.approx(expected, rel=4 * math.sqrt(2 / count))
+    # Independent pixels: no more in common than chance.
+    assert float(noise.flatten(1).mean(1).var()) == pytest.approx(expected / 64, rel=0.3)
+
+
+def test_measured_twice_to_the_bit_whatever_the_global_generator(
+    model: Model, spec: RunSpec, data: Data, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    first = quality(model, data, spec, Store.open(tmp_path / "a"))
+    torch.manual_seed(2)
+    expected = torch.rand(3)
+    torch.manual_seed(2)
+    assert quality(model, data, spec, Store.open(tmp_path / "b")) == first
+    assert torch.equal(torch.rand(3), expected), "the global generator was moved"
+    assert quality(model, data, spec, Store.open(tmp_path / "a")) == first, "from the cache"
+
+
+def test_another_seed_draws_other_pixels(
+    model: Model, spec: RunSpec, make_spec: MakeSpec, data: Data
+) -> None:
+    other = make_spec("beta_vae", likelihood_options={"beta": SIGMA**2}, seed=1)
+    first, second = (generate_both(model, data.test[:4], each, 0) for each in (spec, other))
+    noise = [each.samples.int() - each.means.int() for each in (first, second)]
+    assert not torch.equal(*noise)
+    batches = [generate_both(model, data.test[:4], spec, start) for start in (0, 16)]
+    assert not torch.equal(*(each.samples.int() - each.means.int() for each in batches))
+
+
+def test_fewer_samples_than_means(
+    model: Model, spec: RunSpec, make_spec: MakeSpec, data: Data, tmp_path: Path
+) -> None:
+    evaluation = spec.evaluation.model_copy(update={"sample_images": 20})
+    few = make_spec("beta_vae", likelihood_options=spec.likelihood_options, evaluation=evaluation)
+    found = quality(model, data, few, Store.open(tmp_path))
+    network = extractor("random_vgg")
+    _, samples = directly(model, data)
+    direct = frechet_distance(statistics(network(samples[:20])), statistics(network(data.test)))
+    assert found["fd_random_vgg_samples"] == pytest.approx(direct, rel=1e-5)
+    assert found["sample_images"] == 20
+    assert found["frechet_images"] == 32
+
+
+def test_what_is_not_a_number_is_refused_and_what_is_infinite_is_clipped(
+    model: Model, spec: RunSpec, data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = type(model.likelihood(torch.zeros(1, 1, 8, 8)))
+
+    def sampled(value: float) -> None:
+        monkeypatch.setattr(
+            images, "_draw", lambda self, shape: torch.full(shape, value, dtype=torch.float32)
+        )
+
+    sampled(math.inf)
+    assert (generate_both(model, data.test[:2], spec, 0).samples == 255).all()
+    sampled(math.nan)
+    with pytest.raises(FloatingPointError, match="not a number"):
+        generate_both(model, data.test[:2], spec, 0)
+
+
+def test_frames_are_drawn_given_the_means_before_them(
+    video: Data, make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    spec = make_spec(model="svg")
+    model = build(spec, video).eval()
+    items = video.test[:8]
+    means, samples = generate_both(model, items, spec, 0)
+    assert means.shape == samples.shape == (8, 4, 1, 16, 16)
+    assert torch.equal(means, generate(model, items, spec, 0))
+    assert not torch.equal(means, samples)
+    found = quality(model, video, spec, Store.open(tmp_path))
+    assert found["sample_images"] == found["frechet_images"] == 32
+    # Halves of the 24 videos of six frames each.
+    assert found["frechet_floor_images"] == 72
+
+
+def test_all_columns_are_described_once(
+    model: Model, spec: RunSpec, data: Data, tmp_path: Path
+) -> None:
+    found = quality(model, data, spec, Store.open(tmp_path))
+    network = extractor("random_vgg")
+    planned = {key.name: getattr(network, key.name) for key in fields(PlannedFeatures)}
+    table = pd.DataFrame([found | {"data_set": "random"}])
+    (features,) = described({"features": {"random_vgg": planned}}, table)
+    printed = [measure.column for measure in features.measures]
+    ideals = [measure.ideal for measure in features.measures if measure.ideal]
+    named = [*printed, *ideals, *features.sizes]
+    assert len(set(named)) == len(named)
+    assert set(found) - set(named) == {
+        "kd_random_vgg_samples_standard_error",
+        "manifold_sample_images",
+    }
+    assert set(named) <= set(found)

@@ -23,11 +23,24 @@ def claims(subject: Subject) -> Section:
         {group: findings(claim, subject.content, group) for group in subject.groups}
         for claim in CLAIMS
     ]
+    common = _common(found)
+    told = f"**No claim can be decided. Where no other reason is given: {escape(common)}.**"
     details = [
-        _details(number, claim, each)
+        _details(number, claim, each, common)
         for number, (claim, each) in enumerate(zip(CLAIMS, found, strict=True), start=1)
     ]
-    return Section(title, paragraphs(_reading(subject), _table(subject, found), *details))
+    verdicts = _table(subject, found, common)
+    return Section(title, paragraphs(_reading(subject), told if common else "", verdicts, *details))
+
+
+def _common(found: Sequence[Found]) -> str:
+    """Return why most of what was measured cannot be decided; "" if something can."""
+    every = [each for groups in found for here in groups.values() for each in here]
+    if any(each.verdict is not Verdict.NOT_DECIDED for each in every):
+        return ""
+    reasons = [each.reason for each in every if each.measured]
+    most = max(reasons, key=reasons.count, default="")
+    return most if 2 * reasons.count(most) > len(reasons) else ""
 
 
 def _reading(subject: Subject) -> str:
@@ -47,11 +60,11 @@ def _reading(subject: Subject) -> str:
     )
 
 
-def _table(subject: Subject, found: Sequence[Found]) -> str:
+def _table(subject: Subject, found: Sequence[Found], common: str) -> str:
     rows = [
         [
             f"{number}. {claim.text}",
-            *(_verdict(each[group]) for group in subject.groups),
+            *(_verdict(each[group], common) for group in subject.groups),
             bold(overall([finding for every in each.values() for finding in every])),
         ]
         for number, (claim, each) in enumerate(zip(CLAIMS, found, strict=True), start=1)
@@ -60,30 +73,31 @@ def _table(subject: Subject, found: Sequence[Found]) -> str:
     return table(headings, rows, [LEFT] * len(headings))
 
 
-def _verdict(found: list[Finding]) -> str:
+def _verdict(found: list[Finding], common: str) -> str:
     """Return the verdict on one group; one that is not decided tells why if there is one reason."""
     verdict = overall(found)
     open_ = [each for each in found if each.verdict is Verdict.NOT_DECIDED]
     measured = [each for each in open_ if each.measured] or open_
     reasons = list(dict.fromkeys(each.reason for each in measured))
-    if verdict is Verdict.NOT_DECIDED and len(reasons) == 1:
+    if verdict is Verdict.NOT_DECIDED and len(reasons) == 1 and reasons[0] != common:
         return f"{verdict}: {escape(reasons[0])}"
     return str(verdict)
 
 
-def _details(number: int, claim: Claim, found: Found) -> str:
+def _details(number: int, claim: Claim, found: Found, common: str) -> str:
     headings = ["data", "quantity", f"effect [{LEVEL:.0%} interval]", "verdict", "reason"]
-    shown = table(headings, list(_rows(found)), [LEFT] * len(headings))
+    shown = table(headings, list(_rows(found, common)), [LEFT] * len(headings))
     links = listing([f"[{_SHOWN[anchor]}](#{anchor})" for anchor in claim.evidence])
     return paragraphs(
         f"### Claim {number}", f"{claim.text} *{claim.rule}* Evidence: {links}.", shown
     )
 
 
-def _rows(found: Found) -> Iterator[list[str]]:
+def _rows(found: Found, common: str) -> Iterator[list[str]]:
     for group, every in found.items():
         for each in every:
-            words = (group.heading, each.quantity, each.effect, each.verdict, each.reason)
+            reason = "as above" if each.reason == common else each.reason
+            words = (group.heading, each.quantity, each.effect, each.verdict, reason)
             yield [escape(word) for word in words]
 
 

@@ -66,7 +66,7 @@ CASES: dict[str, tuple[Callable[[], Content], tuple[str, ...]]] = {
         (
             "No difference has an interval: 1 seed, an interval needs 3.",
             "One run each: bold marks the best value, nothing more",
-            "not decided: 1 seed, an interval needs 3",
+            "Where no other reason is given: 1 seed, an interval needs 3",
             "the seeds give no interval",
         ),
     ),

@@ -66,7 +66,8 @@ class BitwiseImages(ImageDistribution):
             one = (level >> place) & 1 == 1
             below = below + torch.where(one, prefix * wide(-logits).sigmoid(), 0.0)
             prefix = prefix * wide(torch.where(one, logits, -logits)).sigmoid()
-        return below, (below + prefix).clamp(max=1)
+        above = (below + prefix).clamp(max=1)
+        return below.minimum(above), above  # the sum may pass one by rounding
 
     def _draw(self, shape: torch.Size) -> Tensor:
         ones = self._logits.sigmoid().expand(*shape[:-4], *self._logits.shape)

@@ -191,3 +191,13 @@ def test_a_distribution_without_one_says_so() -> None:
 
     with pytest.raises(NotImplementedError, match="Images has no level_cdf"):
         Own((1, 2, 2)).level_cdf(torch.zeros(3, 1, 2, 2), torch.zeros(3, 1, 2, 2))
+
+
+def test_bits_that_sum_to_more_than_one_by_rounding() -> None:
+    """At level 255 the terms below it nearly sum to one, and may pass it in the last digit."""
+    torch.manual_seed(0)
+    likelihood = likelihoods.create("bitwise_categorical", shape=(1, 100, 1000)).eval()
+    outputs = -5 * torch.rand(1, 8, 100, 1000).exp()
+    below, above = likelihood.level_cdf(outputs, torch.ones(1, 1, 100, 1000))
+    assert (below <= above).all()
+    assert (above <= 1).all()

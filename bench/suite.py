@@ -271,7 +271,7 @@ def load(name: str) -> Suite:
     """Read a suite by its name or from a TOML file.
 
     A file may begin with `extends = "paper"`: its rows, columns or title then replace those of that
-    suite, and its budgets are added to that suite's.
+    suite, its budgets are added to that suite's, and its `add_rows` come after that suite's rows.
 
     Raises:
         UsageError: no such suite, broken TOML, a wrong key, type or value.
@@ -301,6 +301,8 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise UsageError(f"suite {path.name} cannot be read: {error.strerror}") from error
     base = content.pop("extends", None)
     if base is None:
+        if "add_rows" in content:
+            raise UsageError(f"suite {path.name}: add_rows needs `extends`; its own are `rows`")
         return content
     if base not in names():
         raise unknown("suite to extend", str(base), names())
@@ -309,7 +311,10 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     budgets, added = inherited.get("budgets"), content.get("budgets")
     if isinstance(budgets, dict) and isinstance(added, dict):
         content["budgets"] = budgets | added
-    return inherited | content
+    rows, more = content.pop("rows", inherited.get("rows")), content.pop("add_rows", [])
+    if not (isinstance(rows, list) and isinstance(more, list)):
+        raise UsageError(f"suite {path.name}: rows and add_rows are lists of tables, [[add_rows]]")
+    return inherited | content | {"rows": [*rows, *more]}
 
 
 def _one_line(error: ValidationError) -> str:

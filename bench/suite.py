@@ -176,6 +176,7 @@ class Row(_Strict):
     """One decoder likelihood, or one with an option swept over several values."""
 
     likelihood: str
+    """A registered name, or FILE.py:Class; a relative file is one beside the suite's own."""
     label: str | None = None
     options: dict[str, Option] = {}
     sweep: dict[str, list[Option]] = {}
@@ -283,6 +284,9 @@ def load(name: str) -> Suite:
         raise unknown("suite", name, names())
     content = _read(path)
     content.setdefault("name", path.stem)
+    for row in content.get("rows", []):
+        if isinstance(row, dict) and ".py:" in str(row.get("likelihood")):
+            row["likelihood"] = str(path.resolve().parent / row["likelihood"])
     try:
         # Strict JSON keeps 1 and 1.0 interchangeable where a float is wanted, and nothing else.
         return Suite.model_validate_json(json.dumps(content))

@@ -195,7 +195,6 @@ def test_bad_input_is_one_line(
 
 def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     for what, name in (
-        ("likelihoods", "optimal_sigma"),
         ("datasets", "digits"),
         ("models", "vae"),
         ("suites", "paper"),

@@ -98,7 +98,11 @@ def parser() -> argparse.ArgumentParser:
     )
 
     new = commands.add_parser("new", help="write a likelihood of your own to start from")
-    new.add_argument("name", metavar="NAME", help="of the file NAME.py that is written here")
+    new.add_argument(
+        "name",
+        metavar="NAME",
+        help="of the file NAME.py to be written, such as my_decoder or ../my_decoder",
+    )
 
     data = commands.add_parser("data", help="show or fetch data sets")
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")

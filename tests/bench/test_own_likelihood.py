@@ -53,9 +53,11 @@ def test_new_refuses_bad_names_and_overwrites_nothing(capsys: pytest.CaptureFixt
     assert main(["new", "mine"]) == 2
     assert errors(capsys) == ["error: mine.py is there already: choose another name"]
     assert Path("mine.py").read_text() == "precious"
-    for name in ("my-decoder", "class", "a/b", ""):
+    for name in ("my-decoder", "class", "b c.py", "a.b", ""):
         assert main(["new", name]) == 2
         assert "is not a name" in errors(capsys)[0]
+    assert main(["new", "nowhere/mine"]) == 2
+    assert errors(capsys) == ["error: nowhere/mine.py: No such file or directory"]
 
 
 def test_its_content_is_part_of_the_identity(tiny: Path) -> None:

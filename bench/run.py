@@ -86,6 +86,7 @@ def _execute(
     metrics: dict[str, Any] = {
         "status": "finished",
         "measure": model.likelihood.measure,
+        "outputs_per_value": model.likelihood.outputs_per_value,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "steps": spec.training.total_steps(len(data.train)),
         "batch_size": min(spec.training.batch_size, len(data.train)),

@@ -16,9 +16,8 @@ from reports.sections.differences import FEW_SEEDS
 from reports.sections.section import shown
 from reports.uncertainty import FEWEST, LEVEL, MANY, RESAMPLES
 from reports.versus.choice import choose
-from reports.versus.equal import equal
 from reports.versus.missing import Command, missing
-from reports.versus.pairs import Match, difference, match
+from reports.versus.pairs import Match, match
 from reports.versus.tables import cost_table, differences, equal_table, metric_table, rank_table
 from reports.versus.words import summary
 
@@ -127,22 +126,19 @@ def _on(subject: Subject, found: Match, figures: dict[str, Figure]) -> Iterator[
 
 
 def _equal(subject: Subject, found: Match, figures: dict[str, Figure]) -> Iterator[str]:
-    table = equal_table(found)
-    if not table:
-        yield "No pair of finished runs recorded bits/dim during training."
-        return
     name = escape(found.new.label)
-    yield (
-        "Bits/dim ↓ of **validation** images, measured during training. *Equal steps*: both at the "
-        "end. *Equal seconds*: both at the training time of the faster of the two (column *at*, "
-        "mean over seeds), the slower one on a straight line between its measurements. *Ratio*: "
-        f"steps or seconds until {name} first reaches the worse of the two final values, over "
-        "those of the baseline, geometric mean over seeds; below 1, it gets there sooner."
-    )
-    yield table
-    short = dict.fromkeys(
-        label for each in found.baselines for label in equal(found.content, found.new, each).short
-    )
+    table = equal_table(found)
+    if table:
+        yield (
+            "Bits/dim ↓ of **validation** images, measured during training. *Equal steps*: both at "
+            "the end. *Equal seconds*: both at the training time of the faster of the two (column "
+            "*at*, mean over seeds), the slower one on a straight line between its measurements. "
+            f"*Ratio*: steps or seconds until {name} first reaches the worse of the two final "
+            "values, over those of the baseline, geometric mean over seeds; below 1, it gets there "
+            "sooner."
+        )
+    yield table or "No pair of finished runs has curves of bits/dim that compare."
+    short = dict.fromkeys(label for each in found.baselines for label in found.equal(each).short)
     if short:
         yield (
             "The history is too short, and nothing is extrapolated, for some run of "
@@ -159,7 +155,7 @@ def _equal(subject: Subject, found: Match, figures: dict[str, Figure]) -> Iterat
 def _forest(subject: Subject, found: Match) -> Figure | None:
     panels = []
     for metric in found.metrics:
-        effects = [difference(found.content, found.new, e, metric).effect for e in found.baselines]
+        effects = [found.difference(e, metric).effect for e in found.baselines]
         side = "left" if metric.best == "lowest" else "right"
         panels.append(Panel(f"Δ {metric.name}\n(better on the {side})", effects))
     return forest(

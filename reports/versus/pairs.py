@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reports.cells import (
@@ -23,6 +23,7 @@ from reports.differences import compared_metrics, ranks
 from reports.statistics import complete, finished, values
 from reports.uncertainty import Effect, array, by_seed, compare, improvement
 from reports.versus.choice import Choice
+from reports.versus.equal import Equal, equal
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,21 @@ class Match:
     group: Group
     new: Entry
     baselines: tuple[Entry, ...]
+    _known: dict[tuple[Entry, Metric], Difference] = field(default_factory=dict, repr=False)
+    _timed: dict[Entry, Equal] = field(default_factory=dict, repr=False)
+
+    def difference(self, baseline: Entry, metric: Metric) -> Difference:
+        """Return the difference from one of the baselines; computed once, as resampling is slow."""
+        if (baseline, metric) not in self._known:
+            found = difference(self.content, self.new, baseline, metric)
+            self._known[baseline, metric] = found
+        return self._known[baseline, metric]
+
+    def equal(self, baseline: Entry) -> Equal:
+        """Return the comparison with a baseline at equal steps and seconds; computed once."""
+        if baseline not in self._timed:
+            self._timed[baseline] = equal(self.content, self.new, baseline)
+        return self._timed[baseline]
 
     @property
     def everyone(self) -> list[Entry]:

@@ -22,8 +22,8 @@ from reports.markup import LEFT, RIGHT, bold, decimals_for, escape, number, shor
 from reports.statistics import estimate, values
 from reports.tables import from_columns
 from reports.uncertainty import Effect
-from reports.versus.equal import Equal, equal
-from reports.versus.pairs import Difference, Match, Verdict, difference
+from reports.versus.equal import Equal
+from reports.versus.pairs import Difference, Match, Verdict
 
 ITSELF = "itself"
 COSTS = (
@@ -37,7 +37,7 @@ COSTS = (
 def metric_table(match: Match, metric: Metric) -> str:
     """Return every decoder's value, and the difference from each baseline."""
     entries = [match.new, *match.baselines]
-    found = [difference(match.content, match.new, each, metric) for each in match.baselines]
+    found = [match.difference(each, metric) for each in match.baselines]
     decimals = metric.decimals
     if decimals is None:
         decimals = decimals_for(each.effect.mean for each in found if each.effect.mean)
@@ -55,7 +55,7 @@ def metric_table(match: Match, metric: Metric) -> str:
 
 def equal_table(match: Match) -> str:
     """Return validation bits/dim at equal steps and at equal seconds; "" without any curve."""
-    found = [equal(match.content, match.new, each) for each in match.baselines]
+    found = [match.equal(each) for each in match.baselines]
     if all(each.at is None and each.steps.mean is None for each in found):
         return ""
     name = escape(match.new.label)
@@ -132,7 +132,7 @@ def differences(matches: Sequence[Match]) -> pd.DataFrame:
         for match in matches
         for metric in match.metrics
         for baseline in match.baselines
-        for found in [difference(match.content, match.new, baseline, metric)]
+        for found in [match.difference(baseline, metric)]
     )
 
 

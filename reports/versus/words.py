@@ -9,8 +9,7 @@ from reports.claims import MEANINGLESS
 from reports.comparison import Entry
 from reports.markup import listing, number, plural
 from reports.uncertainty import LEVEL, Effect
-from reports.versus.equal import equal
-from reports.versus.pairs import Difference, Match, Verdict, difference, rank
+from reports.versus.pairs import Difference, Match, Verdict, rank
 from reports.versus.tables import seconds_ratio
 
 MOST = 3
@@ -36,7 +35,7 @@ def _on(match: Match) -> Iterator[str]:
         where += f", {listing([column.heading for column in match.group.columns])}"
     name = match.new.label
     seeds = len(set(match.new.runs["seed"])) if len(match.new.runs) else 0
-    found = {e: difference(match.content, match.new, e, BITS) for e in match.baselines}
+    found = {e: match.difference(e, BITS) for e in match.baselines}
     measured = {entry: each for entry, each in found.items() if each.measured}
     if not measured:
         reasons = dict.fromkeys(each.effect.why for each in found.values())
@@ -46,9 +45,10 @@ def _on(match: Match) -> Iterator[str]:
     clauses = listing([_clause(entry, measured[entry]) for entry in told])
     placed = rank(match, BITS)
     ranked = f", and ranks {placed[0]:g} of {placed[1]} in {UNIT}" if placed else ""
-    best = ", the best of them" if len(told) < len(measured) else ""
+    some, ranked_first = len(told) < len(measured), bool(ranking(told, BITS))
+    best = ", the best of them" if some and ranked_first else ""
     yield f"{where}, {plural(seeds, 'seed')}), {name} has {clauses}{best}{ranked}."
-    if len(told) < len(measured):
+    if some:
         yield _counts(name, list(measured.values()))
     yield from _at_equal_seconds(match, told)
     yield from _costs(match, told)
@@ -105,7 +105,7 @@ def _counts(name: str, found: Sequence[Difference]) -> str:
 
 
 def _at_equal_seconds(match: Match, told: Sequence[Entry]) -> Iterator[str]:
-    found = [(entry, equal(match.content, match.new, entry)) for entry in told]
+    found = [(entry, match.equal(entry)) for entry in told]
     clauses = [
         f"{amount(each.seconds)} {entry.label}{_aside(each.seconds)}"
         for entry, each in found

@@ -46,7 +46,7 @@ def _on(match: Match) -> Iterator[str]:
     placed = rank(match, BITS)
     ranked = f", and ranks {placed[0]:g} of {placed[1]} in {UNIT}" if placed else ""
     some, ranked_first = len(told) < len(measured), bool(ranking(told, BITS))
-    best = ", the best of them" if some and ranked_first else ""
+    best = f", the best of {len(measured)} baselines" if some and ranked_first else ""
     yield f"{where}, {plural(seeds, 'seed')}), {name} has {clauses}{best}{ranked}."
     if some:
         yield _counts(name, list(measured.values()))
@@ -101,7 +101,7 @@ def _counts(name: str, found: Sequence[Difference]) -> str:
         )
         if any(each.verdict == verdict for each in found)
     ]
-    return f"Of the {len(found)} baselines measured there, {name} is {listing(counts)}."
+    return f"Of these {len(found)}, {name} is {listing(counts)}."
 
 
 def _at_equal_seconds(match: Match, told: Sequence[Entry]) -> Iterator[str]:

@@ -65,7 +65,7 @@ def compare(
         _reading(content, escape(one.label)),
         *parts,
         "## Missing runs",
-        _missing(matches, command),
+        _missing(missing(content, [one, *others], matches, command)),
     )
     table = differences(matches).to_csv(index=False, lineterminator="\n")
     return Comparison(told, Document(readme + "\n", figures, {DIFFERENCES: table}))
@@ -126,16 +126,15 @@ def _on(subject: Subject, found: Match, figures: dict[str, Figure]) -> Iterator[
 
 
 def _equal(subject: Subject, found: Match, figures: dict[str, Figure]) -> Iterator[str]:
-    name = escape(found.new.label)
     table = equal_table(found)
     if table:
         yield (
             "Bits/dim ↓ of **validation** images, measured during training. *Equal steps*: both at "
             "the end. *Equal seconds*: both at the training time of the faster of the two (column "
             "*at*, mean over seeds), the slower one on a straight line between its measurements. "
-            f"*Ratio*: steps or seconds until {name} first reaches the worse of the two final "
-            "values, over those of the baseline, geometric mean over seeds; below 1, it gets there "
-            "sooner."
+            f"*Ratio*: steps or seconds until {escape(found.new.label)} first reaches the worse of "
+            "the two final values, over those of the baseline, geometric mean over seeds; below 1, "
+            "it gets there sooner."
         )
     yield table or "No pair of finished runs has curves of bits/dim that compare."
     short = dict.fromkeys(label for each in found.baselines for label in found.equal(each).short)
@@ -166,10 +165,7 @@ def _forest(subject: Subject, found: Match) -> Figure | None:
     )
 
 
-def _missing(matches: Sequence[Match], command: Command | None) -> str:
-    if not matches:
-        return "No run at all is in the results."
-    found = missing(matches, command)
+def _missing(found: str) -> str:
     if not found:
         return "None: on all data, both sides have the same seeds."
     return paragraphs(

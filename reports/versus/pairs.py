@@ -52,9 +52,10 @@ class Match:
 
     @property
     def everyone(self) -> list[Entry]:
-        """All decoders of the group, each once; what a rank is among."""
-        others = [each for each in self.group.entries if each.decoder != self.new.decoder]
-        return [self.new, *others]
+        """What is compared, and all other decoders of the group; what a rank is among."""
+        compared = [self.new, *self.baselines]
+        decoders = {each.decoder for each in compared}
+        return [*compared, *(e for e in self.group.entries if e.decoder not in decoders)]
 
     @property
     def metrics(self) -> list[Metric]:

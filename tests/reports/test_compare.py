@@ -302,6 +302,29 @@ def test_a_baseline_with_fewer_seeds_is_missing_runs_too() -> None:
     )
 
 
+def test_a_column_on_which_nothing_was_run_is_missing() -> None:
+    other = Column("Other", "blots", "vae", "Blots.", None, None, None)
+    subject = content(seeded(BITS), columns=(STAND_IN, other, replace(other, not_run="no disk")))
+    text = readme(subject, "fit", "wide")
+    for line in ("- Fit, on Other (no runs): `fit` with 3", "- Wide, on Other (no runs): `wide`"):
+        assert text.count(line) == 1
+
+
+def test_values_of_a_sweep_are_ranked_beside_all_others() -> None:
+    found = matched(content(), "odd(beta=0.1)", "odd(beta=0.01)", "hard")
+    assert [entry.label for entry in found.everyone] == [
+        "Odd (beta = 0.1)",
+        "Hard",
+        "Odd (beta = 0.01)",
+        "Soft",
+        "Wide",
+        "Fit",
+    ]
+    assert rank(found, found.metrics[0]) == (3.5, 6)  # 1.2, 1.5, twice 2.0, 3.0, 6.0
+    text = readme(content(), "odd(beta=0.1)", "odd(beta=0.01)", "hard")
+    assert cells(text, "Odd (beta = 0.01)", 3)["bits/dim ↓"] == "3.5"
+
+
 # --- thin results ---
 
 
@@ -325,7 +348,7 @@ CASES: dict[str, tuple[int, Callable[[pd.DataFrame], pd.DataFrame], str]] = {
         "no verdict: the same value for every seed",
     ),
     "no runs": (3, lambda runs: runs.iloc[:0], "There are no runs, so nothing was compared."),
-    "none at all": (3, lambda _: pd.DataFrame(), "No run at all is in the results."),
+    "none at all": (3, lambda _: pd.DataFrame(), "SVHN VAE (no runs) and CelebA VAE (no runs): "),
 }
 
 

@@ -88,6 +88,22 @@ def parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="DIR", help="default: report/ in the results"
     )
 
+    compare = commands.add_parser("compare", help="one likelihood against others, from stored runs")
+    compare.add_argument(
+        "new", metavar="NEW", help="its name, name(option=value), or label in the report"
+    )
+    compare.add_argument(
+        "--against",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="only likelihoods whose name matches; default: all others",
+    )
+    compare.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+    compare.add_argument(
+        "--output", type=Path, metavar="DIR", help="default: report/compare-NEW/ in the results"
+    )
+
     listing = commands.add_parser("list", help="list what there is, one a line")
     listing.add_argument("what", choices=["likelihoods", "datasets", "models", "suites"])
     listing.add_argument(

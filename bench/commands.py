@@ -13,7 +13,7 @@ from tabulate import tabulate
 import datasets
 import likelihoods
 import reports
-from bench import experiment, models, publish, suite, template
+from bench import comparing, experiment, models, publish, suite, template
 from bench.environment import default_jobs, device
 from bench.errors import UsageError
 from bench.estimate import Estimate
@@ -38,6 +38,8 @@ def dispatch(options: argparse.Namespace, given: Sequence[str]) -> int:
             return run(options, given)
         if options.command == "report":
             return report(options)
+        if options.command == "compare":
+            return comparing.compare(options)
         if options.command == "list":
             return listing(options.what, options.given)
         if options.command == "new":

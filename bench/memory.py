@@ -17,34 +17,27 @@ FEW, SOME = 2, 4
 """Items of the two batches that are measured."""
 COPIES = 4
 """Of the parameters: themselves, their gradients and what the optimiser remembers."""
-SUSPECT = 0.1
-"""From this share of the memory on, the raw outputs of a batch are reason enough to measure."""
 
 
 class TooLargeError(RuntimeError):
     """A run whose training cannot fit; one line with what it needs and what there is."""
 
 
-def check(model: Model, data: Data, spec: RunSpec) -> None:
-    """Refuse a run that cannot fit into the memory of its device.
+def check(model: Model, data: Data, spec: RunSpec) -> int:
+    """Refuse a run that cannot fit into the memory of its device; returns bytes that a step needs.
 
     Raises:
         TooLargeError: one step needs more than there is.
     """
-    model = deepcopy(model)  # training steps move its running averages
-    present = available(data.device)
     batch = min(spec.training.batch_size, len(data.train))
-    with torch.no_grad():
-        outputs = model(_batch(data, FEW)).outputs
-    if outputs.nbytes / FEW * batch < SUSPECT * present:
-        return
-    needed = step_bytes(model, data, batch)
-    if needed > present:
+    needed = step_bytes(deepcopy(model), data, batch)  # training steps move running averages
+    if needed > (present := available(data.device)):
         raise TooLargeError(
             f"a training step on {batch} items needs at least {needed / 1e9:.1f} GB (what is kept "
             f"for its backward pass, measured on {FEW} and {SOME} items), {present / 1e9:.1f} GB "
             f"are free on {data.device.type}"
         )
+    return needed
 
 
 def available(device: torch.device) -> int:

@@ -102,10 +102,19 @@ def publish(store: Store, output: Path) -> Path:
         UsageError: the folder holds no results.
         reports.ReportError: the report cannot be written.
     """
+    return reports.write(content(store, output), output)
+
+
+def content(store: Store, output: Path) -> reports.Content:
+    """What a results folder holds, for a report that will be written into `output`.
+
+    Raises:
+        UsageError: the folder holds no results.
+    """
     plan = Store.existing(store.root).read_plan() or {}
     table = results(store, plan["runs"], plan["budget"])
     ended = [] if table.empty else list(table["run"])
-    content = reports.Content(
+    return reports.Content(
         title=plan["title"],
         results=table,
         histories=_present((run, store.history(run)) for run in ended),
@@ -128,6 +137,7 @@ def publish(store: Store, output: Path) -> Path:
                 row["note"],
                 json.dumps(row["options"], sort_keys=True),
                 row["may_diverge"],
+                row.get("given"),
             )
             for row in plan["rows"]
         ],
@@ -136,7 +146,6 @@ def publish(store: Store, output: Path) -> Path:
         quality=quality(plan, table),
         metrics_document=_definitions(output),
     )
-    return reports.write(content, output)
 
 
 def _definitions(output: Path) -> str | None:

@@ -80,15 +80,17 @@ def _execute(
     store.begin(spec, environment(device))
     data = on_device(spec.data_set, device)
     model = build(spec, data)
-    check(model, data, spec)
+    needed = check(model, data, spec)
     outcome = train(model, data, spec, keeper=_Keeper(store, run_id, device), progress=progress)
     store.write_history(run_id, outcome.history)
     metrics: dict[str, Any] = {
         "status": "finished",
         "measure": model.likelihood.measure,
+        "outputs_per_value": model.likelihood.outputs_per_value,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "steps": spec.training.total_steps(len(data.train)),
         "batch_size": min(spec.training.batch_size, len(data.train)),
+        "step_memory_megabytes": needed / 1e6,
         "train_seconds": outcome.seconds,
         "smallest_sigma_reached": float(outcome.history["smallest_sigma"].min()),
     }

@@ -4,11 +4,25 @@
 
     content = reports.Content(title=..., results=..., ...)
     reports.write(content, Path("report"))    # README.md, figures/ and results.csv in report/
+    made = reports.compare(content, "laplace", ["*sigma"])      # one decoder against others
+    reports.write_comparison(made, Path("report/compare-laplace"))
 
 The package stands on pandas, scipy, matplotlib and tabulate alone.
 """
 
 from reports.content import Column, Content, Features, Measure, ReportError, Row
-from reports.writing import write
+from reports.versus import Comparison, compare
+from reports.writing import write, write_comparison
 
-__all__ = ["Column", "Content", "Features", "Measure", "ReportError", "Row", "write"]
+__all__ = [
+    "Column",
+    "Comparison",
+    "Content",
+    "Features",
+    "Measure",
+    "ReportError",
+    "Row",
+    "compare",
+    "write",
+    "write_comparison",
+]

@@ -123,11 +123,17 @@ def printed_means(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> l
 
 def cells(entries: Sequence[Entry], metric: Metric) -> list[str]:
     """Return the cells of one column of a table; the best of a metric that has one are bold."""
-    if metric.decimals is None:
-        found = [each.mean for e in entries if (each := estimate(e.runs, metric.column))]
-        metric = replace(metric, decimals=decimals_for(found))
+    metric = with_decimals(metric, entries)
     best = leaders(entries, metric) if metric.best else []
     return [cell(entry, metric, entry in best) for entry in entries]
+
+
+def with_decimals(metric: Metric, entries: Sequence[Entry]) -> Metric:
+    """Return the metric with the decimals that show four digits of the largest mean."""
+    if metric.decimals is not None:
+        return metric
+    found = [each.mean for e in entries if (each := estimate(e.runs, metric.column))]
+    return replace(metric, decimals=decimals_for(found))
 
 
 def cell(entry: Entry, metric: Metric, best: bool = False) -> str:

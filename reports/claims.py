@@ -26,7 +26,7 @@ from reports.cells import BITS, Metric, gap, nll, outcome, with_interval
 from reports.comparison import Entry, Group, recorded
 from reports.content import Content
 from reports.markup import decimals_for, listing, number, plural, short
-from reports.speed import NLL, curves, reach
+from reports.speed import NLL, curves, log_ratios
 from reports.statistics import complete, estimate, finished, values
 from reports.tables import headline_metrics
 from reports.takeoff import NoTakeOff, TakeOff, take_off, variance_of
@@ -432,16 +432,12 @@ def _log_ratio(content: Content, group: Group, over: str) -> Effect:
     seeds = sorted(set(first) & set(second))
     if not seeds:
         raise Absent("no seed has the validation NLL of both during training")
-    ratios = []
-    for seed in seeds:
-        pair = (first[seed], second[seed])
-        target = max(float(curve["value"].iloc[-1]) for curve in pair)
-        times = [getattr(at, over) for curve in pair if (at := reach(curve, target))]
-        if min(times) <= 0:
-            raise Absent(f"seed {seed} is there before the first step")
-        ratios.append(math.log(times[0] / times[1]))
+    ratios = log_ratios(first, second, over)
+    early = [seed for seed in seeds if seed not in ratios]
+    if early:
+        raise Absent(f"seed {early[0]} is there before the first step")
     planned = {int(seed) for entry in entries for seed in entry.runs["seed"]}
-    return replace(effect(np.array(ratios)), lost=len(planned) - len(ratios))
+    return replace(effect(np.array(list(ratios.values()))), lost=len(planned) - len(ratios))
 
 
 def _best_images(content: Content, group: Group) -> Iterator[Finding]:

@@ -68,6 +68,8 @@ class Row:
     """Take only the runs whose column `options` is this text; None takes all."""
     may_diverge: bool = False
     """Whether divergence is a result of this row, and not a fault of the run."""
+    given: str | None = None
+    """How it was handed over where the suite has no such row, such as "my_decoder.py:Truncated"."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ REFERENCE, NO_BEST = "the best", "no best"
 def difference_table(content: Content, group: Group) -> str:
     """Return each decoder's difference from the best of the group, by every metric."""
     columns = [("decoder", LEFT, [escape(entry.label) for entry in group.entries])]
-    for metric in _metrics(content, group):
+    for metric in compared_metrics(content, group):
         name = metric.name.removesuffix(f" (nats/{group.unit})")
         columns.append((f"Δ {metric.name}", RIGHT, _differences(group.entries, metric)))
         columns.append((f"P by {name}", RIGHT, _improvements(group.entries, metric)))
@@ -42,7 +42,7 @@ def without_intervals(content: Content, group: Group) -> str:
     """Return why some differences have no interval, one line a reason; "" if all have one."""
     reasons: dict[str, list[str]] = {}
     compared = 0
-    for metric in _metrics(content, group):
+    for metric in compared_metrics(content, group):
         for entry, best in _pairs(group.entries, metric):
             found = compare(entry.runs, best.runs, metric.column)
             compared += 1
@@ -72,14 +72,15 @@ def rank_tables(content: Content, groups: Sequence[Group]) -> dict[str, str]:
 
 
 def ranks(entries: Sequence[Entry], metric: Metric) -> list[float | None]:
-    """Return the rank of each entry by its mean, 1 the lowest; ties share their mean rank.
+    """Return the rank of each entry by its mean, 1 the best; ties share their mean rank.
 
     One that lost a run ranks behind all others, since it cannot be trusted to end. None for one
     that was not run or not measured: nothing is known of it.
     """
     known = [not gap_in(entry, metric) for entry in entries]
+    sign = -1.0 if metric.best == "highest" else 1.0
     keys = [
-        found.mean if complete(entry.runs, metric.column) and found else np.inf
+        sign * found.mean if complete(entry.runs, metric.column) and found else np.inf
         for entry in entries
         for found in [estimate(entry.runs, metric.column)]
     ]
@@ -97,7 +98,8 @@ def gap_in(entry: Entry, metric: Metric) -> str:
     return gap(entry, metric) if ended == len(entry.runs) else ""
 
 
-def _metrics(content: Content, group: Group) -> list[Metric]:
+def compared_metrics(content: Content, group: Group) -> list[Metric]:
+    """Return the metrics by which decoders are compared."""
     return [nll(group.unit), BITS, *headline_metrics(content, group)]
 
 

@@ -11,17 +11,20 @@ from reports.content import Content
 from reports.markup import escape, paragraphs
 from reports.sections import SECTIONS, Subject, budget
 
+RESULTS = "results.csv"
+"""One row a run, sorted by run so that the order of execution does not show."""
+
 
 @dataclass(frozen=True)
 class Document:
     """A report in memory."""
 
     readme: str
-    """Markdown; refers to figures/NAME and results.csv."""
+    """Markdown; refers to figures/NAME and to the tables."""
     figures: Mapping[str, Figure]
     """File name -> figure."""
-    results: str
-    """CSV, one row a run, sorted by run so that the order of execution does not show."""
+    tables: Mapping[str, str]
+    """File name -> CSV."""
 
 
 def document(content: Content) -> Document:
@@ -33,4 +36,4 @@ def document(content: Content) -> Document:
     drawn = {name: figure for section in sections for name, figure in section.figures.items()}
     results = content.results
     ordered = results if results.empty else results.sort_values("run")
-    return Document(readme, drawn, ordered.to_csv(index=False, lineterminator="\n"))
+    return Document(readme, drawn, {RESULTS: ordered.to_csv(index=False, lineterminator="\n")})

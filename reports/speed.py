@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -64,6 +65,24 @@ def curves(content: Content, entry: Entry, column: str) -> dict[int, pd.DataFram
         for run, seed in zip(ended["run"], ended["seed"], strict=True)
     }
     return {seed: curve for seed, curve in found.items() if len(curve)}
+
+
+def log_ratios(
+    first: Mapping[int, pd.DataFrame], second: Mapping[int, pd.DataFrame], over: str
+) -> dict[int, float]:
+    """Return ln(time of first / time of second) to the worse of their two final values, by seed.
+
+    Both reach that one. `over` is "steps" or "seconds". A seed that is there before the first step
+    has no ratio.
+    """
+    found = {}
+    for seed in sorted(set(first) & set(second)):
+        pair = (first[seed], second[seed])
+        target = max(float(curve["value"].iloc[-1]) for curve in pair)
+        times = [getattr(at, over) for curve in pair if (at := reach(curve, target))]
+        if min(times) > 0:
+            found[seed] = math.log(times[0] / times[1])
+    return found
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from reports.statistics import Estimate, estimate, values
 from reports.takeoff import near_cap
 from reports.uncertainty import FEWEST
 
+MEMORY = Metric("step_memory_megabytes", "memory of a step (MB)", constant=True)
 LAYER = re.compile(r"kl_layer_(\d+)_nats")
 """Columns of the results that hold the KL of one stochastic layer."""
 
@@ -179,12 +180,14 @@ def calibration_table(group: Group) -> str:
 
 def cost_table(group: Group) -> str:
     """Return what each decoder cost: parameters, seconds of one run, seconds of all its runs."""
+    known = values(group.runs, MEMORY.column).size
     columns = [
         ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
         *measured(
             group.entries,
             [
                 Metric("parameters", "parameters", 0, constant=True),
+                *([MEMORY] if known else []),
                 Metric("train_seconds", "training (s)", 1),
                 Metric("evaluate_seconds", "evaluation (s)", 1),
             ],

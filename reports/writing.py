@@ -10,14 +10,35 @@ from pathlib import Path
 from reports.content import Content, ReportError
 from reports.document import Document, document
 from reports.figures import house_style
+from reports.versus import Comparison
 
-README, RESULTS, FIGURES = "README.md", "results.csv", "figures"
+README, FIGURES = "README.md", "figures"
 
 
 def write(content: Content, output: Path) -> Path:
     """Write README.md, results.csv and figures/ into the folder `output`; return the README.
 
-    Everything is drawn and written in a folder beside the old report first. Then file after file
+    Raises:
+        ReportError: the folder cannot be written.
+
+    """
+    return _put(document(content), output)
+
+
+def write_comparison(comparison: Comparison, output: Path) -> Path:
+    """Write README.md, differences.csv and figures/ into the folder `output`; return the README.
+
+    Raises:
+        ReportError: the folder cannot be written.
+
+    """
+    return _put(comparison.document, output)
+
+
+def _put(made: Document, output: Path) -> Path:
+    """Write a document into the folder `output`; return its README.
+
+    Everything is drawn and written in a folder beside the old one first. Then file after file
     takes its place, README.md last, so a report that fails half-way leaves the old one as it was.
     Figures that only the old report showed are removed; other files in the folder are left alone.
 
@@ -25,7 +46,6 @@ def write(content: Content, output: Path) -> Path:
         ReportError: the folder cannot be written.
 
     """
-    made = document(content)
     try:
         output.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".report-", dir=output) as name:
@@ -50,9 +70,10 @@ def _stage(made: Document, folder: Path) -> list[Path]:
     for name, figure in made.figures.items():
         paths.append(Path(FIGURES, name))
         figure.savefig(folder / paths[-1], metadata={"Software": None})
-    (folder / RESULTS).write_text(made.results, encoding="utf-8")
-    (folder / README).write_text(made.readme, encoding="utf-8")
-    return [*paths, Path(RESULTS), Path(README)]
+    for name, text in (*made.tables.items(), (README, made.readme)):
+        paths.append(Path(name))
+        (folder / name).write_text(text, encoding="utf-8")
+    return paths
 
 
 def _figures_of(readme: Path) -> set[Path]:

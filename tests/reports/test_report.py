@@ -91,7 +91,7 @@ def test_results_survive_the_file(written: Path) -> None:
 def test_the_same_content_gives_the_same_bytes() -> None:
     first, again = document(content()), document(content(list(reversed(five()))))
     assert first.readme == again.readme
-    assert first.results == again.results
+    assert first.tables == again.tables
 
 
 def changed(**cells: Any) -> list[dict[str, Any]]:

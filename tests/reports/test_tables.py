@@ -186,3 +186,13 @@ def test_an_evaluation_that_outlasts_training_is_named() -> None:
     named = "Evaluation took longer than training for Fit (2 s against 1 s, 1.5 s of it quality)."
     assert named in text
     assert text.count("Evaluation took longer") == 1
+
+
+def test_the_memory_of_a_step_is_a_cost() -> None:
+    runs = [run("wide", step_memory_megabytes=12.345), run("fit", step_memory_megabytes=1.5)]
+    subject = content(runs)
+    table = cost_table(groups(subject)[0])
+    heading = "memory of a step (MB)"
+    assert [cells(table, name)[heading] for name in ("Wide", "Fit")] == ["12.35", "1.50"]
+    assert cells(table, "Hard")[heading] == "not run"
+    assert heading not in cost_table(groups(content())[0])

@@ -1,0 +1,66 @@
+"""`bench compare`: one likelihood against others, from stored runs."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import reports
+from bench import cli, publish
+from bench.errors import UsageError
+from bench.store import Store
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Write the comparison; prints its summary, then the path of its README."""
+    store = Store.existing(options.results)
+    output = options.output or store.report_folder / f"compare-{_safe(options.new)}"
+    made = reports.compare(
+        publish.content(store, output),
+        options.new,
+        options.against,
+        command_for(store.read_plan() or {}, options.results),
+    )
+    readme = reports.write_comparison(made, output)
+    print(made.summary)
+    print(readme)
+    return 0
+
+
+def command_for(plan: Mapping[str, Any], results: Path) -> Callable[[reports.Row, int], str]:
+    """Return the function that words the command which adds runs to stored ones.
+
+    It repeats suite and data sets of the command that made these: with others, the plan would be
+    another one, and the report would forget the runs that are there.
+    """
+    suite, data_sets = _chosen(plan)
+
+    def command(row: reports.Row, seeds: int) -> str:
+        words = ["python", "-m", "bench", "run", "--suite", suite, "--budget", plan["budget"]]
+        if data_sets:
+            words += ["--datasets", *data_sets]
+        words += ["--likelihood", row.given] if row.given else ["--likelihoods", row.name]
+        words += ["--seeds", str(seeds)]
+        if results != Path("results"):
+            words += ["--results", str(results)]
+        return shlex.join(words)
+
+    return command
+
+
+def _chosen(plan: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return the suite and the data sets of the command that made a plan, as they were given."""
+    try:
+        made = cli.parser().parse_args(shlex.split(plan.get("command") or "")[3:])
+        return made.suite, made.datasets
+    except (UsageError, ValueError, AttributeError):
+        data_sets = [column["data_set"] for column in plan["columns"] if column["data_set"]]
+        return plan["suite"], list(dict.fromkeys(data_sets))
+
+
+def _safe(name: str) -> str:
+    """Return a name as one part of a path."""
+    return "".join(c if c.isalnum() or c in "-_=." else "_" for c in name)

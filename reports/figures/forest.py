@@ -1,0 +1,76 @@
+"""Forest plots: the differences of one decoder from others, with their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from reports.figures.style import Style, figure, house_style, plain
+from reports.uncertainty import Effect
+
+ACROSS = 3
+"""Panels that fit beside each other."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The differences by one metric, one for each baseline; None where there is none."""
+
+    label: str
+    """The metric with its unit, and which side is better."""
+    effects: Sequence[Effect | None]
+
+
+@house_style()
+def forest(
+    title: str, names: Sequence[str], styles: Sequence[Style], panels: Sequence[Panel]
+) -> Figure | None:
+    """Draw a panel for each metric with a line for each baseline; None if nothing was measured.
+
+    A line is the interval of the difference, its marker the mean, hollow where there is no
+    interval or it contains zero.
+    """
+    drawn = [panel for panel in panels if any(_known(each) for each in panel.effects)]
+    if not drawn:
+        return None
+    down = math.ceil(len(drawn) / ACROSS)
+    across = math.ceil(len(drawn) / down)
+    result = figure(0.5 + down * (0.9 + 0.28 * len(names)), title)
+    axes = result.subplots(down, across, sharey=True, squeeze=False).ravel()
+    for axis, panel in zip(axes, drawn, strict=False):
+        _draw(axis, panel, styles)
+    for axis in axes[len(drawn) :]:
+        axis.set_axis_off()
+    axes[0].set_yticks(range(len(names)), [plain(name) for name in names])
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    return result
+
+
+def _draw(axis: Axes, panel: Panel, styles: Sequence[Style]) -> None:
+    axis.axvline(0, color="#444444", linewidth=1)
+    for place, (found, style) in enumerate(zip(panel.effects, styles, strict=True)):
+        if found is None or not _known(found) or found.mean is None:
+            continue
+        interval = found.interval
+        apart = interval is not None and interval.excludes(0.0)
+        if interval is not None:
+            axis.plot([interval.low, interval.high], [place, place], "-", color=style.colour)
+        axis.plot(
+            [found.mean],
+            [place],
+            marker=style.marker,
+            markersize=7,
+            color=style.colour,
+            markerfacecolor=style.colour if apart else "white",
+        )
+    axis.set_xlabel(plain(panel.label))
+    axis.xaxis.set_major_locator(MaxNLocator(4))
+
+
+def _known(found: Effect | None) -> bool:
+    return found is not None and found.mean is not None and math.isfinite(found.mean)

@@ -1,0 +1,175 @@
+"""The comparison of one decoder with others, as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from matplotlib.figure import Figure
+
+from reports.content import Content
+from reports.document import Document
+from reports.figures import Panel, convergence, forest
+from reports.markup import bullets, escape, listing, paragraphs
+from reports.sections import Subject, budget
+from reports.sections.differences import FEW_SEEDS
+from reports.sections.section import shown
+from reports.uncertainty import FEWEST, LEVEL, MANY, RESAMPLES
+from reports.versus.choice import choose
+from reports.versus.missing import Command, missing
+from reports.versus.pairs import Match, match
+from reports.versus.tables import cost_table, differences, equal_table, metric_table, rank_table
+from reports.versus.words import summary
+
+DIFFERENCES = "differences.csv"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One decoder compared with others."""
+
+    summary: str
+    """One paragraph, plain text."""
+    document: Document
+    """README.md, figures, and differences.csv: a row for each group, baseline and metric."""
+
+
+def compare(
+    content: Content, new: str, against: Sequence[str] = (), command: Command | None = None
+) -> Comparison:
+    """Return the comparison of the decoder `new` with those that `against` matches.
+
+    Args:
+        content: the runs.
+        new: a name, name(option=value) or label of a decoder.
+        against: patterns of names, as in a shell; none means all others.
+        command: how missing runs are made; None names them only.
+
+    Raises:
+        ReportError: there is no such decoder, or a pattern matches none.
+
+    """
+    subject = Subject(content)
+    one, others = choose(content, new, against)
+    matches = [match(content, group, one, others) for group in subject.groups]
+    told = summary(matches)
+    figures: dict[str, Figure] = {}
+    parts = [paragraphs(*_on(subject, each, figures)) for each in matches]
+    named = listing([escape(each.label) for each in others])
+    readme = paragraphs(
+        f"# {escape(one.label)} against {named if len(others) <= 3 else f'{len(others)} others'}",
+        budget(subject),
+        "## Summary",
+        escape(told),
+        "## How to read it",
+        _reading(content, escape(one.label)),
+        *parts,
+        "## Missing runs",
+        _missing(missing(content, [one, *others], matches, command)),
+    )
+    table = differences(matches).to_csv(index=False, lineterminator="\n")
+    return Comparison(told, Document(readme + "\n", figures, {DIFFERENCES: table}))
+
+
+def _reading(content: Content, name: str) -> str:
+    lines = [
+        f"Δ is the value of {name} minus that of the baseline, paired by seed: mean and "
+        f"[{LEVEL:.0%} bootstrap interval] over seeds ({RESAMPLES:,} resamples; percentile, from "
+        f"{MANY} seeds on BCa; none below {FEWEST} seeds or where all differences are the same). "
+        f"**Where ↓ marks a metric, such as bits/dim, a negative Δ is better for {name}**; where ↑ "
+        "marks it, a positive one.",
+        "A difference is bold, and called better or worse, only if its interval does not contain 0 "
+        "and every run of both finished; otherwise there is no verdict.",
+        f"P is the probability that a run of {name} is better than one of the baseline, ties "
+        "counting half (Agarwal et al. 2021): ½ is no difference.",
+        "NLL is in the decoder's own measure: a density and a mass do not compare. Bits/dim is the "
+        "one unit that all share.",
+        "The metrics are of test images at the end of training, and all decoders of a group train "
+        "for the same number of steps: they compare at equal steps. The tables of equal seconds "
+        "are of *validation* images, measured during training.",
+    ]
+    link = content.metrics_document
+    definitions = f"Definitions of all numbers: [metrics.md]({link})." if link else ""
+    return paragraphs(bullets(lines), FEW_SEEDS, definitions)
+
+
+def _on(subject: Subject, found: Match, figures: dict[str, Figure]) -> Iterator[str]:
+    """Yield the parts that are on one group; its figures are added to `figures`."""
+    group = found.group
+    yield f"## {escape(group.heading)}, model {escape(group.model)}"
+    drawn = _forest(subject, found)
+    if drawn:
+        name = f"differences-{group.slug}.png"
+        figures[name] = drawn
+        yield shown(name, f"Differences on {group.title}")
+        yield (
+            "A line is the interval of the difference, hidden where it is narrower than the "
+            "marker; a hollow marker is one that has no interval or whose interval contains 0."
+        )
+    for metric in found.metrics:
+        yield f"### {escape(group.title)}: {metric.name}"
+        yield metric_table(found, metric)
+    yield f"### {escape(group.title)}: ranks"
+    yield (
+        "Among all decoders of the group (by NLL, of the same measure), 1 the best; one that lost "
+        "a run ranks behind all that did not."
+    )
+    yield rank_table(found)
+    yield f"### {escape(group.title)}: equal steps and equal seconds"
+    yield from _equal(subject, found, figures)
+    yield f"### {escape(group.title)}: costs"
+    yield (
+        "Wall-clock seconds of one run; they compare only if nothing else ran on the machine. The "
+        f"ratio is the training of {escape(found.new.label)} over that of the baseline."
+    )
+    yield cost_table(found)
+
+
+def _equal(subject: Subject, found: Match, figures: dict[str, Figure]) -> Iterator[str]:
+    table = equal_table(found)
+    if table:
+        yield (
+            "Bits/dim ↓ of **validation** images, measured during training. *Equal steps*: both at "
+            "the end. *Equal seconds*: both at the training time of the faster of the two (column "
+            "*at*, mean over seeds), the slower one on a straight line between its measurements. "
+            f"*Ratio*: steps or seconds until {escape(found.new.label)} first reaches the worse of "
+            "the two final values, over those of the baseline, geometric mean over seeds; below 1, "
+            "it gets there sooner."
+        )
+    yield table or "No pair of finished runs has curves of bits/dim that compare."
+    short = dict.fromkeys(label for each in found.baselines for label in found.equal(each).short)
+    if short:
+        yield (
+            "The history is too short, and nothing is extrapolated, for some run of "
+            f"{listing([escape(label) for label in short])}."
+        )
+    compared = replace(found.group, entries=(found.new, *found.baselines))
+    drawn = convergence(found.content, compared, subject.styles)
+    if drawn:
+        name = f"convergence-{compared.slug}.png"
+        figures[name] = drawn
+        yield shown(name, f"Convergence on {compared.title}")
+
+
+def _forest(subject: Subject, found: Match) -> Figure | None:
+    panels = []
+    for metric in found.metrics:
+        effects = [found.difference(e, metric).effect for e in found.baselines]
+        side = "left" if metric.best == "lowest" else "right"
+        panels.append(Panel(f"Δ {metric.name}\n(better on the {side})", effects))
+    return forest(
+        f"{found.new.label} minus each baseline: {found.group.title}",
+        [entry.label for entry in found.baselines],
+        [subject.styles[entry.decoder] for entry in found.baselines],
+        panels,
+    )
+
+
+def _missing(found: str) -> str:
+    if not found:
+        return "None: on all data, both sides have the same seeds."
+    return paragraphs(
+        "Finished runs are never computed again: each command makes only what is missing, on all "
+        "data of these results.",
+        found,
+    )

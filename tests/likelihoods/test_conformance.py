@@ -8,7 +8,6 @@ import likelihoods
 from likelihoods import check
 
 FACTORIES = {name: partial(likelihoods.create, name) for name in likelihoods.names()} | {
-    "optimal_sigma share=channel": partial(likelihoods.create, "optimal_sigma", share="channel"),
     "optimal_sigma share=pixel": partial(likelihoods.create, "optimal_sigma", share="pixel"),
     "optimal_sigma share=height, width": partial(
         likelihoods.create, "optimal_sigma", share=("height", "width")

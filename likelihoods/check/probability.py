@@ -95,7 +95,7 @@ def mass_agrees_with_log_prob(factory: Factory) -> Measurement:
             lower, upper = (edge.clamp(*ends) for edge in edges)  # 256 levels by 33 points
             closed = (upper - lower).isfinite().flatten()
             centre, width = ((lower + upper) / 2)[closed], (upper - lower)[closed]
-            x = (centre + offsets * width).clamp(*ends)
+            x = _inside(centre + offsets * width, *ends)
             density = _density(likelihood, o, x.flatten())
             native = density.view(-1, len(weights)) @ weights * width.squeeze(1)
             worst.append(((log_mass[closed].exp() - native) / (native + 1e-4)).abs().max())
@@ -229,12 +229,17 @@ def _support(distribution: Distribution) -> tuple[Tensor, Tensor]:
     while isinstance(support, constraints.independent):
         support = support.base_constraint
     low, high = (
-        torch.as_tensor(getattr(support, f"{end}_bound", infinity), dtype=torch.float64)
+        torch.as_tensor(getattr(support, f"{side}_bound", infinity), dtype=torch.float64)
         .flatten()
         .expand(distribution.batch_shape.numel())
-        for end, infinity in (("lower", -math.inf), ("upper", math.inf))
+        for side, infinity in (("lower", -math.inf), ("upper", math.inf))
     )
     return low, high
+
+
+def _inside(values: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Move values into an interval, off its ends, which may be open."""
+    return values.clamp(low.nextafter(high), high.nextafter(low))
 
 
 def _integral(
@@ -252,7 +257,7 @@ def _integral(
                 return torch.full_like(total, math.inf)
         reach = ((end - centre) * 1000).asinh().clamp(-26, 26)
         t = reach * (offsets + 0.5)
-        x = (centre + t.sinh() / 1000).clamp(low, high)
+        x = _inside(centre + t.sinh() / 1000, low, high)
         total = total + (density(x) * t.cosh() / 1000) @ weights * reach.abs()
     return total
 

@@ -48,6 +48,8 @@ def test_native_measures() -> None:
     assert {n for n, measure in measures.items() if measure == "mass"} == {
         "categorical",
         "bitwise_categorical",
+        "discretized_logistic",
+        "discretized_gaussian",
         "logistic_mixture",
     }
 

@@ -11,6 +11,7 @@ from torch.distributions import Distribution, constraints
 
 from likelihoods import Likelihood, check
 from likelihoods.core.grid import STEP, to_levels
+from likelihoods.core.numerics import log_bin_mass
 
 
 class Uniform(Likelihood):
@@ -23,10 +24,9 @@ class Uniform(Likelihood):
 
 
 class Peaked(Likelihood):
-    """A Gaussian with ln sigma = -6, cut off at 0 and 1, often in the middle of its peak."""
+    """A Gaussian with ln sigma = -6, cut off at 0 and 1, often in the middle of the peak."""
 
     outputs_per_value = 2
-    log_scale = -6.0
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         location, side = self.split(outputs)
@@ -34,21 +34,20 @@ class Peaked(Likelihood):
         return D.Independent(self.values(location), 3)
 
     def values(self, location: Tensor) -> Distribution:
-        return Cut(location, self.log_scale)
+        return Cut(location)
 
-
-class LessPeaked(Peaked):
-    """Of which the default of log_mass, which takes the density far out, is accurate enough."""
-
-    log_scale = -4.0
+    def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
+        values: Any = self(outputs)
+        cut = values.base_dist
+        mass = log_bin_mass(x, cut.loc, cut.scale, torch.special.log_ndtr, ends=(0, 1))
+        return (mass - cut.inside().log()).flatten(1).sum(1)
 
 
 class Cut(D.Normal):
     support = constraints.unit_interval  # type: ignore[assignment]
 
-    def __init__(self, location: Tensor, log_scale: float) -> None:
-        scale = torch.full_like(location, math.exp(log_scale))
-        super().__init__(location, scale, validate_args=False)
+    def __init__(self, location: Tensor) -> None:
+        super().__init__(location, torch.full_like(location, math.exp(-6)), validate_args=False)
 
     def inside(self) -> Tensor:
         return self._cdf(1.0) - self._cdf(0.0)
@@ -73,7 +72,7 @@ class NotNormalisedInside(Peaked):
             def inside(self) -> Tensor:
                 return torch.ones_like(self.loc)
 
-        return Whole(location, self.log_scale)
+        return Whole(location)
 
 
 class GoesOnOutside(Peaked):
@@ -84,14 +83,16 @@ class GoesOnOutside(Peaked):
                 log_prob: Tensor = gaussian - self.inside().log()
                 return log_prob
 
-        return Open(location, self.log_scale)
+        return Open(location)
 
 
-class WrongEndBin(LessPeaked):
+class WrongEndBin(Peaked):
     """Gives half of level 0 to level 1."""
 
     def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
-        level, values = to_levels(x).double(), self.values(self(outputs).base_dist.loc)
+        level = to_levels(x).double()
+        images: Any = self(outputs)
+        values = images.base_dist
         lower = torch.where(level == 1, 0.25, level - 0.5).clamp(min=0) * STEP
         upper = torch.where(level == 0, 0.25, level + 0.5).clamp(max=255) * STEP
         mass: Tensor = values.cdf(upper) - values.cdf(lower)
@@ -109,10 +110,8 @@ class Refuses(Uniform):
 NORMALISED, AGREES = "log_prob is normalised", "mass agrees with log_prob"
 
 
-@pytest.mark.parametrize(
-    ("name", "sound"),
-    [(NORMALISED, Uniform), (NORMALISED, Peaked), (AGREES, Uniform), (AGREES, LessPeaked)],
-)
+@pytest.mark.parametrize("sound", [Uniform, Peaked])
+@pytest.mark.parametrize("name", [NORMALISED, AGREES])
 def test_a_sound_density_on_an_interval_passes(name: str, sound: type[Likelihood]) -> None:
     result = check.check(name, check.PROPERTIES[name], sound)
     assert result.passed, str(result)

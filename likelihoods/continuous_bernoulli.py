@@ -27,7 +27,7 @@ class ContinuousBernoulliLikelihood(Likelihood):
         "Loaiza-Ganem and Cunningham 2019, The continuous Bernoulli: fixing a pervasive error"
     )
 
-    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Independent:
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the continuous Bernoulli images."""
         (logits,) = self.split(outputs)
         return Independent(ContinuousBernoulli(logits), 3)

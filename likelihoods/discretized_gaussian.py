@@ -65,4 +65,5 @@ def _density(z: Tensor) -> Tensor:
 
 
 def _ramp(z: Tensor) -> Tensor:
-    return z * torch.special.ndtr(z) + _density(z)
+    ramp: Tensor = z * torch.special.ndtr(z) + _density(z)
+    return ramp

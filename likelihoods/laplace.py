@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, Laplace
+from torch.distributions import Distribution, Independent, Laplace
 
 from likelihoods import Likelihood, register
 from likelihoods.core.distributions import sum_image
@@ -21,7 +21,7 @@ class LaplaceLikelihood(Likelihood):
     outputs_per_value = 2
     reference = "Kotz, Kozubowski and Podgorski 2001, The Laplace Distribution, chapter 2"
 
-    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Independent:
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the Laplace images."""
         return Independent(Laplace(*self._location_and_scale(outputs), validate_args=False), 3)
 

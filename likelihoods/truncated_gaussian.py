@@ -23,7 +23,7 @@ class TruncatedGaussianLikelihood(Likelihood):
     outputs_per_value = 2
     reference = "Johnson, Kotz and Balakrishnan 1994, Continuous Univariate Distributions, ch. 13"
 
-    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Independent:
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the images of truncated Gaussians."""
         return Independent(self._values(outputs), 3)
 
@@ -55,7 +55,8 @@ class TruncatedGaussian(Distribution):
         self._scale = log_scale.exp()
         self._ends = -location / self._scale, (location - 1) / self._scale
         # Of the Gaussian, at least 0.34 are inside: nothing cancels.
-        self._below, above = (torch.special.ndtr(end) for end in self._ends)
+        tails: list[Tensor] = [torch.special.ndtr(end) for end in self._ends]
+        self._below, above = tails
         self._inside = 1 - self._below - above
 
     @property
@@ -79,8 +80,8 @@ class TruncatedGaussian(Distribution):
 
     def cdf(self, value: Tensor) -> Tensor:
         """Return the probability of values up to ``value``."""
-        lower = torch.special.ndtr((value - self._location) / self._scale) - self._below
-        return (lower / self._inside).clamp(0, 1)
+        lower: Tensor = torch.special.ndtr((value - self._location) / self._scale)
+        return ((lower - self._below) / self._inside).clamp(0, 1)
 
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Draw values by inversion of the cdf, in float64."""
@@ -88,5 +89,5 @@ class TruncatedGaussian(Distribution):
             below, inside = wide(self._below), wide(self._inside)
             shape = self._extended_shape(torch.Size(sample_shape))
             uniform = torch.rand(shape, dtype=below.dtype, device=below.device)
-            z = torch.special.ndtri((below + uniform * inside).clamp(max=1)).to(self._scale.dtype)
-            return (self._location + self._scale * z).clamp(0, 1)
+            z: Tensor = torch.special.ndtri((below + uniform * inside).clamp(max=1))
+            return (self._location + self._scale * z.to(self._scale.dtype)).clamp(0, 1)

@@ -40,7 +40,8 @@ class Peaked(Likelihood):
         values: Any = self(outputs)
         cut = values.base_dist
         mass = log_bin_mass(x, cut.loc, cut.scale, torch.special.log_ndtr, ends=(0, 1))
-        return (mass - cut.inside().log()).flatten(1).sum(1)
+        log_mass: Tensor = (mass - cut.inside().log()).flatten(1).sum(1)
+        return log_mass
 
 
 class Cut(D.Normal):
@@ -50,13 +51,14 @@ class Cut(D.Normal):
         super().__init__(location, torch.full_like(location, math.exp(-6)), validate_args=False)
 
     def inside(self) -> Tensor:
-        return self._cdf(1.0) - self._cdf(0.0)
+        return self.below(1.0) - self.below(0.0)
 
-    def _cdf(self, value: Any) -> Tensor:
-        return torch.special.ndtr((value - self.loc) / self.scale)
+    def below(self, value: Tensor | float) -> Tensor:
+        mass: Tensor = torch.special.ndtr((value - self.loc) / self.scale)
+        return mass
 
     def cdf(self, value: Tensor) -> Tensor:
-        return (self._cdf(value) - self._cdf(0.0)) / self.inside()
+        return (self.below(value) - self.below(0.0)) / self.inside()
 
     def log_prob(self, value: Tensor) -> Tensor:
         gaussian = D.Normal(self.loc, self.scale, validate_args=False).log_prob(value)

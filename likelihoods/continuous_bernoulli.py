@@ -24,7 +24,8 @@ class ContinuousBernoulliLikelihood(Likelihood):
     """
 
     reference = (
-        "Loaiza-Ganem and Cunningham 2019, The continuous Bernoulli: fixing a pervasive error"
+        "Loaiza-Ganem and Cunningham 2019, The continuous Bernoulli: fixing a pervasive error in "
+        "variational autoencoders"
     )
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:

@@ -272,7 +272,9 @@ def load(name: str) -> Suite:
     """Read a suite by its name or from a TOML file.
 
     A file may begin with `extends = "paper"`: its rows, columns or title then replace those of that
-    suite, its budgets are added to that suite's, and its `add_rows` come after that suite's rows.
+    suite, its budgets are added to that suite's, and its `add_rows` come after that suite's rows. A
+    column of which only the heading is given, or a row of which only the label is, is the one that
+    is called so there.
 
     Raises:
         UsageError: no such suite, broken TOML, a wrong key, type or value.
@@ -315,10 +317,27 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     budgets, added = inherited.get("budgets"), content.get("budgets")
     if isinstance(budgets, dict) and isinstance(added, dict):
         content["budgets"] = budgets | added
+    for tables, name in (("columns", "heading"), ("rows", "label")):
+        if isinstance(content.get(tables), list):
+            content[tables] = _taken_over(content[tables], inherited.get(tables, []), name)
     rows, more = content.pop("rows", inherited.get("rows")), content.pop("add_rows", [])
     if not (isinstance(rows, list) and isinstance(more, list)):
         raise UsageError(f"suite {path.name}: rows and add_rows are lists of tables, [[add_rows]]")
     return inherited | content | {"rows": [*rows, *more]}
+
+
+def _taken_over(own: list[Any], inherited: list[dict[str, Any]], name: str) -> list[Any]:
+    """A suite's own tables, those that state only their name replaced by the inherited ones."""
+    known = {table[name]: table for table in inherited if name in table}
+    result = []
+    for table in own:
+        if isinstance(table, dict) and table.keys() == {name}:
+            if table[name] not in list(known):
+                raise unknown(f"{name} to take over", str(table[name]), known)
+            result.append(known[table[name]])
+        else:
+            result.append(table)
+    return result
 
 
 def _one_line(error: ValidationError) -> str:

@@ -10,10 +10,8 @@ from torch import Tensor
 from likelihoods import Likelihood, register
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import log1mexp, wide
+from likelihoods.core.numerics import log_mean_decay, wide
 
-FLAT: Final = 1e-4
-"""Logit per level below which ln sum_j e^(a j / 255) is taken from its series (error 2e-10)."""
 TINY: Final = 1e-30
 """Logit per level in place of none: the levels are all alike, and nothing is divided by zero."""
 
@@ -71,10 +69,7 @@ class BernoulliImages(ImageDistribution):
         logits, x = wide(self._logits), wide(x)
         rising = logits >= 0
         slope = torch.where(rising, logits, -logits) * STEP
-        steep = slope.clamp(min=FLAT)
-        exact = log1mexp(LEVELS * steep) - log1mexp(steep)
-        series = math.log(LEVELS) - (LEVELS - 1) / 2 * slope + (LEVELS**2 - 1) / 24 * slope.square()
-        log_sum = torch.where(slope < FLAT, series, exact)
+        log_sum = math.log(LEVELS) + log_mean_decay(LEVELS * slope) - log_mean_decay(slope)
         log_mass = torch.where(rising, x - 1, x) * logits - log_sum
         return sum_image(log_mass).to(self._logits.dtype)
 

@@ -26,6 +26,7 @@ NEGLIGIBLE: Final = 1e-6
 
 @register("optimal_sigma")
 @register("optimal_per_image_sigma", share="image")
+@register("optimal_per_channel_sigma", share="channel")
 class OptimalSigma(Likelihood):
     """Gaussian with sigma*^2 = MSE, averaged over the axes along which sigma is shared.
 

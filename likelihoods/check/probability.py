@@ -1,11 +1,15 @@
 """Properties of probability: what must sum to one, and what must agree with what."""
 
 import math
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import scipy.stats
 import torch
 from torch import Tensor
+from torch.distributions import Distribution, constraints
 
 from likelihoods.check.core import (
     ONE_VALUE,
@@ -20,6 +24,7 @@ from likelihoods.check.core import (
 )
 from likelihoods.core.base import Likelihood, Shape
 from likelihoods.core.grid import LEVELS, STEP, quantise, to_levels
+from likelihoods.core.numerics import bin_edges
 
 SAMPLES: Final = 100_000
 SIGMAS: Final = 6.0
@@ -46,7 +51,12 @@ def mass_sums_to_one(factory: Factory) -> Measurement:
 
 @torch.no_grad()
 def log_prob_is_normalised(factory: Factory) -> Measurement | Skipped:
-    """The native density integrates to one over the real line, or the native mass sums to one."""
+    """The native density integrates to one over its support, or the native mass sums to one.
+
+    The support is the one that the distribution states, else the real line. Outside of it the
+    density is zero. An integral is taken in two parts that meet at the mean, where a density may
+    have a kink.
+    """
     likelihood = trained(factory, ONE_VALUE).double()
     outputs = random_outputs(likelihood, 8).double()
     if likelihood.measure == "unnormalised":
@@ -56,14 +66,13 @@ def log_prob_is_normalised(factory: Factory) -> Measurement | Skipped:
         density = torch.stack([_native(likelihood, o, x) for o in outputs]).exp()
         totals = density.sum(1)
     else:
-        # x = mean + sinh(t) / 1000: fine about the mean, and out to where a Cauchy tail ends.
-        t = torch.linspace(-26, 26, 8001, dtype=torch.float64)
-        distance, stretch = (t.sinh() / 1000).view(-1, *ONE_VALUE), t.cosh() / 1000
-        means = likelihood(outputs).mean
-        density = torch.stack(
-            [_native(likelihood, o, m + distance) for o, m in zip(outputs, means, strict=True)]
-        ).exp()
-        totals = torch.trapezoid(density * stretch, t)
+        distribution = likelihood(outputs)
+        low, high = _support(distribution)
+        centres = distribution.mean.flatten()
+        parts = zip(outputs, low, centres, high, strict=True)
+        totals = torch.stack(
+            [_integral(partial(_density, likelihood, o), *where) for o, *where in parts]
+        )
     number = (totals - 1).abs().max().item()
     return Measurement(number, 1e-6, f"largest |total - 1| of the {likelihood.measure}")
 
@@ -78,12 +87,19 @@ def mass_agrees_with_log_prob(factory: Factory) -> Measurement:
     outputs = random_outputs(likelihood, 8).double()
     mass = log_masses(likelihood, outputs)
     if likelihood.measure == "density":
-        inner = levels(torch.float64)[1:-1]
+        low, high = _support(likelihood(outputs))
         offsets, weights = _simpson(32)
-        x = (inner + offsets * STEP).view(-1, *ONE_VALUE)  # 254 levels by 33 points
-        density = torch.stack([_native(likelihood, o, x) for o in outputs]).exp()
-        native = density.view(-1, LEVELS - 2, len(weights)) @ weights * STEP
-        difference = (mass[:, 1:-1].exp() - native) / (native + 1e-4)
+        edges = [edge.view(-1, 1) for edge in bin_edges(levels(torch.float64))]
+        worst = []
+        for o, log_mass, *ends in zip(outputs, mass, low, high, strict=True):
+            lower, upper = (edge.clamp(*ends) for edge in edges)  # 256 levels by 33 points
+            closed = (upper - lower).isfinite().flatten()
+            centre, width = ((lower + upper) / 2)[closed], (upper - lower)[closed]
+            x = _inside(centre + offsets * width, *ends)
+            density = _density(likelihood, o, x.flatten())
+            native = density.view(-1, len(weights)) @ weights * width.squeeze(1)
+            worst.append(((log_mass[closed].exp() - native) / (native + 1e-4)).abs().max())
+        difference = torch.stack(worst)
     else:
         native = torch.stack([_native(likelihood, o, levels(torch.float64)) for o in outputs])
         difference = mass - native
@@ -197,6 +213,53 @@ def _native(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tensor:
     """Return log_prob of many images, (N,), for the outputs of one, (channels, H, W)."""
     log_prob: Tensor = likelihood(outputs.expand(len(x), -1, -1, -1)).log_prob(x)
     return log_prob
+
+
+def _density(likelihood: Likelihood, outputs: Tensor, values: Tensor) -> Tensor:
+    """Return the native density at values, (N,), for the outputs of one image of one value."""
+    return _native(likelihood, outputs, values.view(-1, *ONE_VALUE)).exp()
+
+
+def _support(distribution: Distribution) -> tuple[Tensor, Tensor]:
+    """Return the ends of the interval on which each image of one value has a density, (B,)."""
+    try:
+        support: Any = distribution.support
+    except NotImplementedError:  # it states none
+        support = constraints.real
+    while isinstance(support, constraints.independent):
+        support = support.base_constraint
+    low, high = (
+        torch.as_tensor(getattr(support, f"{side}_bound", infinity), dtype=torch.float64)
+        .flatten()
+        .expand(distribution.batch_shape.numel())
+        for side, infinity in (("lower", -math.inf), ("upper", math.inf))
+    )
+    return low, high
+
+
+def _inside(values: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Move values into an interval, off its ends, which may be open."""
+    return values.clamp(low.nextafter(high), high.nextafter(low))
+
+
+def _integral(
+    density: Callable[[Tensor], Tensor], low: Tensor, centre: Tensor, high: Tensor
+) -> Tensor:
+    """Return the integral of a density over [low, high]; infinity if it goes on outside."""
+    # x = centre + sinh(t) / 1000: fine about the centre, and out to where a Cauchy tail ends.
+    offsets, weights = _simpson(4000)
+    total = torch.zeros((), dtype=torch.float64)
+    for end, furthest in ((low, -26.0), (high, 26.0)):
+        outside = centre + (furthest * (offsets + 0.5)).sinh() / 1000
+        outside = outside[(outside < low) | (outside > high)]
+        with suppress(ValueError):  # to refuse a value is to have no density there
+            if len(outside) and density(outside).sum() != 0:
+                return torch.full_like(total, math.inf)
+        reach = ((end - centre) * 1000).asinh().clamp(-26, 26)
+        t = reach * (offsets + 0.5)
+        x = _inside(centre + t.sinh() / 1000, low, high)
+        total = total + (density(x) * t.cosh() / 1000) @ weights * reach.abs()
+    return total
 
 
 def _samples(likelihood: Likelihood, outputs: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Formulas that stay accurate where the plain ones cancel, overflow or underflow."""
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 import torch
@@ -14,6 +15,8 @@ LOG_SIGMA_MIN: Final = -6.0
 """Lower soft clip of a learned log scale: sigma is about half a grey level (the paper's choice)."""
 LOG_SIGMA_MAX: Final = 0.0
 """Upper soft clip: no scale exceeds one, that of the plain Gaussian decoder."""
+FLAT: Final = 0.1
+"""Rate below which `log_mean_decay` is taken from its series."""
 
 
 def wide(values: Tensor) -> Tensor:
@@ -21,16 +24,16 @@ def wide(values: Tensor) -> Tensor:
     return values.float() if values.device.type == "mps" else values.double()
 
 
-def bin_edges(x: Tensor) -> tuple[Tensor, Tensor]:
+def bin_edges(x: Tensor, low: float = -math.inf, high: float = math.inf) -> tuple[Tensor, Tensor]:
     """Return the edges of the bin around each value on the 8-bit grid, in float64.
 
-    In units of x; those of the first and the last bin that are open are infinite.
+    In units of x; the first bin begins at ``low`` and the last ends at ``high``: open ends.
     """
     level = to_levels(x)
     centre = wide(level)
-    lower = torch.where(level == 0, -math.inf, centre - 0.5)
-    upper = torch.where(level == LEVELS - 1, math.inf, centre + 0.5)
-    return lower * STEP, upper * STEP
+    lower = torch.where(level == 0, low, (centre - 0.5) * STEP)
+    upper = torch.where(level == LEVELS - 1, high, (centre + 0.5) * STEP)
+    return lower, upper
 
 
 def soft_clip(log_scale: Tensor, low: float, high: float) -> Tensor:
@@ -52,28 +55,71 @@ def log1mexp(depth: Tensor) -> Tensor:
     return torch.log(-torch.expm1(-depth))
 
 
-def log_gaussian_mass(x: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-    """Return the log mass of each value's bin under a Gaussian, in float64.
+def log_mean_decay(rate: Tensor) -> Tensor:
+    """Return ln((1 - e^-t) / t), the log of the mean of e^(-t x) over [0, 1], for rates t >= 0.
+
+    From its series where t is small and the slope would cancel (error 1e-15).
+    """
+    steep, flat = rate.clamp(min=FLAT), rate.clamp(max=FLAT)
+    square = flat.square()
+    series = -flat / 2 + square * (1 / 24 - square * (1 / 2880 - square / 181440))
+    return torch.where(rate < FLAT, series, log1mexp(steep) - steep.log())
+
+
+def log_bin_mass(
+    x: Tensor,
+    location: Tensor,
+    scale: Tensor,
+    log_cdf: Callable[[Tensor], Tensor],
+    ends: tuple[float, float] = (-math.inf, math.inf),
+) -> Tensor:
+    """Return the log mass of each value's bin under a symmetric distribution, in float64.
 
     Of the two edges of a bin, both mirrored to the lower tail where the bin is in the upper one,
-    ln(Phi(near) - Phi(far)) = ln Phi(near) + ln(1 - Phi(far) / Phi(near)): the ratio is formed in
-    log space, so nothing cancels or underflows in either tail.
+    ln(F(near) - F(far)) = ln F(near) + ln(1 - F(far) / F(near)): the ratio is formed in log space,
+    so nothing cancels or underflows in either tail.
 
     Args:
         x: values on the 8-bit grid.
-        mean: means, of a shape that broadcasts with ``x``.
-        scale: standard deviations, likewise.
+        location: centres, of a shape that broadcasts with ``x``.
+        scale: likewise.
+        log_cdf: ln F of the distribution about 0 of scale 1, accurate in the lower tail.
+        ends: where the first bin begins and the last one ends.
     """
-    level = to_levels(x)
-    mean, scale = wide(mean), wide(scale)
-    first, last = level == 0, level == LEVELS - 1
-    distance = level.to(mean.dtype) * STEP - mean
-    # The open end bins are tails already; each is taken from its own side.
-    mirrored = ((distance > 0) & ~first) | last
-    distance = torch.where(mirrored, -distance, distance)
-    log_near = torch.special.log_ndtr((distance + STEP / 2) / scale)
-    log_far = torch.special.log_ndtr((distance - STEP / 2) / scale)
-    closed = ~(first | last)
-    depth = torch.where(closed, log_near - log_far, 1.0)  # 1: any number with a gradient
-    log_mass: Tensor = log_near + torch.where(closed, log1mexp(depth), 0.0)
-    return log_mass
+    location, scale = wide(location), wide(scale)
+    below, above = (edge - location for edge in bin_edges(x, *ends))
+    mirrored = below + above > 0
+    near, far = torch.where(mirrored, -below, above), torch.where(mirrored, -above, below)
+    is_tail = far.isinf()  # an open bin, from its own side
+    far = torch.where(is_tail, near, far)
+    log_near, log_far = log_cdf(near / scale), log_cdf(far / scale)
+    depth = torch.where(is_tail, 1.0, log_near - log_far)  # 1: any number with a gradient
+    return log_near + torch.where(is_tail, 0.0, log1mexp(depth))
+
+
+def log_gaussian_mass(x: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    """Return the log mass of each value's bin under a Gaussian; see `log_bin_mass`."""
+    return log_bin_mass(x, mean, scale, torch.special.log_ndtr)
+
+
+def mean_level(
+    location: Tensor,
+    scale: Tensor,
+    ramp: Callable[[Tensor], Tensor],
+    density: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Return the mean of values that are moved to the nearest of the 256 levels, in levels.
+
+    It is the sum of P(X > e) = F((location - e) / scale) over the 255 edges e between levels. For
+    a scale of half a level or more that is a midpoint rule: its integral, with the first term of
+    Euler and Maclaurin, is within 0.002 levels.
+
+    Args:
+        location: centres of a symmetric distribution, in levels.
+        scale: likewise, at least one half.
+        ramp: the integral of its cdf F, of location 0 and scale 1, from minus infinity.
+        density: the derivative of F.
+    """
+    at_first, at_last = location / scale, (location - (LEVELS - 1)) / scale
+    integral = scale * (ramp(at_first) - ramp(at_last))
+    return integral + (density(at_last) - density(at_first)) / (24 * scale)

@@ -24,7 +24,7 @@ def test_the_example_is_a_likelihood_whose_mass_sums_to_one() -> None:
     (example,) = blocks("python")
     check = (
         "import torch, likelihoods\n"
-        "likelihood = likelihoods.create('laplace', shape=(1, 1, 1)).eval()\n"
+        "likelihood = likelihoods.create('my_laplace', shape=(1, 1, 1)).eval()\n"
         "outputs = torch.randn(1, 2, 1, 1).expand(256, -1, -1, -1)\n"
         "levels = torch.arange(256).reshape(256, 1, 1, 1) / 255\n"
         "total = likelihood.log_mass(outputs, levels).exp().sum()\n"
@@ -37,7 +37,7 @@ def test_the_suite_is_one(tmp_path: Path) -> None:
     (example,) = blocks("toml")
     path = tmp_path / "mine.toml"
     path.write_text(example)
-    assert [row.likelihood for row in suite.load(str(path)).rows] == ["laplace", "optimal_sigma"]
+    assert [row.likelihood for row in suite.load(str(path)).rows] == ["my_laplace", "optimal_sigma"]
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,34 @@ def test_unknown_names_list_the_known_ones(tiny: Path) -> None:
         suite.load(str(tiny)).budget("tinny")
 
 
+def test_what_is_only_named_is_taken_over(tmp_path: Path) -> None:
+    paper, extended = suite.load("paper"), suite.load("extended")
+    assert [column.heading for column in extended.columns] == ["SVHN VAE", "CIFAR HVAE"]
+    assert all(column in paper.columns for column in extended.columns)
+    assert extended.rows[0] == paper.rows[4]
+    assert extended.budgets == paper.budgets
+    path = tmp_path / "mine.toml"
+    for table, message in (
+        (
+            '[[columns]]\nheading = "SVHN"',
+            "unknown heading to take over 'SVHN'; did you mean 'SVHN V",
+        ),
+        ('[[rows]]\nlabel = "Gausian"', "unknown label to take over 'Gausian'; did you mean 'Gaus"),
+        ('[[rows]]\nlabel = ["Gaussian"]', "unknown label to take over"),
+    ):
+        path.write_text(f'extends = "paper"\n{table}\n')
+        with pytest.raises(UsageError, match=message):
+            suite.load(str(path))
+
+
+def test_the_extended_suite_has_every_decoder_that_the_paper_lacks() -> None:
+    paper, extended = (
+        {row.likelihood for row in suite.load(name).rows} for name in ("paper", "extended")
+    )
+    assert paper | extended == set(likelihoods.names())
+    assert len(paper & extended) == 4
+
+
 def test_a_suite_extends_another(tmp_path: Path) -> None:
     path = tmp_path / "two.toml"
     path.write_text('extends = "paper"\n[[rows]]\nlikelihood = "gaussian"\n')

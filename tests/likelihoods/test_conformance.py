@@ -8,7 +8,6 @@ import likelihoods
 from likelihoods import check
 
 FACTORIES = {name: partial(likelihoods.create, name) for name in likelihoods.names()} | {
-    "optimal_sigma share=channel": partial(likelihoods.create, "optimal_sigma", share="channel"),
     "optimal_sigma share=pixel": partial(likelihoods.create, "optimal_sigma", share="pixel"),
     "optimal_sigma share=height, width": partial(
         likelihoods.create, "optimal_sigma", share=("height", "width")
@@ -49,6 +48,8 @@ def test_native_measures() -> None:
     assert {n for n, measure in measures.items() if measure == "mass"} == {
         "categorical",
         "bitwise_categorical",
+        "discretized_logistic",
+        "discretized_gaussian",
         "logistic_mixture",
     }
 

@@ -104,6 +104,35 @@ def per_pixel(_: Likelihood, outputs: Tensor) -> Array:
     return normal(special.expit(location), np.exp(clip(log_scale)))
 
 
+def per_channel(likelihood: Likelihood, outputs: Tensor) -> Array:
+    variance = likelihood.get_buffer("average") / likelihood.get_buffer("weight")
+    return normal(special.expit(parts(outputs, 1)[0]), variance.sqrt().numpy())
+
+
+def laplace(_: Likelihood, outputs: Tensor) -> Array:
+    location, log_scale = parts(outputs, 2)
+    return np.asarray(
+        stats.laplace(special.expit(location), np.exp(clip(log_scale))).cdf(EDGES[1:])
+    )
+
+
+def discretized_logistic(_: Likelihood, outputs: Tensor) -> Array:
+    location, log_scale = parts(outputs, 2)
+    logistic = stats.logistic(special.expit(location), np.exp(clip(log_scale)))
+    return np.asarray(logistic.cdf(EDGES[1:]))
+
+
+def truncated_gaussian(_: Likelihood, outputs: Tensor) -> Array:
+    location, scale = special.expit(parts(outputs, 2)[0]), np.exp(clip(parts(outputs, 2)[1]))
+    truncated = stats.truncnorm(-location / scale, (1 - location) / scale, location, scale)
+    return np.asarray(truncated.cdf(EDGES[1:]))
+
+
+def continuous_bernoulli(_: Likelihood, outputs: Tensor) -> Array:
+    (logits,) = parts(outputs, 1)
+    return np.asarray(np.expm1(logits * EDGES[1:].clip(0, 1)) / np.expm1(logits))
+
+
 def per_image(likelihood: Likelihood, outputs: Tensor) -> Array:
     weights = likelihood.get_buffer("average").numpy()
     mean = special.expit(parts(outputs, 1)[0])
@@ -125,6 +154,12 @@ REFERENCES: dict[str, Callable[[Likelihood, Tensor], Array]] = {
     "shared_sigma": shared,
     "optimal_sigma": shared,
     "optimal_per_image_sigma": per_image,
+    "optimal_per_channel_sigma": per_channel,
+    "laplace": laplace,
+    "discretized_logistic": discretized_logistic,
+    "discretized_gaussian": per_pixel,
+    "truncated_gaussian": truncated_gaussian,
+    "continuous_bernoulli": continuous_bernoulli,
 }
 
 

@@ -9,7 +9,7 @@ import scipy.stats
 import torch
 
 import likelihoods
-from likelihoods.logistic_mixture import _discretised_mean
+from likelihoods.core.logistic import mean_logistic_level
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 
@@ -53,7 +53,7 @@ def test_mean_is_the_sum_over_levels_to_a_hundredth_of_a_level(scale: float) -> 
     location = torch.linspace(-20, 275, 2951)
     edges = torch.arange(255) + 0.5
     expected = torch.sigmoid((location[:, None] - edges).double() / scale).sum(1)
-    found = _discretised_mean(location, torch.tensor(scale)).double()
+    found = mean_logistic_level(location, torch.tensor(scale)).double()
     torch.testing.assert_close(found, expected, rtol=0, atol=0.01)
 
 

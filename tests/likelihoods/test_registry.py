@@ -88,8 +88,14 @@ def test_get_and_create_from_a_class() -> None:
         likelihoods.get("gausian")
 
 
-def test_both_optimal_names_are_one_class() -> None:
-    assert likelihoods.get("optimal_sigma") is likelihoods.get("optimal_per_image_sigma")
+@pytest.mark.parametrize("share", ["image", "channel"])
+def test_optimal_names_are_one_class_and_differ_in_what_shares_a_sigma(share: str) -> None:
+    assert likelihoods.get(f"optimal_per_{share}_sigma") is likelihoods.get("optimal_sigma")
+    preset = likelihoods.create(f"optimal_per_{share}_sigma", SHAPE)
+    chosen = likelihoods.create("optimal_sigma", SHAPE, share=share)
+    outputs, x = torch.randn(2, *SHAPE), torch.rand(2, *SHAPE)
+    assert torch.equal(preset(outputs, x).log_prob(x), chosen(outputs, x).log_prob(x))
+    assert "share" not in preset.options
 
 
 def test_a_taken_name_is_refused() -> None:

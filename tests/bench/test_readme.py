@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import likelihoods
 from bench import CHECKOUT, suite
 from bench.cli import parser
+from likelihoods import check
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 
@@ -20,24 +20,24 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_the_example_is_a_likelihood_whose_mass_sums_to_one() -> None:
+def test_the_example_satisfies_every_property(tmp_path: Path) -> None:
     (example,) = blocks("python")
-    check = (
-        "import torch, likelihoods\n"
-        "likelihood = likelihoods.create('my_laplace', shape=(1, 1, 1)).eval()\n"
-        "outputs = torch.randn(1, 2, 1, 1).expand(256, -1, -1, -1)\n"
-        "levels = torch.arange(256).reshape(256, 1, 1, 1) / 255\n"
-        "total = likelihood.log_mass(outputs, levels).exp().sum()\n"
-        "assert abs(total - 1) < 1e-4, total\n"
-    )
-    subprocess.run([sys.executable, "-c", example + check], cwd=CHECKOUT, check=True)
+    path = tmp_path / "my_decoder.py"
+    path.write_text(example)
+    given = likelihoods.resolve(f"{path}:MyDecoder")
+    failed = [str(each) for each in check.run(given.create) if each.passed is False]
+    assert not failed
 
 
 def test_the_suite_is_one(tmp_path: Path) -> None:
     (example,) = blocks("toml")
     path = tmp_path / "mine.toml"
     path.write_text(example)
-    assert [row.likelihood for row in suite.load(str(path)).rows] == ["my_laplace", "optimal_sigma"]
+    found = suite.load(str(path))
+    assert [column.heading for column in found.columns] == ["SVHN VAE"]
+    optimal, own = (row.likelihood for row in found.rows)
+    assert optimal == "optimal_sigma"
+    assert own == str(tmp_path / "my_decoder.py:MyDecoder")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from likelihoods.core.base import Likelihood, Measure, Shape
-from likelihoods.core.grid import to_levels
+from likelihoods.core.grid import quantise, to_levels
 from likelihoods.core.options import LikelihoodError
 from likelihoods.core.registry import create, get, names, register
 
@@ -24,6 +24,7 @@ __all__ = [
     "create",
     "get",
     "names",
+    "quantise",
     "register",
     "to_levels",
 ]

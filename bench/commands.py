@@ -12,7 +12,7 @@ from tabulate import tabulate
 import datasets
 import likelihoods
 import reports
-from bench import experiment, models, publish, suite
+from bench import checking, experiment, models, publish, suite
 from bench.environment import default_jobs, device
 from bench.errors import UsageError
 from bench.estimate import Estimate
@@ -35,6 +35,8 @@ def dispatch(options: argparse.Namespace, given: Sequence[str]) -> int:
             return run(options, given)
         if options.command == "report":
             return report(options)
+        if options.command == "check":
+            return checking.check(options.likelihood)
         if options.command == "list":
             return listing(options.what)
         return data_status() if options.action == "status" else data_fetch(options.names)

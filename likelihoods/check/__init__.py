@@ -30,6 +30,7 @@ PROPERTIES: dict[str, Property] = {
     "memory layout": contract.memory_layout,
     "saved and restored": contract.saved_and_restored,
     "no peeking": contract.no_peeking,
+    "any device": contract.any_device,
     "cuda": contract.cuda,
 }
 """All properties that hold or fail, by name, in the order in which they are checked."""

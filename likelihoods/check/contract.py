@@ -13,6 +13,7 @@ from likelihoods.check.core import (
     Skipped,
     images_are,
     largest_difference,
+    located,
     random_images,
     random_outputs,
     trained,
@@ -104,6 +105,22 @@ def no_peeking(factory: Factory) -> Measurement:
         found["of its state"] = math.inf
     how = max(found, key=found.__getitem__)
     return Measurement(found[how], 1e-5, f"largest change in evaluation, {how}")
+
+
+def any_device(factory: Factory) -> Measurement:
+    """A training step uses tensors of one device and never waits for it: no value is looked at.
+
+    Tried on torch's meta device, where tensors have no values at all, so it needs no GPU.
+    """
+    likelihood = factory(SHAPE).train().to("meta")
+    outputs, x = random_outputs(likelihood, 4), random_images(likelihood, 4)
+    outputs, x = outputs.to("meta").requires_grad_(), x.to("meta")
+    try:
+        likelihood(outputs, x).log_prob(x).sum().backward()
+    except (RuntimeError, NotImplementedError, LikelihoodError) as error:
+        told = "a training step looks at values, or at a tensor of another device"
+        return Measurement(1, 0, f"{told} (tried on torch's meta device): {located(error)}")
+    return Measurement(0, 0, "looks at values, or at tensors of another device")
 
 
 def cuda(factory: Factory) -> Measurement | Skipped:

@@ -92,7 +92,7 @@ def check(name: str, function: Property, factory: Factory) -> Result:
         try:
             found = function(factory)
         except Exception as error:  # the kit reports on code that it does not know
-            return Result(name, "FAIL", math.nan, math.nan, _told(error))
+            return Result(name, "FAIL", math.nan, math.nan, located(error))
     if isinstance(found, Skipped):
         return Result(name, "skip", math.nan, math.nan, found.reason)
     if isinstance(found, Note):
@@ -103,7 +103,7 @@ def check(name: str, function: Property, factory: Factory) -> Result:
     return Result(name, outcome, found.number, found.limit, found.detail)
 
 
-def _told(error: Exception) -> str:
+def located(error: Exception) -> str:
     """Return an exception in one line, with the last place in an author's code that led to it."""
     first, *more = f"{type(error).__name__}: {error}".splitlines()
     message = f"{first} {more[0].strip()}" if more and first.endswith(":") else first

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 import likelihoods
-from bench.progress import say
 from likelihoods.check import Result, run
 
 TRIED: likelihoods.Shape = (3, 4, 4)

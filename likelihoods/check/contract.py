@@ -3,9 +3,11 @@
 import math
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import get_args
 
 import torch
+from torch import Tensor
 
 from likelihoods.check.core import (
     Factory,
@@ -36,11 +38,11 @@ def shapes(factory: Factory) -> Measurement:
     for mode, target in ((True, x), (True, None), (False, None)):
         distribution = likelihood.train(mode)(outputs, target)
         asked: dict[str, tuple[Callable[[], Tensor], tuple[int, ...]]] = {
-            "log_prob": (lambda d=distribution: d.log_prob(x), (2,)),
-            "mean": (lambda d=distribution: d.mean, images),
+            "log_prob": (partial(distribution.log_prob, x), (2,)),
+            "mean": (partial(getattr, distribution, "mean"), images),
             "sample()": (distribution.sample, images),
-            "sample((7,))": (lambda d=distribution: d.sample(torch.Size([7])), (7, *images)),
-            "log_mass": (lambda: likelihood.log_mass(outputs, x), (2,)),
+            "sample((7,))": (partial(distribution.sample, torch.Size([7])), (7, *images)),
+            "log_mass": (partial(likelihood.log_mass, outputs, x), (2,)),
         }
         for name, (ask, expected) in asked.items():
             try:

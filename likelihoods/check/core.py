@@ -1,5 +1,6 @@
 """What the properties of the kit have in common: their result, their likelihoods, their inputs."""
 
+import builtins
 import math
 import traceback
 from collections.abc import Callable
@@ -74,7 +75,7 @@ class Result:
     detail: str
     """What the number is, or why there is none."""
 
-    @property
+    @builtins.property  # the name is a field here
     def passed(self) -> bool | None:
         """Whether the property holds; None: it was not run, or only informs."""
         return {"pass": True, "FAIL": False}.get(self.outcome)

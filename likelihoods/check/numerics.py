@@ -83,7 +83,7 @@ def finite_at_extremes(factory: Factory) -> Measurement:
                     infinite.append(f"{name} for {kind} in {'training' if mode else 'evaluation'}")
                 if outputs is mixed and len(value) == len(mixed):
                     images = bad.flatten(1).any(1) if bad.dim() > 1 else bad
-                    alone |= {extreme for extreme, is_bad in zip(EXTREMES, images) if is_bad}
+                    alone |= {extreme for i, extreme in enumerate(EXTREMES) if images[i]}
     return Measurement(len(infinite), 0, _not_finite(infinite, alone))
 
 

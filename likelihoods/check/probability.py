@@ -118,7 +118,9 @@ def samples_agree_with_mass(factory: Factory) -> Measurement:
         return Measurement(math.inf, SIGMAS, f"a sample is {off_grid:.3g} off the grid")
     expected = _frequencies(likelihood, outputs) * SAMPLES
     if not expected.isfinite().all():
-        return Measurement(math.inf, SIGMAS, "there is nothing to compare with: a mass is not finite")
+        return Measurement(
+            math.inf, SIGMAS, "there is nothing to compare with: a mass is not finite"
+        )
     drawn = to_levels(samples.clamp(0, 1))
     worst = (-math.inf, "")
     for few, wanted in zip(drawn, expected, strict=True):

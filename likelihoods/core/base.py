@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,12 +24,13 @@ from likelihoods.core.numerics import wide
 
 Measure = Literal["density", "mass", "unnormalised"]
 Shape = tuple[int, int, int]
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 CANCELLED: Final = 1e-7
 """Difference of two values of a cdf of which float64 leaves nine digits."""
 
 
-def _of_images(method: Callable[..., Any]) -> Callable[..., Any]:
+def _of_images(method: Method) -> Method:
     """Let a method of outputs and 8-bit images check both, and what it returns."""
 
     @wraps(method)
@@ -45,7 +46,7 @@ def _of_images(method: Callable[..., Any]) -> Callable[..., Any]:
         return found
 
     vars(checked)["checks"] = True
-    return checked
+    return cast(Method, checked)
 
 
 class Likelihood(nn.Module):

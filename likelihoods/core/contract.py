@@ -4,6 +4,7 @@ Shapes, types and devices are known without looking at a value, and are checked 
 looked at on the CPU alone: a look at those of a GPU would make the training loop wait for it.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -84,20 +85,22 @@ def check_images(
             f"expected ({'..., ' if samples else ''}{expected})"
         )
     if not x.is_floating_point():
-        raise LikelihoodError(f"images of {x.dtype} do not fit {what}: expected floats, levels / 255")
+        raise LikelihoodError(
+            f"images of {x.dtype} do not fit {what}: expected floats, levels / 255"
+        )
     if x.dtype in HALF:
         raise LikelihoodError(
             f"images of {x.dtype} do not fit {what}: it cannot tell 256 levels, expected float32"
         )
     if device is not None and x.device != device:
-        raise LikelihoodError(f"images on {x.device} do not fit {what}: its outputs are on {device}")
+        raise LikelihoodError(f"images on {x.device} do not fit {what}, which is on {device}")
     if x.device.type == "cpu" and x.numel():
         _check_values(x.detach(), what, values)
 
 
 def _check_values(x: Tensor, what: str, values: Values) -> None:
     low, high = (end.item() for end in x.aminmax())  # both nan if any is
-    if low != low:
+    if math.isnan(low):
         raise LikelihoodError(f"images for {what} have values that are nan")
     if values == "any":
         return
@@ -153,8 +156,8 @@ def held_to_contract(
 ) -> Distribution:
     """Return a distribution whose ``log_prob`` checks what it is given and what it returns.
 
-    It is a shallow copy, so that no cycle of references keeps tensors alive. Torch's own validation,
-    which waits for the device, is switched off in it where its author did not switch it on.
+    It is a shallow copy, so that no cycle of references keeps tensors alive. Torch's own
+    validation, which waits for the device, is off in it where its author did not switch it on.
 
     Args:
         distribution: of batch shape (B,), event shape (C, H, W).

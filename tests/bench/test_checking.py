@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -66,7 +67,7 @@ def test_what_cannot_be_made_fails_with_its_place(
     class Unmakeable(broken.Sound):
         def __init__(self, shape: likelihoods.Shape) -> None:
             super().__init__(shape)
-            self.table = open("absent")  # type: ignore[assignment]  # noqa: SIM115, PLW1514
+            self.table = Path("absent").read_text()
 
     named("mine", Unmakeable)
     assert main(["check", "mine"]) == 1

@@ -96,7 +96,7 @@ class WrongBatchShape(Sound):
         return D.Independent(D.Laplace(location, scale), 2)
 
 
-class Unsummed(D.Independent):
+class Unsummed(D.Independent[D.Laplace]):
     def log_prob(self, value: Tensor) -> Tensor:
         log_prob: Tensor = self.base_dist.log_prob(value)
         return log_prob

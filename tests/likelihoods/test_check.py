@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -75,10 +76,18 @@ def detail(name: str, factory: check.Factory) -> str:
         ("shapes", broken.UnsummedLogProb, r"\(2, 3, 4, 5\), expected \(2,\); sum over the image"),
         ("shapes", broken.WrongBatchShape, r"batch shape \(2, 3\) and event shape \(4, 5\)"),
         ("mass sums to one", broken.ScaledMass, r"a sum of 1\.05"),
-        ("samples agree with mean", broken.WrongMean, r"samples average 0\.\d+, the mean is 0\.\d+"),
+        (
+            "samples agree with mean",
+            broken.WrongMean,
+            r"samples average 0\.\d+, the mean is 0\.\d+",
+        ),
         ("samples agree with mass", broken.WrongSampler, "samples have .* standard deviation"),
         ("gradients", broken.WrongGradient, "log_prob in training, to outputs"),
-        ("finite at extremes", broken.Overflowing, "log_prob .* where all outputs are -10000 or -30"),
+        (
+            "finite at extremes",
+            broken.Overflowing,
+            "log_prob .* where all outputs are -10000 or -30",
+        ),
         ("float32 agrees with float64", broken.Cancelling, "in log_prob"),
         ("saved and restored", broken.Forgetful, "a copy by state_dict, in log_prob"),
         ("saved and restored", broken.Unpicklable, "pickle"),
@@ -196,7 +205,7 @@ def test_costs_are_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "ROUNDS", 1)
     for name, words in (("time", "ms against"), ("memory", "MB against")):
         function = {"time": cost.training_time, "memory": cost.training_memory}[name]
-        result = check.check(name, lambda factory, f=function: f(factory, (1, 8, 8), 4), Keeping)
+        result = check.check(name, partial(function, shape=(1, 8, 8), batch=4), Keeping)
         assert result.outcome == "note"
         assert result.passed is None
         assert result.number > 0

@@ -4,6 +4,7 @@ import gc
 import pickle
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -100,7 +101,7 @@ def test_wrong_outputs(made: str, method: str) -> None:
         (torch.zeros(6, 4, 5), "expected (B, 6, 4, 5)"),
         (torch.zeros(4, 6, 4, 5, dtype=torch.int32), "expected floats"),
     ):
-        assert words in message(lambda o=outputs: METHODS[method](likelihood, o, x))
+        assert words in message(partial(METHODS[method], likelihood, outputs, x))
 
 
 @pytest.mark.parametrize("made", MADE)
@@ -113,9 +114,7 @@ def test_wrong_outputs(made: str, method: str) -> None:
         (0.5, "the value 0.5, 0.5 levels off the 8-bit grid"),
     ],
 )
-def test_values_where_a_mass_is_asked_for(
-    made: str, method: str, value: float, words: str
-) -> None:
+def test_values_where_a_mass_is_asked_for(made: str, method: str, value: float, words: str) -> None:
     likelihood, x = MADE[made](SHAPE), images()
     x[0, 0, 0], x[1, 2, 3, 4] = torch.tensor([0.0, 1, 0, 1, 0]), value
     assert words in message(lambda: METHODS[method](likelihood, torch.zeros(4, 6, 4, 5), x))
@@ -129,7 +128,7 @@ def test_log_prob_takes_the_values_of_its_measure() -> None:
     outputs = torch.zeros(4, 6, 4, 5)
     for x in (outside, between):
         assert Sound(SHAPE)(outputs).log_prob(x).isfinite().all()
-        assert "expected" in message(lambda x=x: Levels(SHAPE)(outputs).log_prob(x))
+        assert "expected" in message(partial(Levels(SHAPE)(outputs).log_prob, x))
     bernoulli = likelihoods.create("bernoulli", SHAPE)(torch.zeros(4, 3, 4, 5))
     assert bernoulli.log_prob(between).isfinite().all()
     assert "expected [0, 1]" in message(lambda: bernoulli.log_prob(outside))
@@ -151,7 +150,8 @@ def test_batches_broadcast_as_those_of_torch_do() -> None:
     assert each.shape == (4, 4)
     torch.testing.assert_close(likelihood(outputs).log_prob(x[:1]), each[0])
     torch.testing.assert_close(likelihood(outputs).log_prob(x[0]), each[0])
-    torch.testing.assert_close(likelihood(outputs).log_prob(x[:, None].expand(-1, 4, -1, -1, -1)), each)
+    samples = x[:, None].expand(-1, 4, *SHAPE)
+    torch.testing.assert_close(likelihood(outputs).log_prob(samples), each)
     assert likelihood.log_mass(outputs[:1], x).shape == (4,)
     assert likelihood.log_mass(outputs[:0], x[:0]).shape == (0,)
 
@@ -180,7 +180,7 @@ def test_no_value_is_looked_at_on_a_device() -> None:
         assert likelihood.log_mass(outputs, x).shape == log_prob.shape == (4,)
         assert likelihood.level_cdf(outputs, x)[0].shape == x.shape
     with pytest.raises(RuntimeError, match="meta"):
-        D.Laplace(*outputs.chunk(2, 1))  # as torch does by default
+        D.Laplace(outputs, outputs)  # as torch does by default
 
 
 def test_validation_of_torch_is_left_as_it_was_found() -> None:
@@ -237,7 +237,7 @@ def test_a_mass_that_is_mixed_in_is_checked_too() -> None:
         def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
             return x.flatten(1).sum(1)
 
-    class Mixed(Mixin, Sound):  # type: ignore[misc]
+    class Mixed(Mixin, Sound):
         pass
 
     outputs = torch.zeros(4, 6, 4, 5)

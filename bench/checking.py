@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
@@ -19,7 +17,7 @@ def check(text: str) -> int:
     """Check a likelihood, and print each outcome on stdout as soon as it is known.
 
     Args:
-        text: what `resolve` knows.
+        text: NAME or FILE.py:Class, with options as in NAME(option=value).
 
     Returns:
         The exit status: 0 if no property failed, else 1.
@@ -27,7 +25,7 @@ def check(text: str) -> int:
     Raises:
         LikelihoodError: there is no such likelihood, or it cannot have such options.
     """
-    given = resolve(text)
+    given = likelihoods.resolve(text)
     try:
         given.create(TRIED)
     except likelihoods.LikelihoodError:
@@ -49,28 +47,3 @@ def check(text: str) -> int:
 
 def _tell(result: Result) -> None:
     print(result, flush=True)
-
-
-# Stands in for `likelihoods.resolve`, which also takes options and FILE.py:Class.
-
-
-@dataclass(frozen=True)
-class Given:
-    """A likelihood as named on the command line."""
-
-    name: str
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def create(self, shape: likelihoods.Shape) -> likelihoods.Likelihood:
-        """Make it for images of a shape."""
-        return likelihoods.create(self.name, shape, **self.options)
-
-
-def resolve(text: str) -> Given:
-    """Return the likelihood that is registered under a name.
-
-    Raises:
-        LikelihoodError: there is none.
-    """
-    likelihoods.get(text)
-    return Given(text)

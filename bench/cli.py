@@ -11,9 +11,10 @@ import argparse
 import importlib.util
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import NoReturn
 
 from bench import CHECKOUT
@@ -57,6 +58,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="PATTERN",
         help="only likelihoods whose name matches, e.g. 'optimal*'",
     )
+    run.add_argument(
+        "--likelihood",
+        action="append",
+        default=[],
+        metavar="FILE.py:Class|NAME",
+        help="one more likelihood, such as 'my_decoder.py:Truncated(scale=2)'; repeatable",
+    )
     run.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1; default: the budget's")
     run.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     run.add_argument(
@@ -91,6 +99,19 @@ def parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser("list", help="list what there is, one a line")
     listing.add_argument("what", choices=["likelihoods", "datasets", "models", "suites"])
+    listing.add_argument(
+        "given",
+        nargs="*",
+        metavar="FILE.py:Class",
+        help="likelihoods in files of your own, to be listed too",
+    )
+
+    new = commands.add_parser("new", help="write a likelihood of your own to start from")
+    new.add_argument(
+        "name",
+        metavar="NAME",
+        help="of the file NAME.py to be written, such as my_decoder or ../my_decoder",
+    )
 
     data = commands.add_parser("data", help="show or fetch data sets")
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -107,9 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parser().parse_args(given)
         _check_neighbours()
-        from bench import commands  # noqa: PLC0415 - imports torch
-
-        return commands.dispatch(options, given)
+        status: int = _commands().dispatch(options, given)
+        return status
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -120,6 +140,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough.
         sys.stdout = None
         return 1
+
+
+def _commands() -> ModuleType:
+    """Everything behind the command line, which takes seconds to import."""
+    try:
+        return importlib.import_module("bench.commands")
+    except (ImportError, SyntaxError, ValueError) as error:
+        # A package is missing, or a file that somebody added cannot be imported.
+        text = str(error).splitlines()[0] if str(error) else ""
+        raise UsageError(f"{_culprit(error)}{type(error).__name__}: {text}") from error
+
+
+def _culprit(error: BaseException) -> str:
+    """The file of this project in which an import failed, last of all."""
+    lines = traceback.extract_tb(error.__traceback__)
+    files = [Path(each.filename) for each in lines if CHECKOUT in Path(each.filename).parents]
+    own = [f"{path.relative_to(CHECKOUT)} cannot be imported: " for path in files]
+    return own[-1] if own else ""
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:

@@ -6,13 +6,14 @@ import argparse
 import shlex
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from tabulate import tabulate
 
 import datasets
 import likelihoods
 import reports
-from bench import checking, experiment, models, publish, suite
+from bench import checking, experiment, models, publish, suite, template
 from bench.environment import default_jobs, device
 from bench.errors import UsageError
 from bench.estimate import Estimate
@@ -21,6 +22,8 @@ from bench.plan import Choices, Plan, make
 from bench.progress import duration, say
 from bench.store import Store
 
+SHOWN = (3, 32, 32)
+"""The shape of image for which likelihoods are listed: outputs are those for each channel."""
 BUDGET_BY_DEVICE = {"cuda": "paper", "cpu": "quick"}
 
 
@@ -38,7 +41,10 @@ def dispatch(options: argparse.Namespace, given: Sequence[str]) -> int:
         if options.command == "check":
             return checking.check(options.likelihood)
         if options.command == "list":
-            return listing(options.what)
+            return listing(options.what, options.given)
+        if options.command == "new":
+            print(template.write(options.name))
+            return 0
         return data_status() if options.action == "status" else data_fetch(options.names)
     except (datasets.DataError, likelihoods.LikelihoodError, reports.ReportError) as error:
         raise UsageError(str(error)) from error
@@ -59,11 +65,15 @@ def run(options: argparse.Namespace, given: Sequence[str]) -> int:
     why = "as asked" if options.budget else f"the default on {on.type}; --budget changes it"
     say(f"suite {chosen.name}, budget {budget} ({why}): {described}")
     store = Store(options.results) if options.dry_run else Store.open(options.results)
-    plan = make(chosen, Choices(budget, options.datasets, options.likelihoods, options.seeds))
+    plan = make(
+        chosen,
+        Choices(budget, options.datasets, options.likelihoods, options.likelihood, options.seeds),
+    )
     todo = experiment.pending(plan, store)
     jobs = min(options.jobs or default_jobs(on), max(1, len(todo)))
     say(f"{len(plan.runs)} runs, {len(plan.runs) - len(todo)} of them done before")
-    with Executor(jobs) as executor:
+    prepare = partial(experiment.recall, likelihoods.references())
+    with Executor(jobs, prepare=prepare) as executor:
         expected = experiment.estimates(todo, on, executor) if todo else {}
         if todo:
             seconds = experiment.total_seconds(expected, jobs)
@@ -94,16 +104,42 @@ def report(options: argparse.Namespace) -> int:
     return 0
 
 
-def listing(what: str) -> int:
-    """`bench list`: names, one a line."""
+def listing(what: str, given: Sequence[str]) -> int:
+    """`bench list`: names, one a line; of likelihoods what there is to know of each."""
+    if what == "likelihoods":
+        print(listing_of_likelihoods(given))
+        return 0
+    if given:
+        raise UsageError(f"`list {what}` takes nothing more, not {given[0]!r}")
     kinds: dict[str, Callable[[], list[str]]] = {
-        "likelihoods": likelihoods.names,
         "datasets": datasets.names,
         "models": models.names,
         "suites": suite.names,
     }
     print("\n".join(kinds[what]()))
     return 0
+
+
+def listing_of_likelihoods(given: Sequence[str]) -> str:
+    """One row a likelihood: those that are registered, then those given as FILE.py:Class."""
+    rows = []
+    for text in dict.fromkeys([*likelihoods.names(), *given]):
+        found = likelihoods.resolve(text)
+        made = found.create(SHOWN)
+        options = ", ".join(f"{option}={value!r}" for option, value in made.options.items())
+        rows.append(
+            [
+                found.label,
+                made.family,
+                made.measure,
+                f"{made.output_channels / SHOWN[0]:g}",
+                sum(parameter.numel() for parameter in made.parameters()),
+                options or "none",
+                made.reference or "none given",
+            ]
+        )
+    headers = ["name", "family", "measure", "outputs", "parameters", "options", "reference"]
+    return str(tabulate(rows, headers, tablefmt="simple"))
 
 
 def data_status() -> int:

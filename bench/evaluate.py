@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
@@ -33,9 +35,27 @@ def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str,
     wanted = spec.evaluation
     test = subset(data.test, wanted.test_images, "test")
     validation = subset(data.validation, wanted.validation_images, "validation")
+    judged = subset(data.test, wanted.calibration_images, "calibration")
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "bounds": lambda: _bounds(model, test, validation, spec),
+        "calibration": lambda: calibration_columns(model, judged, spec),
+        "importance": lambda: _finite(importance_bound(model, data.test, spec), "test").columns(),
+        "information": lambda: _information(model, data.test, spec),
+        "probe": lambda: linear_probe(model, data, spec),
+        "quality": lambda: quality(model, data, spec, store),
+        "similarity": lambda: _similarity(model, data.test, spec),
+    }
+    found: dict[str, Any] = {}
+    for name, measure in parts.items():
+        started = time.perf_counter()
+        if measured := measure():
+            found |= measured | {f"evaluate_seconds_{name}": time.perf_counter() - started}
+    return found
+
+
+def _bounds(model: Model, test: Tensor, validation: Tensor, spec: RunSpec) -> dict[str, Any]:
     on_test = _finite(bound(model, test, spec, "test"), "test")
     on_validation = _finite(bound(model, validation, spec, "validation"), "validation")
-    judged = subset(data.test, wanted.calibration_images, "calibration")
     sequences = {"test_sequences": len(test), "predicted_frames": on_test.frames}
     return {
         **on_test.columns(),
@@ -44,12 +64,6 @@ def evaluate(model: Model, data: Data, spec: RunSpec, store: Store) -> dict[str,
         "test_images": len(test) * on_test.frames,
         "validation_images": len(validation) * on_validation.frames,
         **(sequences if model.video else {}),
-        **calibration_columns(model, judged, spec),
-        **_finite(importance_bound(model, data.test, spec), "test").columns(),
-        **_information(model, data.test, spec),
-        **linear_probe(model, data, spec),
-        **quality(model, data, spec, store),
-        **_similarity(model, data.test, spec),
     }
 
 

@@ -45,10 +45,17 @@ class Executor:
     Args:
         jobs: processes; 1 means this one.
         listener: hears what the tasks `tell`; may be called from another thread.
+        prepare: what each new process does first; importable by name, can be pickled.
     """
 
-    def __init__(self, jobs: int, listener: Listener = _deaf) -> None:
+    def __init__(
+        self,
+        jobs: int,
+        listener: Listener = _deaf,
+        prepare: Callable[[], object] = bool,
+    ) -> None:
         self.listener = listener
+        self._prepare = prepare
         self._jobs = jobs
         self._pool: ProcessPoolExecutor | None = None
         self._context = multiprocessing.get_context("spawn")
@@ -133,7 +140,7 @@ class Executor:
                 self._jobs,
                 self._context,
                 initializer=_start_worker,
-                initargs=(self._messages, os.getpid()),
+                initargs=(self._messages, os.getpid(), self._prepare),
             )
         return self._pool
 
@@ -172,11 +179,14 @@ def _configure(listener: Listener) -> None:
     torch.backends.cudnn.benchmark = True
 
 
-def _start_worker(messages: Queue[tuple[str, float] | None], parent: int) -> None:
+def _start_worker(
+    messages: Queue[tuple[str, float] | None], parent: int, prepare: Callable[[], object]
+) -> None:
     # Ctrl-C reaches every process of the terminal; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
     _configure(lambda name, done: messages.put((name, done)))
+    prepare()
 
 
 def _die_with(parent: int) -> None:

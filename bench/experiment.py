@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+import likelihoods
 from bench.data import on_device
+from bench.errors import UsageError
 from bench.estimate import Estimate, estimate, kind
 from bench.executors import Executor, tell
 from bench.plan import Plan
@@ -42,6 +45,14 @@ def estimates(runs: list[RunSpec], device: torch.device, executor: Executor) -> 
         statistics.median([each.evaluate for each in measured.values()] or [1.0]),
     )
     return {run.run_id: measured.get(kind(run), typical) for run in runs}
+
+
+def recall(given: Sequence[str]) -> None:
+    """Read the likelihoods of files in a new process."""
+    for text in given:
+        # One that cannot be read any more fails in its runs, where the reason is kept.
+        with suppress(likelihoods.LikelihoodError):
+            likelihoods.resolve(text)
 
 
 def total_seconds(expected: Mapping[str, Estimate], jobs: int) -> float:
@@ -82,6 +93,9 @@ def carry_out(
 
 
 def _work(spec: RunSpec, root: Path, device: torch.device) -> Metrics:
+    # A file may have been edited since; the run would not be the one that its name says.
+    if likelihoods.fingerprint(spec.likelihood) != spec.likelihood_source:
+        raise UsageError(f"the file of {spec.likelihood} has changed meanwhile: run it again")
     return execute(spec, Store(root), device, partial(tell, spec.run_id))
 
 

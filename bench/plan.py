@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-import hashlib
-import inspect
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 import datasets
 import likelihoods
@@ -28,7 +28,9 @@ class Choices:
     budget: str
     data_sets: Sequence[str] = ()
     likelihoods: Sequence[str] = ()
-    """Patterns of names, as in a shell."""
+    """Patterns of names, as in a shell; they narrow down the rows of the suite."""
+    given: Sequence[str] = ()
+    """Likelihoods that become rows of their own, as `likelihoods.resolve` takes them."""
     seeds: int | None = None
 
 
@@ -59,6 +61,8 @@ class PlannedRow:
     sweep: str | None
     note: str | None
     may_diverge: bool
+    given: str | None = None
+    """How the command line named it; None for a row of the suite."""
 
     def holds(self, run: RunSpec) -> bool:
         """Whether a run belongs to this row."""
@@ -118,7 +122,7 @@ def make(suite: Suite, choices: Choices) -> Plan:
     budget = suite.budget(choices.budget)
     if choices.seeds is not None and choices.seeds < 1:
         raise UsageError(f"seeds must be at least 1, not {choices.seeds}")
-    rows = _rows(suite, choices.likelihoods)
+    rows, given = _rows(suite, choices)
     _check_rows(rows)
     features, missing = _features(budget.evaluation.features)
     columns: list[PlannedColumn] = []
@@ -168,21 +172,11 @@ def make(suite: Suite, choices: Choices) -> Plan:
         budget=choices.budget,
         budget_description=budget.description,
         columns=columns,
-        rows=[_planned(row) for row in rows],
+        rows=[_planned(row, given.get(row.label or row.likelihood)) for row in rows],
         runs=list(runs.values()),
         features=features,
         missing_features=missing,
     )
-
-
-def likelihood_source(name: str) -> str:
-    """SHA-256 of what defines a likelihood: its own file and the core that all stand on."""
-    own = inspect.getsourcefile(likelihoods.get(name))
-    core = sorted((Path(inspect.getfile(likelihoods)).parent / "core").glob("*.py"))
-    digest = hashlib.sha256()
-    for path in [*([Path(own)] if own else []), *core]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _runs(
@@ -196,7 +190,7 @@ def _runs(
     extractors: dict[str, str],
 ) -> Iterator[RunSpec]:
     for row in rows:
-        source = likelihood_source(row.likelihood)
+        source = likelihoods.fingerprint(row.likelihood)
         for options in row.variants(column):
             for seed in range(choices.seeds or budget.seeds):
                 yield RunSpec(
@@ -214,18 +208,55 @@ def _runs(
                 )
 
 
-def _rows(suite: Suite, patterns: Sequence[str]) -> list[Row]:
-    if not patterns:
-        return suite.rows
-    names = [row.likelihood for row in suite.rows]
-    for pattern in patterns:
+def _rows(suite: Suite, choices: Choices) -> tuple[list[Row], dict[str, str]]:
+    """The rows that are wanted, and the labels of those that the command line added."""
+    rows = [_resolved(row) for row in suite.rows]
+    names = [row.likelihood for row in rows]
+    for pattern in choices.likelihoods:
         if not fnmatch.filter(names, pattern):
             raise unknown(f"likelihood of suite {suite.name}", pattern, dict.fromkeys(names))
-    return [
-        row
-        for row in suite.rows
-        if any(fnmatch.fnmatch(row.likelihood, pattern) for pattern in patterns)
-    ]
+    if choices.likelihoods:
+        rows = [
+            row
+            for row in rows
+            if any(fnmatch.fnmatch(row.likelihood, pattern) for pattern in choices.likelihoods)
+        ]
+    given: dict[str, str] = {}
+    for text in choices.given:
+        found = likelihoods.resolve(text)
+        row = Row(likelihood=found.name, label=found.label, options=_plain(text, found.options))
+        # What the suite has already is not run twice under two names.
+        if not any(
+            row.variants() == each.variants() for each in rows if each.likelihood == found.name
+        ):
+            rows.append(row)
+            given[found.label] = text
+    labels = [row.label or row.likelihood for row in rows]
+    for label in given:
+        if labels.count(label) > 1:
+            raise UsageError(f"suite {suite.name} has another row {label!r}: rename the class")
+    return rows, given
+
+
+def _resolved(row: Row) -> Row:
+    """A row whose likelihood is in a file, FILE.py:Class, under the name of that class."""
+    if ":" not in row.likelihood:
+        return row
+    found = likelihoods.resolve(row.likelihood)
+    options = _plain(row.likelihood, found.options) | row.options
+    return row.model_copy(update={"likelihood": found.name, "options": options})
+
+
+def _plain(text: str, options: Mapping[str, Any]) -> dict[str, Option]:
+    """Options as a suite could have given them."""
+    try:
+        return Row.model_validate_json(
+            json.dumps({"likelihood": "", "options": dict(options)})
+        ).options
+    except (ValidationError, TypeError):
+        raise UsageError(
+            f"{text!r}: an option takes a number, a word, true or false, or a list of numbers"
+        ) from None
 
 
 def _check_rows(rows: list[Row]) -> None:
@@ -372,7 +403,7 @@ def _not_run(column: Column) -> PlannedColumn:
     )
 
 
-def _planned(row: Row) -> PlannedRow:
+def _planned(row: Row, given: str | None) -> PlannedRow:
     return PlannedRow(
         name=row.likelihood,
         label=row.label or row.likelihood,
@@ -380,4 +411,5 @@ def _planned(row: Row) -> PlannedRow:
         sweep=row.swept,
         note=row.note,
         may_diverge=row.may_diverge,
+        given=given,
     )

@@ -176,6 +176,7 @@ class Row(_Strict):
     """One decoder likelihood, or one with an option swept over several values."""
 
     likelihood: str
+    """A registered name, or FILE.py:Class; a relative file is one beside the suite's own."""
     label: str | None = None
     options: dict[str, Option] = {}
     sweep: dict[str, list[Option]] = {}
@@ -271,7 +272,7 @@ def load(name: str) -> Suite:
     """Read a suite by its name or from a TOML file.
 
     A file may begin with `extends = "paper"`: its rows, columns or title then replace those of that
-    suite, and its budgets are added to that suite's.
+    suite, its budgets are added to that suite's, and its `add_rows` come after that suite's rows.
 
     Raises:
         UsageError: no such suite, broken TOML, a wrong key, type or value.
@@ -283,6 +284,9 @@ def load(name: str) -> Suite:
         raise unknown("suite", name, names())
     content = _read(path)
     content.setdefault("name", path.stem)
+    for row in content.get("rows", []):
+        if isinstance(row, dict) and ".py:" in str(row.get("likelihood")):
+            row["likelihood"] = str(path.resolve().parent / row["likelihood"])
     try:
         # Strict JSON keeps 1 and 1.0 interchangeable where a float is wanted, and nothing else.
         return Suite.model_validate_json(json.dumps(content))
@@ -301,6 +305,8 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise UsageError(f"suite {path.name} cannot be read: {error.strerror}") from error
     base = content.pop("extends", None)
     if base is None:
+        if "add_rows" in content:
+            raise UsageError(f"suite {path.name}: add_rows needs `extends`; its own are `rows`")
         return content
     if base not in names():
         raise unknown("suite to extend", str(base), names())
@@ -309,7 +315,10 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     budgets, added = inherited.get("budgets"), content.get("budgets")
     if isinstance(budgets, dict) and isinstance(added, dict):
         content["budgets"] = budgets | added
-    return inherited | content
+    rows, more = content.pop("rows", inherited.get("rows")), content.pop("add_rows", [])
+    if not (isinstance(rows, list) and isinstance(more, list)):
+        raise UsageError(f"suite {path.name}: rows and add_rows are lists of tables, [[add_rows]]")
+    return inherited | content | {"rows": [*rows, *more]}
 
 
 def _one_line(error: ValidationError) -> str:

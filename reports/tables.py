@@ -68,7 +68,7 @@ def decoder_table(content: Content, group: Group) -> str:
     columns = [
         ("decoder", LEFT, [escape(entry.label) for entry in entries]),
         ("measure", LEFT, [_measure(entry) for entry in entries]),
-        *_measured(entries, [nll(group.unit), BITS, *headline_metrics(content, group)]),
+        *measured(entries, [nll(group.unit), BITS, *headline_metrics(content, group)]),
     ]
     if len({len(entry.runs) for entry in entries if len(entry.runs)}) > 1:
         columns.append(("runs", RIGHT, [str(len(entry.runs)) for entry in entries]))
@@ -96,9 +96,9 @@ def sweep_table(content: Content, group: Group) -> str:
         ("decoder", LEFT, [escape(entry.decoder.label) for entry in rows]),
         (option, RIGHT, ["learned" if e.chosen is None else f"{e.chosen:g}" for e in rows]),
         ("variance σ²", RIGHT, [_variance(entry) for entry in rows]),
-        *_measured(rows, [nll(group.unit), BITS, *headline_metrics(content, group)]),
-        ("I_e(x;z) (nats)", RIGHT, [_information(entry) for entry in rows]),
-        *_measured(rows, [Metric("marginal_kl_nats", "KL(m‖p) (nats)", 2)]),
+        *measured(rows, [nll(group.unit), BITS, *headline_metrics(content, group)]),
+        ("I_e(x;z) (nats)", RIGHT, [information(entry) for entry in rows]),
+        *measured(rows, [Metric("marginal_kl_nats", "KL(m‖p) (nats)", 2)]),
     ]
     return from_columns(columns)
 
@@ -111,7 +111,7 @@ def quality_table(features: Features, group: Group) -> str:
     return from_columns(
         [
             ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
-            *_measured(group.entries, [generated(measure) for measure in found]),
+            *measured(group.entries, [generated(measure) for measure in found]),
         ]
     )
 
@@ -126,7 +126,7 @@ def layer_table(group: Group) -> str:
     return from_columns(
         [
             ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
-            *_measured(
+            *measured(
                 group.entries,
                 [
                     *(Metric(name, f"layer {number} (nats)", 2) for number, name in numbered),
@@ -144,7 +144,7 @@ def video_table(group: Group) -> str:
     return from_columns(
         [
             ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
-            *_measured(
+            *measured(
                 group.entries,
                 [
                     SSIM,
@@ -166,7 +166,7 @@ def calibration_table(group: Group) -> str:
     return from_columns(
         [
             ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
-            *_measured(
+            *measured(
                 group.entries,
                 [
                     CALIBRATION,
@@ -181,7 +181,7 @@ def cost_table(group: Group) -> str:
     """Return what each decoder cost: parameters, seconds of one run, seconds of all its runs."""
     columns = [
         ("decoder", LEFT, [escape(entry.label) for entry in group.entries]),
-        *_measured(
+        *measured(
             group.entries,
             [
                 Metric("parameters", "parameters", 0, constant=True),
@@ -240,7 +240,8 @@ def _variance(entry: Entry) -> str:
     return mean if not found.spread else f"{mean} ± {found.spread:.1g}"
 
 
-def _information(entry: Entry) -> str:
+def information(entry: Entry) -> str:
+    """Return the printed I_e(x;z) of an entry; near ln N, that it is too low."""
     text = cell(entry, Metric("information_nats", "", 2))
     return f"{text} (near cap)" if near_cap(entry.runs) else text
 
@@ -261,9 +262,10 @@ def _total(entry: Entry) -> str:
     return number(float(seconds.sum().sum()), 1) if seconds.notna().any(axis=None) else NOT_MEASURED
 
 
-def _measured(
+def measured(
     entries: Sequence[Entry], metrics: Sequence[Metric]
 ) -> list[tuple[str, str, list[str]]]:
+    """Return the columns of a table that show these metrics."""
     return [(metric.heading, RIGHT, cells(entries, metric)) for metric in metrics]
 
 

@@ -34,7 +34,10 @@ def register(name: str, **preset: Any) -> Callable[[Class], Class]:
             cls.__module__,
             cls.__qualname__,
         ):
-            raise LikelihoodError(f"likelihood {name!r} is already registered by {taken.cls}")
+            raise LikelihoodError(
+                f"the name {name!r} is taken by {taken.cls.__module__}.{taken.cls.__qualname__}; "
+                "choose another"
+            )
         _entries[name] = _Entry(cls, preset)
         return cls
 

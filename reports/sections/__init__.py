@@ -5,8 +5,10 @@ A new section is a function from Subject to Section and a line here.
 
 from collections.abc import Callable
 
+from reports.sections.bounds import bounds
 from reports.sections.calibration import calibration
 from reports.sections.claims import claims
+from reports.sections.codes import codes
 from reports.sections.differences import differences, ranks
 from reports.sections.overview import budget, summary, what_was_run
 from reports.sections.pictures import convergence, images, information
@@ -26,12 +28,14 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     differences,
     ranks,
     quality_tables,
+    bounds,
     columns_not_run,
     sweep_tables,
     stability,
     convergence,
     speed,
     information,
+    codes,
     rate_distortion,
     calibration,
     images,

@@ -10,13 +10,15 @@ import pandas as pd
 from reports.cells import outcome
 from reports.comparison import Entry, Group, recorded
 from reports.content import Column, Content
-from reports.markup import bullets, escape, listing, number, paragraphs, table
+from reports.markup import bullets, escape, listing, number, paragraphs, short, table
 from reports.published import LEARNED, SWEEP_COLUMN, TABLE_A
 from reports.sections.section import Section, Subject, subsection
-from reports.statistics import FINISHED, values
+from reports.statistics import FINISHED, estimate, values
 from reports.tables import cost_table, decoder_table, layer_table, sweep_table, video_table
 from reports.uncertainty import FEWEST, LEVEL
 
+PART = "evaluate_seconds_"
+"""Begins the columns that hold the seconds of one part of the evaluation."""
 LONGEST_ERROR = 160
 """Characters of an error message that are printed; results.csv holds all."""
 
@@ -110,9 +112,31 @@ def cost_tables(subject: Subject) -> Section:
             f"Seconds of wall-clock time{on} for one run; they compare within this report only, "
             "and only if nothing else ran on the machine. *All runs* adds training and evaluation "
             "over all seeds and, for a swept option, over all its values: the price of its row.",
-            *(subsection(group, cost_table(group)) for group in subject.groups),
+            *(subsection(group, cost_table(group), _slower(group)) for group in subject.groups),
         ),
     )
+
+
+def _slower(group: Group) -> str:
+    """Name the decoders whose evaluation took longer than their training, and what of it."""
+    found = []
+    for entry in group.entries:
+        train, evaluate = (
+            estimate(entry.runs, f"{part}_seconds") for part in ("train", "evaluate")
+        )
+        if train and evaluate and evaluate.mean > train.mean:
+            parts = {
+                str(name).removeprefix(PART): each.mean
+                for name in entry.runs
+                if str(name).startswith(PART) and (each := estimate(entry.runs, str(name)))
+            }
+            longest = max(parts, key=parts.__getitem__, default="")
+            most = f", {short(parts[longest])} s of it {longest}" if longest else ""
+            found.append(
+                f"{escape(entry.label)} ({short(evaluate.mean)} s against {short(train.mean)} s"
+                f"{most})"
+            )
+    return f"Evaluation took longer than training for {listing(found)}." if found else ""
 
 
 def _caption(shown: Sequence[pd.DataFrame]) -> str:

@@ -217,8 +217,8 @@ def test_rises_with_the_number_of_samples(
     assert float((one - some).mean()) > 4 * error(one - some)
 
 
-def by_hand(model: Model, items: Tensor, spec: RunSpec) -> tuple[float, float]:
-    """Nats and bits from all weights of a batch at once, in fresh generators of known purpose."""
+def by_hand(model: Model, items: Tensor, spec: RunSpec) -> list[float]:
+    """Nats and bits of both bounds from all weights at once, in generators of known purpose."""
     sums: list[Tensor] = []
     images = 0
     for start in range(0, len(items), 16):
@@ -233,11 +233,11 @@ def by_hand(model: Model, items: Tensor, spec: RunSpec) -> tuple[float, float]:
             log_mass = model.likelihood.log_mass(sampled.outputs, targets).double()
             for kind, scored in (("native", log_prob), ("mass", log_mass)):
                 weights[kind].append(scored.view(len(x), -1).sum(1) + sampled.log_ratio)
-        for each in weights.values():
-            sums.append((torch.stack(each).logsumexp(0) - math.log(3)).sum())
-    native, mass = sum(sums[::2]), sum(sums[1::2])
-    values = images * math.prod(model.likelihood.shape)
-    return -float(native) / images, -float(mass) / (values * math.log(2))
+        for each in map(torch.stack, weights.values()):
+            sums += [(each.logsumexp(0) - math.log(3)).sum(), each.mean(0).sum()]
+    native, native_elbo, mass, mass_elbo = (float(sum(sums[i::4])) for i in range(4))
+    values = images * math.prod(model.likelihood.shape) * math.log(2)
+    return [-native / images, -mass / values, -native_elbo / images, -mass_elbo / values]
 
 
 @pytest.mark.parametrize(
@@ -252,18 +252,24 @@ def test_sample_by_sample(
     data, spec = data_for(model_name), make_spec(name, model=model_name)
     model = build(spec, data).eval()
     found = importance_bound(model.train(), data.test, spec)
-    chosen = subset(data.test, 20, "importance")
-    nats, bits = by_hand(model, chosen, spec)
+    chosen = subset(data.test, 20, "test")
+    nats, bits, elbo_nats, elbo_bits = by_hand(model, chosen, spec)
     assert found.is_finite
     assert found.iwae_bits_per_dim == pytest.approx(bits, rel=1e-6)
+    assert found.iwae_elbo_bits_per_dim == pytest.approx(elbo_bits, rel=1e-6)
+    assert found.iwae_bits_per_dim < found.iwae_elbo_bits_per_dim
     if model.likelihood.measure == "unnormalised":
         assert math.isnan(found.iwae_nats)
+        assert math.isnan(found.iwae_elbo_nats)
     else:
         assert found.iwae_nats == pytest.approx(nats, rel=1e-6)
+        assert found.iwae_elbo_nats == pytest.approx(elbo_nats, rel=1e-6)
     assert found.importance_images == len(model.targets(to_float(chosen)))
     assert found.columns() == {
         "iwae_nats": pytest.approx(found.iwae_nats, nan_ok=True),
         "iwae_bits_per_dim": found.iwae_bits_per_dim,
+        "iwae_elbo_nats": pytest.approx(found.iwae_elbo_nats, nan_ok=True),
+        "iwae_elbo_bits_per_dim": found.iwae_elbo_bits_per_dim,
         "importance_samples": 3,
         "importance_images": found.importance_images,
     }

@@ -105,6 +105,15 @@ def test_a_suite_extends_another(tmp_path: Path) -> None:
     assert suite.load(str(path)).budgets == paper.budgets | {
         "mine": Budget(description="mine", seeds=7)
     }
+    path.write_text('extends = "paper"\n[[add_rows]]\nlikelihood = "student_t"\nlabel = "mine"\n')
+    more = suite.load(str(path)).rows
+    assert [row.label for row in more] == [*(row.label for row in paper.rows), "mine"]
+    path.write_text('[[add_rows]]\nlikelihood = "student_t"\n')
+    with pytest.raises(UsageError, match="add_rows needs `extends`"):
+        suite.load(str(path))
+    path.write_text('extends = "paper"\nadd_rows = "student_t"\n')
+    with pytest.raises(UsageError, match="lists of tables"):
+        suite.load(str(path))
     path.write_text('extends = "papper"\n')
     with pytest.raises(UsageError, match="unknown suite to extend 'papper'; did you mean 'paper'"):
         suite.load(str(path))

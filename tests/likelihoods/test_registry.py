@@ -96,7 +96,9 @@ def test_a_taken_name_is_refused() -> None:
     class Another(Likelihood):
         pass
 
-    with pytest.raises(LikelihoodError, match="already registered"):
+    with pytest.raises(
+        LikelihoodError, match=r"the name 'gaussian' is taken by likelihoods\.gaussian"
+    ):
         likelihoods.register("gaussian")(Another)
 
 

@@ -189,6 +189,16 @@ def _run(
         "information_nats": _information(beta if beta is not None else variance),
         "marginal_kl_nats": _marginal(beta if beta is not None else variance) + 0.3 * noise[8],
         "information_cap_nats": float(np.log(5000)),
+        "active_units": 10 + round(3 * noise[2]),
+        "latent_units": 20,
+        "probe_accuracy": 0.9 + 0.01 * noise[2],
+        "probe_images": 1000,
+        "iwae_elbo_nats": nll + noise[4],
+        "iwae_nats": nll + noise[4] - 5,
+        "iwae_elbo_bits_per_dim": bits + far * 0.5 + 0.02,
+        "iwae_bits_per_dim": bits + far * 0.5 + 0.01,
+        "importance_samples": 10,
+        "importance_images": 32,
         **_calibration(decoder, noise),
         "fid": np.nan,
         "fd_random_vgg": distance * (1 + 0.4 * far) + 0.3 * noise[5],
@@ -211,7 +221,8 @@ def _run(
     run["sigma"] = np.sqrt(run["variance"])
     if name == "per_pixel_sigma" and column.data_set != "mnist" and seed == 1:
         measured = ["nll_nats", "bits_per_dim", "kl_nats", "fd_random_vgg", "validation_nll_nats"]
-        measured += [name for name in run if name.startswith(("calibration", "coverage", "pit"))]
+        after = ("calibration", "coverage", "pit", "iwae", "active", "probe_accuracy")
+        measured += [name for name in run if name.startswith(after)]
         run |= dict.fromkeys(measured, np.nan)
         run |= {"status": "diverged", "diverged_step": 230, "error": "loss is NaN"}
     return run

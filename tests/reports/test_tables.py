@@ -119,7 +119,7 @@ def test_absent_information_has_its_reason() -> None:
     runs = [run("odd", option_beta=b, information_absent="no one code") for b in (0.1, 1.0)]
     text = document(content(runs)).readme
     sentence = "I_e(x;z) and KL(m‖p) were not measured: no one code."
-    assert text.count(sentence) == 2, "below table A, and in place of the plot"
+    assert text.count(sentence) == 3, "below tables A and of codes, and in place of the plot"
 
 
 def test_the_costs_of_a_sweep_count_all_its_runs() -> None:
@@ -173,3 +173,16 @@ def test_a_missing_number_is_never_printed() -> None:
 def test_digits_follow_the_size() -> None:
     assert [decimals_for([x]) for x in (0.0123, 12.3, 12345.0, 0.0, np.inf)] == [5, 2, 0, 0, 0]
     assert [short(x) for x in (0.0089123, 1.0, 1e-7)] == ["0.00891", "1", "1.00e-07"]
+
+
+def test_an_evaluation_that_outlasts_training_is_named() -> None:
+    slow: dict[str, Any] = {
+        "evaluate_seconds": 2.0,
+        "evaluate_seconds_quality": 1.5,
+        "evaluate_seconds_probe": 0.1,
+    }
+    runs = [run("wide", evaluate_seconds=0.5), run("fit", **slow)]
+    text = document(content(runs)).readme
+    named = "Evaluation took longer than training for Fit (2 s against 1 s, 1.5 s of it quality)."
+    assert named in text
+    assert text.count("Evaluation took longer") == 1

@@ -1,0 +1,198 @@
+"""A likelihood of one's own, from the template to a row of the report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import likelihoods
+from bench import CHECKOUT
+from bench.cli import main
+from likelihoods import check, resolve
+from likelihoods.core import registry
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a test registers is gone after it; its working folder is its own."""
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    monkeypatch.chdir(tmp_path)
+
+
+def run(tiny: Path, *more: str, jobs: int = 1) -> int:
+    return main(["run", "--suite", str(tiny), "--jobs", str(jobs), *more])
+
+
+def table() -> pd.DataFrame:
+    return pd.read_csv("results/report/results.csv").set_index("run")
+
+
+def errors(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+
+
+def test_the_template_satisfies_every_property(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "my_decoder"]) == 0
+    said = capsys.readouterr().out
+    assert "python -m bench check my_decoder.py:MyDecoder" in said
+    assert "--likelihood my_decoder.py:MyDecoder" in said
+    assert 35 <= len(Path("my_decoder.py").read_text().splitlines()) <= 60
+    given = resolve("my_decoder.py:MyDecoder")
+    failed = [str(each) for each in check.run(given.create) if each.passed is False]
+    assert not failed
+
+
+def test_new_refuses_bad_names_and_overwrites_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.py").write_text("precious")
+    assert main(["new", "mine"]) == 2
+    assert errors(capsys) == ["error: mine.py is there already: choose another name"]
+    assert Path("mine.py").read_text() == "precious"
+    for name in ("my-decoder", "class", "b c.py", "a.b", ""):
+        assert main(["new", name]) == 2
+        assert "is not a name" in errors(capsys)[0]
+    assert main(["new", "nowhere/mine"]) == 2
+    assert errors(capsys) == ["error: nowhere/mine.py: No such file or directory"]
+
+
+def test_its_content_is_part_of_the_identity(tiny: Path) -> None:
+    """In processes of its own; an edit recomputes its runs and no other."""
+    main(["new", "mine"])
+    given = ("--likelihood", "mine.py:Mine", "--likelihood", "mine.py:Mine(smallest=-3.0)")
+    assert run(tiny, "--likelihoods", "gaussian", *given, jobs=2) == 0
+    first = table()
+    assert list(first["status"]) == ["finished"] * 3
+    assert set(first["likelihood"]) == {"gaussian", "Mine"}
+    report = Path("results/report/README.md").read_text()
+    assert "| Mine " in report
+    assert "| Mine(smallest=-3.0) " in report
+
+    source = Path("mine.py").read_text()
+    Path("mine.py").write_text(source.replace("location.sigmoid()", "location.tanh()"))
+    assert run(tiny, "--likelihoods", "gaussian", *given) == 0
+    second = table()
+    kept = first.index.intersection(second.index)
+    assert [name for name in kept if "gaussian" in name] == list(kept)
+    assert len(second) == 3, "the report shows the present file, not the one before"
+    values = [each[each.likelihood == "Mine"]["bits_per_dim"].tolist() for each in (first, second)]
+    assert values[0] != values[1]
+
+    Path("mine.py").write_text(source)
+    moved = Path("elsewhere/mine.py")
+    moved.parent.mkdir()
+    Path("mine.py").rename(moved)
+    registry._entries.pop("Mine")
+    assert run(tiny, "--likelihood", f"{moved}:Mine", "--dry-run") == 0
+    pd.testing.assert_frame_equal(table(), second)
+    plan = json.loads(Path("results/plan.json").read_text())
+    assert [row["given"] for row in plan["rows"]][1:] == list(given[1::2])
+
+
+def test_a_row_of_a_suite_may_name_a_file(tiny: Path) -> None:
+    """Relative to the suite, wherever the command is given."""
+    main(["new", "mine"])
+    folder = tiny.parent / "suites"
+    folder.mkdir()
+    Path("mine.py").rename(folder / "mine.py")
+    suite = folder / "own.toml"
+    text = tiny.read_text().replace('likelihood = "gaussian"', 'likelihood = "mine.py:Mine"')
+    suite.write_text(text)
+    assert run(suite, "--likelihoods", "Mine") == 0
+    assert list(table()["likelihood"]) == ["Mine"]
+
+
+def test_what_the_suite_has_is_not_run_twice(tiny: Path) -> None:
+    assert run(tiny, "--likelihoods", "gaussian", "--likelihood", "gaussian") == 0
+    assert len(table()) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("mine.py:Mine", "mine.py: No such file or directory"),
+        ("gausian", "no likelihood 'gausian'"),
+        ("student_t(df=3)", "student_t has no option 'df'; its options: none"),
+        ("per_pixel_sigma(bounds=None)", "an option takes a number, a word"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_computed(
+    tiny: Path, given: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tiny, "--likelihood", given) == 2
+    (line,) = errors(capsys)
+    assert message in line
+    assert not list(Path("results").glob("runs/*"))
+
+
+def test_a_file_that_changes_during_a_run_fails_its_own_runs(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["new", "mine"])
+    from bench import experiment
+
+    edited = iter([False, True])
+    fingerprint = likelihoods.fingerprint
+
+    def now(name: str) -> str:
+        return fingerprint(name) + ("edited" if name == "Mine" else "")
+
+    prepare = experiment._prepare
+
+    def then(*arguments: object) -> None:
+        prepare(*arguments)  # type: ignore[arg-type]
+        if next(edited, True) is False:
+            monkeypatch.setattr(likelihoods, "fingerprint", now)
+
+    monkeypatch.setattr(experiment, "_prepare", then)
+    assert run(tiny, "--likelihoods", "gaussian", "--likelihood", "mine.py:Mine") == 1
+    found = table().set_index("likelihood")
+    assert found.loc["gaussian", "status"] == "finished"
+    assert found.loc["Mine", "status"] == "failed"
+    assert "the file of Mine has changed meanwhile" in str(found.loc["Mine", "error"])
+
+
+def test_the_list_shows_built_in_and_given_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["new", "mine"])
+    capsys.readouterr()
+    assert main(["list", "likelihoods", "mine.py:Mine"]) == 0
+    heading, _, *rows = capsys.readouterr().out.splitlines()
+    assert heading.split() == [
+        "name",
+        "family",
+        "measure",
+        "outputs",
+        "parameters",
+        "options",
+        "reference",
+    ]
+    by_name = {row.split()[0]: row.split() for row in rows}
+    assert set(likelihoods.names()) == set(by_name)
+    assert by_name["Mine"][:6] == ["Mine", "mine", "density", "2", "0", "smallest=-6.0"]
+    assert by_name["categorical"][1:5] == ["categorical", "mass", "256", "0"]
+    assert by_name["shared_sigma"][4] == "1"
+    assert main(["list", "datasets", "mine.py:Mine"]) == 2
+
+
+def test_a_broken_file_among_the_families_is_named(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    for name in ("bench", "likelihoods", "datasets", "reports"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(CHECKOUT / name, checkout / name, ignore=ignored)
+    (checkout / "likelihoods" / "dropped.py").write_text("x = 1\nimport no_such_package\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "list", "likelihoods"],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: likelihoods/dropped.py cannot be imported: "
+        "ModuleNotFoundError: No module named 'no_such_package'\n"
+    )

@@ -146,7 +146,8 @@ class WeightedLevels(ImageDistribution):
     @property
     def mean(self) -> Tensor:
         levels = torch.arange(LEVELS, dtype=self._logits.dtype).view(-1, 1, 1, 1) * STEP
-        return (self._logits.softmax(1) * levels).sum(1)
+        mean: Tensor = (self._logits.softmax(1) * levels).sum(1)
+        return mean
 
     def log_prob(self, value: Tensor) -> Tensor:
         level = to_levels(value).unsqueeze(1)
@@ -155,7 +156,8 @@ class WeightedLevels(ImageDistribution):
 
     def _draw(self, shape: torch.Size) -> Tensor:
         probabilities = self._logits.movedim(1, -1).softmax(-1)
-        return D.Categorical(probabilities).sample(shape[:-4]) * STEP
+        level: Tensor = D.Categorical(probabilities).sample(shape[:-4])
+        return level * STEP
 
 
 @fails("mass sums to one", "log_prob is normalised")

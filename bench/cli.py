@@ -104,6 +104,15 @@ def parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="DIR", help="default: report/compare-NEW/ in the results"
     )
 
+    check = commands.add_parser(
+        "check", help="check that a likelihood satisfies the contract, property by property"
+    )
+    check.add_argument(
+        "likelihood",
+        metavar="NAME|FILE.py:Class",
+        help="a registered one or one of your own, with options as in 'beta_vae(beta=0.1)'",
+    )
+
     listing = commands.add_parser("list", help="list what there is, one a line")
     listing.add_argument("what", choices=["likelihoods", "datasets", "models", "suites"])
     listing.add_argument(

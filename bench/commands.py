@@ -13,7 +13,7 @@ from tabulate import tabulate
 import datasets
 import likelihoods
 import reports
-from bench import comparing, experiment, models, publish, suite, template
+from bench import checking, comparing, experiment, models, publish, suite, template
 from bench.environment import default_jobs, device
 from bench.errors import UsageError
 from bench.estimate import Estimate
@@ -33,19 +33,17 @@ def dispatch(options: argparse.Namespace, given: Sequence[str]) -> int:
     Raises:
         UsageError: bad input of any kind.
     """
+    commands: dict[str, Callable[[], int]] = {
+        "run": lambda: run(options, given),
+        "report": lambda: report(options),
+        "compare": lambda: comparing.compare(options),
+        "check": lambda: checking.check(options.likelihood),
+        "new": lambda: new(options.name),
+        "list": lambda: listing(options.what, options.given),
+        "data": lambda: data_status() if options.action == "status" else data_fetch(options.names),
+    }
     try:
-        if options.command == "run":
-            return run(options, given)
-        if options.command == "report":
-            return report(options)
-        if options.command == "compare":
-            return comparing.compare(options)
-        if options.command == "list":
-            return listing(options.what, options.given)
-        if options.command == "new":
-            print(template.write(options.name))
-            return 0
-        return data_status() if options.action == "status" else data_fetch(options.names)
+        return commands[options.command]()
     except (datasets.DataError, likelihoods.LikelihoodError, reports.ReportError) as error:
         raise UsageError(str(error)) from error
     except OSError as error:
@@ -101,6 +99,12 @@ def report(options: argparse.Namespace) -> int:
     """`bench report`: write the report again."""
     store = Store.existing(options.results)
     print(publish.publish(store, options.output or store.report_folder))
+    return 0
+
+
+def new(name: str) -> int:
+    """`bench new`: a likelihood to start from."""
+    print(template.write(name))
     return 0
 
 

@@ -15,7 +15,7 @@ from pkgutil import iter_modules
 
 from likelihoods.core.base import Likelihood, Measure, Shape
 from likelihoods.core.given import Given, fingerprint, references, resolve
-from likelihoods.core.grid import to_levels
+from likelihoods.core.grid import quantise, to_levels
 from likelihoods.core.numerics import soft_clip
 from likelihoods.core.options import LikelihoodError
 from likelihoods.core.plugins import load_plugins
@@ -31,6 +31,7 @@ __all__ = [
     "fingerprint",
     "get",
     "names",
+    "quantise",
     "references",
     "register",
     "resolve",

@@ -4,13 +4,16 @@
     ...     print(result)
 
 Each property makes its own likelihoods with the factory it is given, for shapes of its choice, and
-reports one number against one limit.
+reports one number against one limit. Costs have no limit: they are notes.
 """
 
-from likelihoods.check import contract, numerics, probability
-from likelihoods.check.core import Factory, Property, Result, check
+import math
+from collections.abc import Callable
 
-__all__ = ["PROPERTIES", "Factory", "Property", "Result", "check", "run"]
+from likelihoods.check import contract, cost, numerics, probability
+from likelihoods.check.core import Factory, Outcome, Property, Result, check
+
+__all__ = ["COSTS", "PROPERTIES", "Factory", "Outcome", "Property", "Result", "check", "run"]
 
 PROPERTIES: dict[str, Property] = {
     "shapes": contract.shapes,
@@ -27,15 +30,36 @@ PROPERTIES: dict[str, Property] = {
     "memory layout": contract.memory_layout,
     "saved and restored": contract.saved_and_restored,
     "no peeking": contract.no_peeking,
+    "any device": contract.any_device,
     "cuda": contract.cuda,
 }
-"""All properties, by name, in the order in which they are checked."""
+"""All properties that hold or fail, by name, in the order in which they are checked."""
+
+COSTS: dict[str, Property] = {
+    "training time": cost.training_time,
+    "training memory": cost.training_memory,
+}
+"""What only informs, by name: it takes seconds, and no timing says what is right."""
+
+PREMISE = "shapes"
+"""The property without which no other makes sense."""
 
 
-def run(factory: Factory) -> list[Result]:
-    """Check all properties of the likelihoods that a factory makes.
+def run(factory: Factory, tell: Callable[[Result], object] = lambda result: None) -> list[Result]:
+    """Check all properties of the likelihoods that a factory makes, and note their costs.
+
+    Where shapes are wrong all else is skipped: one mistake is one failure.
 
     Args:
         factory: makes a fresh likelihood for a shape (C, H, W).
+        tell: told each result as soon as it is known.
     """
-    return [check(name, function, factory) for name, function in PROPERTIES.items()]
+    results: list[Result] = []
+    for name, function in (PROPERTIES | COSTS).items():
+        if results and results[0].passed is False:
+            result = Result(name, "skip", math.nan, math.nan, f"{PREMISE} come first")
+        else:
+            result = check(name, function, factory)
+        results.append(result)
+        tell(result)
+    return results

@@ -2,9 +2,12 @@
 
 import math
 import pickle
+from collections.abc import Callable
+from functools import partial
 from typing import get_args
 
 import torch
+from torch import Tensor
 
 from likelihoods.check.core import (
     Factory,
@@ -12,6 +15,7 @@ from likelihoods.check.core import (
     Skipped,
     images_are,
     largest_difference,
+    located,
     random_images,
     random_outputs,
     trained,
@@ -23,35 +27,33 @@ SHAPE: Shape = (3, 4, 5)
 
 
 def shapes(factory: Factory) -> Measurement:
-    """Whatever the mode, shapes are those of the contract, and wrong ones are refused."""
+    """Whatever the mode, shapes are those of the contract."""
     likelihood = factory(SHAPE)
     outputs, x = random_outputs(likelihood, 2), random_images(likelihood, 2)
-    wrong = [] if likelihood.measure in get_args(Measure) else [f"measure {likelihood.measure!r}"]
+    allowed = get_args(Measure)
+    wrong = []
+    if likelihood.measure not in allowed:
+        wrong.append(f"measure {likelihood.measure!r} is not one of {', '.join(allowed)}")
+    images = (2, *SHAPE)
     for mode, target in ((True, x), (True, None), (False, None)):
         distribution = likelihood.train(mode)(outputs, target)
-        found = {
-            "batch": distribution.batch_shape,
-            "event": distribution.event_shape,
-            "log_prob": distribution.log_prob(x).shape,
-            "mean": distribution.mean.shape,
-            "sample()": distribution.sample().shape,
-            "sample((7,))": distribution.sample(torch.Size([7])).shape,
-            "log_mass": likelihood.log_mass(outputs, x).shape,
+        asked: dict[str, tuple[Callable[[], Tensor], tuple[int, ...]]] = {
+            "log_prob": (partial(distribution.log_prob, x), (2,)),
+            "mean": (partial(getattr, distribution, "mean"), images),
+            "sample()": (distribution.sample, images),
+            "sample((7,))": (partial(distribution.sample, torch.Size([7])), (7, *images)),
+            "log_mass": (partial(likelihood.log_mass, outputs, x), (2,)),
         }
-        images = (2, *SHAPE)
-        expected = ((2,), SHAPE, (2,), images, images, (7, *images), (2,))
-        wrong += [
-            f"{name} {tuple(shape)} for {right}"
-            for (name, shape), right in zip(found.items(), expected, strict=True)
-            if tuple(shape) != right
-        ]
-    for channels, side in ((likelihood.output_channels + 1, SHAPE[1]), (1, SHAPE[1] + 1)):
-        try:
-            likelihood(torch.zeros(2, channels, side, SHAPE[2]))
-            wrong.append(f"outputs of {channels} channels, height {side} are accepted")
-        except LikelihoodError:
-            pass
-    return Measurement(len(wrong), 0, "; ".join(wrong) or "shapes that differ from the contract")
+        for name, (ask, expected) in asked.items():
+            try:
+                found = tuple(ask().shape)
+            except LikelihoodError as error:  # the contract's own, and says what is wrong
+                wrong.append(str(error))
+                continue
+            if found != expected:
+                wrong.append(f"{name} has the shape {found}, expected {expected}")
+    told = "; ".join(dict.fromkeys(wrong))
+    return Measurement(len(wrong), 0, told or "answers that differ from the contract")
 
 
 def memory_layout(factory: Factory) -> Measurement:
@@ -77,11 +79,12 @@ def saved_and_restored(factory: Factory) -> Measurement:
     restored = factory(SHAPE).eval()
     restored.load_state_dict(likelihood.state_dict())
     expected = images_are(likelihood, outputs, x)
-    number, where = max(
-        largest_difference(images_are(copy, outputs, x), expected)
-        for copy in (restored, pickle.loads(pickle.dumps(likelihood)))
+    copies = {"state_dict": restored, "pickle": pickle.loads(pickle.dumps(likelihood))}
+    number, where, how = max(
+        (*largest_difference(images_are(copy, outputs, x), expected), how)
+        for how, copy in copies.items()
     )
-    return Measurement(number, 0, f"largest difference of a copy, in {where}")
+    return Measurement(number, 0, f"largest difference of a copy by {how}, in {where}")
 
 
 def no_peeking(factory: Factory) -> Measurement:
@@ -104,6 +107,22 @@ def no_peeking(factory: Factory) -> Measurement:
         found["of its state"] = math.inf
     how = max(found, key=found.__getitem__)
     return Measurement(found[how], 1e-5, f"largest change in evaluation, {how}")
+
+
+def any_device(factory: Factory) -> Measurement:
+    """A training step uses tensors of one device and never waits for it: no value is looked at.
+
+    Tried on torch's meta device, where tensors have no values at all, so it needs no GPU.
+    """
+    likelihood = factory(SHAPE).train().to("meta")
+    outputs, x = random_outputs(likelihood, 4), random_images(likelihood, 4)
+    outputs, x = outputs.to("meta").requires_grad_(), x.to("meta")
+    try:
+        likelihood(outputs, x).log_prob(x).sum().backward()
+    except (RuntimeError, NotImplementedError, LikelihoodError) as error:
+        told = "a training step looks at values, or at a tensor of another device"
+        return Measurement(1, 0, f"{told} (tried on torch's meta device): {located(error)}")
+    return Measurement(0, 0, "looks at values, or at tensors of another device")
 
 
 def cuda(factory: Factory) -> Measurement | Skipped:

@@ -24,6 +24,7 @@ from likelihoods.core.grid import quantise
 SHAPE: Shape = (2, 3, 3)
 STEP_SIZE: Final = 1e-5
 """Half the distance of two points of a central difference, in float64."""
+SLOPE_ERROR: Final = 1e-5
 
 
 def gradients(factory: Factory) -> Measurement:
@@ -32,8 +33,12 @@ def gradients(factory: Factory) -> Measurement:
     To outputs and parameters, in training with the images as target, and in evaluation.
     """
     likelihood = trained(factory, SHAPE).double()
-    outputs, x = random_outputs(likelihood, 4).double(), random_images(likelihood, 4).double()
-    inputs = [outputs.requires_grad_(), *likelihood.parameters()]
+    outputs, x = random_outputs(likelihood, 6).double(), random_images(likelihood, 6).double()
+    finite = _finite(likelihood, outputs, x)  # the others are another property's question
+    if not finite.any():
+        return Measurement(math.inf, SLOPE_ERROR, "there is no slope: no image has a finite value")
+    outputs, x = outputs[finite].requires_grad_(), x[finite]
+    inputs: dict[str, Tensor] = {"outputs": outputs, **dict(likelihood.named_parameters())}
     values: dict[str, tuple[bool, Callable[[], Tensor]]] = {
         "log_prob in training": (True, lambda: likelihood(outputs, x).log_prob(x)),
         "log_prob in evaluation": (False, lambda: likelihood(outputs).log_prob(x)),
@@ -42,8 +47,10 @@ def gradients(factory: Factory) -> Measurement:
     worst = (0.0, "")
     for name, (mode, value) in values.items():
         likelihood.train(mode)
-        worst = max(worst, *((_slope_error(value, inputs), name) for _ in range(4)))
-    return Measurement(worst[0], 1e-5, f"largest relative error of a slope, of {worst[1]}")
+        for along, tensor in inputs.items():
+            error = max(_slope_error(value, tensor) for _ in range(4))
+            worst = max(worst, (error, f"{name}, to {along}"))
+    return Measurement(worst[0], SLOPE_ERROR, f"largest relative error of a slope: {worst[1]}")
 
 
 def finite_at_extremes(factory: Factory) -> Measurement:
@@ -55,7 +62,8 @@ def finite_at_extremes(factory: Factory) -> Measurement:
     likelihood = factory(SHAPE)
     mixed = extreme_outputs(likelihood, 32)
     saturated = torch.full_like(mixed, EXTREMES[0])
-    infinite = []
+    infinite: list[str] = []
+    alone: set[float] = set()
     for kind, outputs, x in (
         ("random images", mixed, random_images(likelihood, 32)),
         ("predicted images", mixed, _predicted(likelihood, mixed)),
@@ -69,12 +77,24 @@ def finite_at_extremes(factory: Factory) -> Measurement:
             for name in ("log_prob", "log_mass"):
                 slopes = _slopes(found[name], inputs)
                 found[f"gradient of {name}"] = torch.cat([slope.flatten() for slope in slopes])
-            infinite += [
-                f"{name} for {kind} in {'training' if mode else 'evaluation'}"
-                for name, value in found.items()
-                if not value.isfinite().all()
-            ]
-    return Measurement(len(infinite), 0, "not finite: " + (", ".join(infinite) or "none"))
+            for name, value in found.items():
+                bad = ~value.isfinite()
+                if bad.any():
+                    infinite.append(f"{name} for {kind} in {'training' if mode else 'evaluation'}")
+                if outputs is mixed and len(value) == len(mixed):
+                    images = bad.flatten(1).any(1) if bad.dim() > 1 else bad
+                    alone |= {extreme for i, extreme in enumerate(EXTREMES) if images[i]}
+    return Measurement(len(infinite), 0, _not_finite(infinite, alone))
+
+
+def _not_finite(infinite: list[str], alone: set[float]) -> str:
+    """Return what is not finite, in words that fit on a line."""
+    if not infinite:
+        return "values or gradients that are not finite"
+    more = f" and {len(infinite) - 3} more" if len(infinite) > 3 else ""
+    where = " or ".join(f"{extreme:g}" for extreme in sorted(alone))
+    told = f"not finite: {', '.join(infinite[:3])}{more}"
+    return f"{told}; also where all outputs are {where}" if where else told
 
 
 def float32_agrees_with_float64(factory: Factory) -> Measurement:
@@ -87,6 +107,13 @@ def float32_agrees_with_float64(factory: Factory) -> Measurement:
         double = images_are(likelihood.double(), outputs.double(), x.double())
         worst = max(worst, largest_difference(single, double))
     return Measurement(worst[0], 2e-5, f"largest relative difference, in {worst[1]}")
+
+
+@torch.no_grad()
+def _finite(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tensor:
+    """Return whether each image has finite values, (B,)."""
+    found = likelihood(outputs).log_prob(x), likelihood.log_mass(outputs, x)
+    return torch.stack(found).isfinite().all(0)
 
 
 def _predicted(likelihood: Likelihood, outputs: Tensor) -> Tensor:
@@ -105,26 +132,20 @@ def _slopes(values: Tensor, inputs: list[Tensor]) -> list[Tensor]:
     ]
 
 
-def _slope_error(value: Callable[[], Tensor], inputs: list[Tensor]) -> float:
+def _slope_error(value: Callable[[], Tensor], tensor: Tensor) -> float:
     """Return the relative error of the slope of a sum of values along a random direction."""
     values = value()
     if not values.requires_grad:
         return 0.0
-    direction = [torch.randn_like(tensor) for tensor in inputs]
-    slopes = zip(_slopes(values, inputs), direction, strict=True)
-    slope = sum((gradient * along).sum().item() for gradient, along in slopes)
+    direction = torch.randn_like(tensor)
+    (gradient,) = _slopes(values, [tensor])
+    slope = (gradient * direction).sum().item()
     with torch.no_grad():
-        _move(inputs, direction, STEP_SIZE)
+        tensor.add_(direction, alpha=STEP_SIZE)
         above = value().sum().item()
-        _move(inputs, direction, -2 * STEP_SIZE)
+        tensor.add_(direction, alpha=-2 * STEP_SIZE)
         below = value().sum().item()
-        _move(inputs, direction, STEP_SIZE)
+        tensor.add_(direction, alpha=STEP_SIZE)
     difference = (above - below) / (2 * STEP_SIZE)
     error = abs(slope - difference) / max(abs(difference), 1.0)
     return error if math.isfinite(error) else math.inf
-
-
-def _move(tensors: list[Tensor], direction: list[Tensor], step: float) -> None:
-    """Move tensors in place."""
-    for tensor, towards in zip(tensors, direction, strict=True):
-        tensor.add_(towards, alpha=step)

@@ -16,6 +16,7 @@ from likelihoods.check.core import (
     Factory,
     Measurement,
     Skipped,
+    batches_of,
     extreme_outputs,
     levels,
     log_masses,
@@ -40,13 +41,22 @@ _stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 
 @torch.no_grad()
 def mass_sums_to_one(factory: Factory) -> Measurement:
-    """In float32, the masses of the 256 levels sum to one, for random and for extreme outputs."""
+    """In float32, the masses of the 256 levels sum to one, for random and for extreme outputs.
+
+    Where extreme outputs give nan there is nothing to sum: that they do is another property's
+    question.
+    """
     likelihood = trained(factory, ONE_VALUE)
-    worst = (0.0, "")
+    worst = (0.0, "random", 1.0)
     for kind, make in (("random", random_outputs), ("extreme", extreme_outputs)):
         totals = log_masses(likelihood, make(likelihood, 48)).double().exp().sum(1)
-        worst = max(worst, ((totals - 1).abs().nan_to_num(nan=math.inf).max().item(), kind))
-    return Measurement(worst[0], 1e-4, f"largest |sum - 1|, for {worst[1]} outputs")
+        if kind == "extreme":
+            totals = totals[~totals.isnan()]
+        for total in totals.tolist():
+            error = math.inf if math.isnan(total) else abs(total - 1)
+            worst = max(worst, (error, kind, total))
+    _, kind, total = worst
+    return Measurement(worst[0], 1e-4, f"largest |sum - 1|: a sum of {total:.6g}, {kind} outputs")
 
 
 @torch.no_grad()
@@ -122,13 +132,20 @@ def samples_agree_with_mass(factory: Factory) -> Measurement:
     off_grid = (samples - quantise(samples)).abs().max().item()
     if likelihood.measure != "density" and off_grid > 1e-5:
         return Measurement(math.inf, SIGMAS, f"a sample is {off_grid:.3g} off the grid")
-    expected = log_masses(likelihood, outputs).double().exp() * SAMPLES
+    expected = _frequencies(likelihood, outputs) * SAMPLES
+    if not expected.isfinite().all():
+        return Measurement(
+            math.inf, SIGMAS, "there is nothing to compare with: a mass is not finite"
+        )
     drawn = to_levels(samples.clamp(0, 1))
-    worst = max(
-        _chi_squared(torch.bincount(d, minlength=LEVELS), e)
-        for d, e in zip(drawn, expected, strict=True)
+    worst = (-math.inf, "")
+    for few, wanted in zip(drawn, expected, strict=True):
+        counts = torch.bincount(few, minlength=LEVELS)
+        told = f"samples {_mean_and_spread(counts)}, masses {_mean_and_spread(wanted)}"
+        worst = max(worst, (_chi_squared(counts, wanted), told))
+    return Measurement(
+        worst[0], SIGMAS, f"chi-squared of the samples, in standard deviations; {worst[1]}"
     )
-    return Measurement(worst, SIGMAS, "chi-squared of the samples, in standard deviations")
 
 
 @torch.no_grad()
@@ -140,13 +157,16 @@ def samples_agree_with_mean(factory: Factory) -> Measurement:
     likelihood = trained(factory, ONE_VALUE)
     outputs = random_outputs(likelihood, 8)
     if likelihood.measure == "unnormalised":
-        mean = log_masses(likelihood, outputs).double().exp() @ levels(torch.float64).flatten()
+        mean = _frequencies(likelihood, outputs) @ levels(torch.float64).flatten()
     else:
-        mean = likelihood(outputs).mean.flatten().double()
+        means = [likelihood(one).mean for one in batches_of(outputs, 1)]
+        mean = torch.cat(means).flatten().double()
     samples = _samples(likelihood, outputs).double()
     error = samples.std(1) / math.sqrt(SAMPLES) + STEP / 1000
-    number = ((samples.mean(1) - mean).abs() / error).max().item()
-    return Measurement(number, SIGMAS, "average of samples against the mean, in standard errors")
+    averages = samples.mean(1)
+    number, worst = ((averages - mean).abs() / error).max(0)
+    told = f"samples average {averages[worst].item():.5f}, the mean is {mean[worst].item():.5f}"
+    return Measurement(number.item(), SIGMAS, f"difference in standard errors; {told}")
 
 
 @torch.no_grad()
@@ -158,26 +178,27 @@ def level_cdf_agrees_with_mass(factory: Factory) -> Measurement | Skipped:
     likelihood = trained(factory, ONE_VALUE).double()
     worst = (0.0, "")
     for kind, make in (("random", random_outputs), ("extreme", extreme_outputs)):
-        outputs = make(likelihood, 16).double()
-        x = levels(torch.float64).repeat(len(outputs), 1, 1, 1)
+        outputs, x = make(likelihood, 16).double(), levels(torch.float64)
         try:
-            below, above = (
-                edge.view(-1, LEVELS)
-                for edge in likelihood.level_cdf(outputs.repeat_interleave(LEVELS, 0), x)
-            )
+            edges = [likelihood.level_cdf(one, x) for one in batches_of(outputs)]
         except NotImplementedError:
             return Skipped(NO_CDF)
+        below, above = (torch.stack(edge).view(-1, LEVELS) for edge in zip(*edges, strict=True))
+        masses = _frequencies(likelihood, outputs)
+        if kind == "extreme":  # whether they are finite is another property's question
+            finite = (below + above + masses).isfinite().all(1)
+            below, above, masses = below[finite], above[finite], masses[finite]
         errors = {
             "at level 0": below[:, :1],
             "at level 255": above[:, -1:] - 1,
-            "of a rise from the mass": above - below - log_masses(likelihood, outputs).exp(),
+            "against the mass of a level": above - below - masses,
             "between neighbours": below[:, 1:] - above[:, :-1],
             "by which it falls": (below - above).clamp(min=0),
         }
         for where, error in errors.items():
-            size = error.abs().nan_to_num(nan=math.inf).max().item()
+            size = error.abs().nan_to_num(nan=math.inf).amax().item() if error.numel() else 0.0
             worst = max(worst, (size, f"{where}, for {kind} outputs"))
-    return Measurement(worst[0], 1e-6, f"largest error of the cdf {worst[1]}")
+    return Measurement(worst[0], 1e-6, f"largest error of the cdf, {worst[1]}")
 
 
 @torch.no_grad()
@@ -264,9 +285,27 @@ def _integral(
 
 def _samples(likelihood: Likelihood, outputs: Tensor) -> Tensor:
     """Return samples of images of one value, (B, SAMPLES), drawn in parts for the memory's sake."""
-    distribution, parts = likelihood(outputs), 10
-    drawn = [distribution.sample(torch.Size([SAMPLES // parts])) for _ in range(parts)]
-    return torch.cat(drawn).flatten(1).T
+    parts, count = 10, torch.Size([SAMPLES // 10])
+    found = []
+    for one in batches_of(outputs, 1):
+        distribution = likelihood(one)
+        found.append(torch.cat([distribution.sample(count) for _ in range(parts)]).flatten())
+    return torch.stack(found)
+
+
+def _frequencies(likelihood: Likelihood, outputs: Tensor) -> Tensor:
+    """Return how frequent levels are by their masses, (B, 256): whatever these sum to."""
+    masses = log_masses(likelihood, outputs).double().exp()
+    return masses / masses.sum(1, keepdim=True)
+
+
+def _mean_and_spread(frequencies: Tensor) -> str:
+    """Return mean and standard deviation of levels that are so frequent, in words."""
+    x = levels(torch.float64).flatten()
+    share = frequencies / frequencies.sum()
+    mean = (share * x).sum()
+    spread = (share * (x - mean).square()).sum().sqrt()
+    return f"have mean {mean.item():.4f} and standard deviation {spread.item():.4f}"
 
 
 def _chi_squared(counts: Tensor, expected: Tensor) -> float:

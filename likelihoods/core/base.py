@@ -2,22 +2,51 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, Literal
+from functools import wraps
+from typing import Any, ClassVar, Final, Literal, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
+from likelihoods.core.contract import (
+    VALUES_OF_MEASURE,
+    check_answer,
+    check_distribution,
+    check_images,
+    check_outputs,
+    held_to_contract,
+    without_validation,
+)
 from likelihoods.core.distributions import ImageDistribution
 from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import wide
-from likelihoods.core.options import LikelihoodError
 
 Measure = Literal["density", "mass", "unnormalised"]
 Shape = tuple[int, int, int]
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 CANCELLED: Final = 1e-7
 """Difference of two values of a cdf of which float64 leaves nine digits."""
+
+
+def _of_images(method: Method) -> Method:
+    """Let a method of outputs and 8-bit images check both, and what it returns."""
+
+    @wraps(method)
+    def checked(self: "Likelihood", outputs: Tensor, x: Tensor) -> Any:
+        what = f"{method.__name__} of {self.name}"
+        self._check_outputs(outputs)
+        batch, device = len(outputs), outputs.device
+        check_images(x, what, batch, self.shape, device=device, values="grid")
+        found = method(self, outputs, x)
+        expected = torch.broadcast_shapes((batch,), (len(x),))
+        if isinstance(found, Tensor):
+            check_answer(found, expected, what, "; sum over the image")
+        return found
+
+    vars(checked)["checks"] = True
+    return cast(Method, checked)
 
 
 class Likelihood(nn.Module):
@@ -25,6 +54,10 @@ class Likelihood(nn.Module):
 
     A subclass states ``measure`` and ``outputs_per_value``, and writes `forward`. Its options are
     keyword arguments of ``__init__(self, shape, *, ...)``.
+
+    What it is given and what it returns is checked without its doing: shapes, types and devices
+    always, values of images (in [0, 1], on the 8-bit grid where a mass is asked for, none nan) on
+    the CPU, where looking at them makes nobody wait.
 
     Args:
         shape: (C, H, W) of the images.
@@ -44,18 +77,35 @@ class Likelihood(nn.Module):
     options: dict[str, Any]
     """The options in force, defaults included, JSON-able."""
 
-    __call__: Callable[..., Distribution]
-    """`forward`, typed."""
-
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.family = cls.__module__.rpartition(".")[2]
+        for name in ("log_mass", "level_cdf"):
+            method = getattr(cls, name)
+            if not hasattr(method, "checks"):
+                setattr(cls, name, _of_images(method))
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
         self.name = type(self).__name__
         self.options = {}
+
+    def __call__(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
+        """Return what `forward` does, checked; its ``log_prob`` checks the images that it is given.
+
+        Raises:
+            LikelihoodError: outputs, target or distribution are not those of the contract.
+        """
+        self._check_outputs(outputs)
+        batch, device = len(outputs), outputs.device
+        if target is not None:
+            check_images(target, f"target of {self.name}", batch, self.shape, device=device)
+        with without_validation():
+            distribution: Distribution = super().__call__(outputs, target)
+        check_distribution(distribution, batch, self.shape, self.name)
+        values = VALUES_OF_MEASURE.get(self.measure, "any")
+        return held_to_contract(distribution, self.name, values, device)
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the distribution of the images.
@@ -70,6 +120,7 @@ class Likelihood(nn.Module):
         """
         raise NotImplementedError
 
+    @_of_images
     def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return the log probability of 8-bit images, in nats, (B,).
 
@@ -92,6 +143,7 @@ class Likelihood(nn.Module):
         log_mass = torch.where(mass > CANCELLED, mass.clamp(min=CANCELLED).log(), density)
         return log_mass.flatten(1).sum(1).to(x.dtype)
 
+    @_of_images
     def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the probability of all levels below that of each value, and of it included.
 
@@ -136,13 +188,7 @@ class Likelihood(nn.Module):
         Raises:
             LikelihoodError: the outputs do not have the shape (B, output_channels, H, W).
         """
-        expected = (self.output_channels, *self.shape[1:])
-        if outputs.dim() != 4 or tuple(outputs.shape[1:]) != expected:
-            raise LikelihoodError(
-                f"outputs of shape {tuple(outputs.shape)} do not fit {self.name}: "
-                f"expected (B, {', '.join(map(str, expected))}), that is {self.outputs_per_value} "
-                f"for each value of an image of shape {self.shape}"
-            )
+        self._check_outputs(outputs)
         if outputs.dtype in (torch.float16, torch.bfloat16):
             outputs = outputs.float()  # a grey level is finer than half precision
         return torch.unflatten(outputs, 1, (self.outputs_per_value, self.shape[0]))
@@ -154,6 +200,9 @@ class Likelihood(nn.Module):
             LikelihoodError: the outputs do not have the shape (B, output_channels, H, W).
         """
         return self.stack(outputs).unbind(1)
+
+    def _check_outputs(self, outputs: Tensor) -> None:
+        check_outputs(outputs, self.name, self.outputs_per_value, self.shape)
 
     def __repr__(self) -> str:
         options = "".join(f", {option}={value!r}" for option, value in self.options.items())

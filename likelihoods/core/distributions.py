@@ -37,6 +37,10 @@ class ImageDistribution(Distribution):
         # Validation would wait for the device.
         super().__init__(example.shape[:1], example.shape[1:], validate_args=False)
 
+    def __repr__(self) -> str:
+        batch, event = tuple(self.batch_shape), tuple(self.event_shape)
+        return f"{type(self).__name__}(batch_shape={batch}, event_shape={event})"
+
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Draw images, (*sample_shape, B, C, H, W)."""
         with torch.no_grad():

@@ -1,244 +1,33 @@
-"""Each defect is found by the property that is meant for it."""
+"""Each defect is found by the property that is meant for it, and by no other that need not."""
 
 import math
-from typing import Any
+import re
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
-from torch import distributions as D
 from torch.distributions import Distribution
 
 import likelihoods
 from likelihoods import Likelihood, check
-from likelihoods.check import Factory
+from likelihoods.check import Result, core, cost
+from tests.likelihoods import broken
+from tests.likelihoods.broken import BROKEN, Sound
 
+GPU = torch.cuda.is_available()
+NOT_HERE = set() if GPU else {"cuda"}
+"""Properties that are skipped here."""
 
-class Sound(Likelihood):
-    """A Laplace, and nothing wrong with it."""
 
-    outputs_per_value = 2
+@pytest.fixture(autouse=True)
+def without_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timings take seconds, and have their own tests."""
+    monkeypatch.setattr(check, "COSTS", {})
 
-    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
-        location, log_scale = self.split(outputs)
-        return self.laplace(location.sigmoid(), log_scale.clamp(-4, 1).exp())
 
-    def laplace(self, location: Tensor, scale: Tensor) -> Distribution:
-        return D.Independent(D.Laplace(location, scale, validate_args=False), 3)
-
-
-class WrongShape(Sound):
-    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
-        location, log_scale = self.split(outputs)
-        return D.Independent(D.Laplace(location.sigmoid(), log_scale.clamp(-4, 1).exp()), 2)
-
-
-class AnyOutputs(Sound):
-    """Takes outputs of a wrong height."""
-
-    def split(self, outputs: Tensor) -> tuple[Tensor, ...]:
-        channels = self.shape[0]
-        return outputs[:, :channels], outputs[:, channels : 2 * channels]
-
-
-class ClosedEnds(Sound):
-    """Loses the mass beyond black and white."""
-
-    def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
-        location, log_scale = self.split(outputs)
-        laplace = D.Laplace(location.sigmoid(), log_scale.clamp(-4, 1).exp())
-        mass: Tensor = laplace.cdf(x + 0.5 / 255) - laplace.cdf(x - 0.5 / 255)
-        return mass.clamp(min=1e-30).log().flatten(1).sum(1)
-
-
-class LaplaceWith(D.Laplace):
-    """A Laplace with one thing wrong."""
-
-    def __init__(self, location: Tensor, scale: Tensor, defect: str) -> None:
-        super().__init__(location, scale, validate_args=False)
-        self._defect = defect
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        laplace: Any = super()
-        log_prob: Tensor = laplace.log_prob(value)
-        return log_prob + (math.log(2) if self._defect == "constant" else 0.0)
-
-    def cdf(self, value: Tensor) -> Tensor:
-        scale = self.scale * (2 if self._defect == "cdf" else 1)
-        mass: Tensor = D.Laplace(self.loc, scale, validate_args=False).cdf(value)
-        return mass
-
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
-        noise = super().rsample(sample_shape) - self.loc
-        return self.loc + noise * (1.1 if self._defect == "sampler" else 1)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc + (0.02 if self._defect == "mean" else 0)
-
-
-class Faulty(Sound):
-    defect = ""
-
-    def laplace(self, location: Tensor, scale: Tensor) -> Distribution:
-        return D.Independent(LaplaceWith(location, scale, self.defect), 3)
-
-
-class WrongConstant(Faulty):
-    defect = "constant"
-
-
-class WrongCdf(Faulty):
-    defect = "cdf"
-
-
-class WrongSampler(Faulty):
-    defect = "sampler"
-
-
-class WrongMean(Faulty):
-    defect = "mean"
-
-
-class OpenEnds(Sound):
-    """Counts the mass beyond black as if there were levels there."""
-
-    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        location, log_scale = self.split(outputs)
-        laplace = D.Laplace(location.sigmoid(), log_scale.clamp(-4, 1).exp())
-        below, above = (laplace.cdf(x + side * 0.5 / 255) for side in (-1, 1))
-        return below, above
-
-
-class HalfALevelOff(Sound):
-    """Takes the middle of the bin for its upper edge."""
-
-    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        below, above = super().level_cdf(outputs, x)
-        return below, (below + above) / 2
-
-
-class Falling(Sound):
-    """Counts from white to black."""
-
-    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        below, above = super().level_cdf(outputs, x)
-        return 1 - above, 1 - below
-
-
-class WrongPlace(Sound):
-    """Gives each value the cdf of another, which no image of one value shows."""
-
-    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        return super().level_cdf(outputs.flip(-1), x)
-
-
-class WrongChannel(Sound):
-    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        location, log_scale = outputs.chunk(2, 1)
-        return super().level_cdf(torch.cat([location.flip(1), log_scale], 1), x)
-
-
-class NoCdf(Sound):
-    """Nothing wrong: a mass of its own needs no cdf."""
-
-    def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError
-
-
-class WrongGradient(Sound):
-    """Stops the gradient where it matters."""
-
-    def laplace(self, location: Tensor, scale: Tensor) -> Distribution:
-        return super().laplace(location, scale.detach())
-
-
-class Overflowing(Sound):
-    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
-        location, log_scale = self.split(outputs)
-        return self.laplace(location.sigmoid(), log_scale.exp())
-
-
-class Imprecise(Sound):
-    """Adds and subtracts a number that float32 cannot carry along."""
-
-    def laplace(self, location: Tensor, scale: Tensor) -> Distribution:
-        return super().laplace(location, (scale + 1e4) - 1e4 + 1e-3)
-
-
-class OrderMatters(Sound):
-    """Reads memory rather than the tensor."""
-
-    def laplace(self, location: Tensor, scale: Tensor) -> Distribution:
-        if location.stride(-1) != 1:
-            location, scale = 1 - location, scale.contiguous()
-        return super().laplace(location, scale)
-
-
-class Forgetful(Sound):
-    """Keeps what it learned where state_dict does not see it."""
-
-    def __init__(self, shape: likelihoods.Shape) -> None:
-        super().__init__(shape)
-        self._scale = torch.ones(())
-
-    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
-        location, _ = self.split(outputs)
-        if self.training and target is not None:
-            self._scale = (target - location.sigmoid()).abs().mean().detach()
-        return self.laplace(location.sigmoid(), self._scale.expand_as(location))
-
-
-class Peeking(Sound):
-    """Fits its scale to the images it is to score."""
-
-    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
-        location, log_scale = self.split(outputs)
-        if target is not None:
-            log_scale = (target - location.sigmoid()).abs().mean().log().expand_as(log_scale)
-        return self.laplace(location.sigmoid(), log_scale.clamp(-4, 1).exp())
-
-
-class BatchNormalised(Sound):
-    """Lets the images of a batch see each other."""
-
-    def laplace(self, location: Tensor, scale: Tensor) -> Distribution:
-        return super().laplace(location, scale.mean(0, keepdim=True).expand_as(scale))
-
-
-class StillLearning(Sound):
-    """Goes on counting in evaluation."""
-
-    seen: Tensor
-
-    def __init__(self, shape: likelihoods.Shape) -> None:
-        super().__init__(shape)
-        self.register_buffer("seen", torch.zeros(()))
-
-    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
-        self.seen.add_(1)
-        return super().forward(outputs, target)
-
-
-DEFECTS: dict[str, list[type[Likelihood]]] = {
-    "shapes": [WrongShape, AnyOutputs],
-    "mass sums to one": [ClosedEnds],
-    "log_prob is normalised": [WrongConstant],
-    "mass agrees with log_prob": [WrongCdf],
-    "samples agree with mass": [WrongSampler],
-    "samples agree with mean": [WrongMean],
-    "level_cdf agrees with mass": [OpenEnds, HalfALevelOff, Falling],
-    "samples agree with level_cdf": [WrongPlace, WrongChannel, HalfALevelOff],
-    "gradients": [WrongGradient],
-    "finite at extremes": [Overflowing],
-    "float32 agrees with float64": [Imprecise],
-    "memory layout": [OrderMatters],
-    "saved and restored": [Forgetful],
-    "no peeking": [Peeking, BatchNormalised, StillLearning],
-}
-
-
-def failures(factory: Factory) -> set[str]:
+def failures(factory: check.Factory) -> set[str]:
     return {result.property for result in check.run(factory) if result.passed is False}
 
 
@@ -246,38 +35,147 @@ def test_a_sound_likelihood_passes() -> None:
     assert failures(Sound) == set()
 
 
-@pytest.mark.parametrize(
-    ("name", "defective"), [(name, cls) for name, many in DEFECTS.items() for cls in many]
-)
-def test_defect_is_found_by_its_property(name: str, defective: type[Likelihood]) -> None:
-    result = check.check(name, check.PROPERTIES[name], defective)
-    assert result.passed is False, str(result)
+@pytest.mark.parametrize("defective", BROKEN, ids=lambda cls: cls.__name__)
+def test_a_defect_fails_its_properties_and_no_others(defective: type[Likelihood]) -> None:
+    assert failures(defective) == BROKEN[defective] - NOT_HERE
 
 
-@pytest.mark.parametrize("defective", [WrongPlace, WrongChannel])
-def test_a_confusion_of_values_shows_in_no_image_of_one(defective: type[Likelihood]) -> None:
-    assert failures(defective) == {"samples agree with level_cdf"}
+def test_every_property_has_a_defect() -> None:
+    assert set().union(*BROKEN.values()) == set(check.PROPERTIES)
+    alone = set().union(*(properties for properties in BROKEN.values() if len(properties) == 1))
+    assert set(check.PROPERTIES) - alone == {
+        # Of two things that must agree, another property judges one by itself.
+        "mass sums to one",
+        "log_prob is normalised",
+        "mass agrees with log_prob",
+        # What a GPU shows is to be seen without one.
+        "any device",
+        "cuda",
+    }
 
 
 def test_a_likelihood_without_a_cdf_is_not_held_to_have_one() -> None:
-    assert failures(NoCdf) == set()
+    class NoCdf(Sound):
+        def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+            raise NotImplementedError
+
     skipped = {r.property: r.detail for r in check.run(NoCdf) if r.passed is None}
     assert "not measured" in skipped["level_cdf agrees with mass"]
     assert "not measured" in skipped["samples agree with level_cdf"]
 
 
-def test_every_property_that_runs_here_has_a_defect() -> None:
-    assert set(DEFECTS) == set(check.PROPERTIES) - {"cuda"}
+def detail(name: str, factory: check.Factory) -> str:
+    result = check.check(name, check.PROPERTIES[name], factory)
+    assert result.passed is False
+    return result.detail
 
 
-def test_an_exception_is_a_failure_in_one_line() -> None:
-    class Broken(Sound):
+@pytest.mark.parametrize(
+    ("name", "defective", "words"),
+    [
+        ("shapes", broken.UnsummedLogProb, r"\(2, 3, 4, 5\), expected \(2,\); sum over the image"),
+        ("shapes", broken.WrongBatchShape, r"batch shape \(2, 3\) and event shape \(4, 5\)"),
+        ("mass sums to one", broken.ScaledMass, r"a sum of 1\.05"),
+        (
+            "samples agree with mean",
+            broken.WrongMean,
+            r"samples average 0\.\d+, the mean is 0\.\d+",
+        ),
+        ("samples agree with mass", broken.WrongSampler, "samples have .* standard deviation"),
+        ("gradients", broken.WrongGradient, "log_prob in training, to outputs"),
+        (
+            "finite at extremes",
+            broken.Overflowing,
+            "log_prob .* where all outputs are -10000 or -30",
+        ),
+        ("float32 agrees with float64", broken.Cancelling, "in log_prob"),
+        ("saved and restored", broken.Forgetful, "a copy by state_dict, in log_prob"),
+        ("saved and restored", broken.Unpicklable, "pickle"),
+        ("no peeking", broken.PeeksAtTarget, "given the target"),
+        ("no peeking", broken.PeeksAtNeighbours, "image by image"),
+        ("no peeking", broken.StillLearning, "of its state"),
+        ("any device", broken.Waiting, r"item\(\).*broken\.py:\d+, in laplace\)"),
+        ("any device", broken.LeftBehind, r"another device.*broken\.py:\d+, in laplace\)"),
+    ],
+)
+def test_a_failure_says_what_is_wrong(name: str, defective: type[Likelihood], words: str) -> None:
+    found = detail(name, defective)
+    assert re.search(words, found), found
+    assert "\n" not in found
+
+
+def test_an_exception_is_one_line_and_where_the_author_raised_it() -> None:
+    class Raising(Sound):
         def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
             raise RuntimeError("first line\nsecond line")
 
-    results = [result for result in check.run(Broken) if result.passed is not None]
-    assert not any(result.passed for result in results)
-    assert {result.detail for result in results} == {"RuntimeError: first line"}
+    here = Path(__file__).resolve()
+    line = 1 + here.read_text().splitlines().index(
+        '            raise RuntimeError("first line\\nsecond line")'
+    )
+    found = detail("shapes", Raising)
+    assert re.fullmatch(rf"RuntimeError: first line \(.*test_check.py:{line}, in forward\)", found)
+
+
+def test_an_exception_of_torch_is_placed_where_the_author_called_it() -> None:
+    found = detail("shapes", type("Adding", (Sound,), {"laplace": _adds_wrong_shapes}))
+    assert "RuntimeError: The size of tensor" in found
+    assert found.endswith("in _adds_wrong_shapes)")
+
+
+def _adds_wrong_shapes(self: Sound, location: Tensor, scale: Tensor) -> Distribution:
+    return Sound.laplace(self, location + torch.zeros(7), scale)
+
+
+def test_a_heading_alone_is_not_the_message() -> None:
+    """As torch says what a state_dict lacks: on the second line."""
+
+    class Grows(Sound):
+        def __init__(self, shape: likelihoods.Shape) -> None:
+            super().__init__(shape)
+            self.register_buffer("seen", None)
+
+        def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
+            if self.training:
+                self.seen = torch.zeros(())
+            return super().forward(outputs, target)
+
+    assert 'Unexpected key(s) in state_dict: "seen"' in detail("saved and restored", Grows)
+
+
+def test_where_shapes_are_wrong_all_else_is_skipped() -> None:
+    told: list[Result] = []
+    results = check.run(broken.Unfinished, told.append)
+    assert told == results
+    assert [result.outcome for result in results] == ["FAIL"] + ["skip"] * (len(results) - 1)
+    assert {result.detail for result in results[1:]} == {"shapes come first"}
+
+
+def test_results_are_told_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    told: list[str] = []
+
+    def spy(name: str) -> check.Property:
+        def function(factory: check.Factory) -> core.Measurement:
+            seen.append(name)
+            return core.Measurement(0, 0, "")
+
+        return function
+
+    monkeypatch.setattr(check, "PROPERTIES", {name: spy(name) for name in "abc"})
+
+    def tell(result: Result) -> None:
+        told.append(result.property)
+        assert told == seen
+
+    check.run(Sound, tell)
+    assert told == ["a", "b", "c"]
+
+
+def test_no_number_is_no_pass() -> None:
+    result = check.check("x", lambda factory: core.Measurement(math.nan, 1, ""), Sound)
+    assert result.passed is False
+    assert result.number == math.inf
 
 
 def test_random_state_of_the_caller_is_kept() -> None:
@@ -289,6 +187,40 @@ def test_random_state_of_the_caller_is_kept() -> None:
 
 
 def test_result_reads_well() -> None:
-    result = check.check("mass sums to one", check.PROPERTIES["mass sums to one"], ClosedEnds)
-    assert str(result).startswith("FAIL  mass sums to one: ")
-    assert "limit 0.0001" in str(result)
+    name = "mass sums to one"
+    result = check.check(name, check.PROPERTIES[name], broken.ScaledMass)
+    assert str(result).startswith("FAIL  mass sums to one: 0.05 (limit 0.0001) largest |sum - 1|")
+
+
+class Keeping(Sound):
+    """Keeps more for its backward pass."""
+
+    def laplace(self, location: Tensor, scale: Tensor) -> Distribution:
+        for _ in range(5):
+            location = location.sin()
+        return super().laplace(location, scale)
+
+
+def test_costs_are_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "ROUNDS", 1)
+    for name, words in (("time", "ms against"), ("memory", "MB against")):
+        function = {"time": cost.training_time, "memory": cost.training_memory}[name]
+        result = check.check(name, partial(function, shape=(1, 8, 8), batch=4), Keeping)
+        assert result.outcome == "note"
+        assert result.passed is None
+        assert result.number > 0
+        assert words in result.detail
+        assert "4x1x8x8" in result.detail
+        assert "limit" not in str(result)
+
+
+@pytest.mark.skipif(GPU, reason="counts what the CPU keeps; a GPU counts for itself")
+def test_memory_counts_what_is_kept() -> None:
+    shape, batch = (1, 16, 16), 8
+    value = 4 * batch * 256  # bytes of a float32 for each value
+    sound, keeping = (cost.training_memory(f, shape, batch).number for f in (Sound, Keeping))
+    (mb,) = re.findall(r"against (\S+) MB", cost.training_memory(Sound, shape, batch).detail)
+    # The Gaussian: outputs, their gradient, the mean and the error; and a few scalars.
+    assert float(mb) * 1e6 == pytest.approx(4 * value, rel=0.01)
+    # Of the five sines each keeps its input, the first of which is kept anyhow.
+    assert (keeping - sound) * 4 == pytest.approx(4, rel=0.01)

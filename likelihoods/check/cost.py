@@ -1,0 +1,116 @@
+"""What a training step costs beside the Gaussian's: numbers without a limit."""
+
+import statistics
+import time
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
+from likelihoods.check.core import Factory, Note, random_images, random_outputs
+from likelihoods.core.base import Shape
+from likelihoods.gaussian import Gaussian
+
+SHAPE: Final[Shape] = (3, 32, 32)
+BATCH: Final = 64
+ROUNDS: Final = 7
+"""Timings of each; odd, so that the median is one of them."""
+
+
+def training_time(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) -> Note:
+    """Seconds of forward, log_prob and backward in training mode, as a multiple of the Gaussian's.
+
+    Medians of a few rounds, the two taken in turn, so that whatever else the machine does meets
+    both. On the GPU if there is one.
+    """
+    steps = [_Step(make, shape, batch) for make in (factory, Gaussian)]
+    seconds: list[list[float]] = [[], []]
+    for step in steps:
+        step.seconds()  # the first is that of allocations
+    for _ in range(ROUNDS):
+        for step, taken in zip(steps, seconds, strict=True):
+            taken.append(step.seconds())
+    own, gaussian = map(statistics.median, seconds)
+    return Note(
+        own / gaussian,
+        f"times the Gaussian's: {own * 1e3:.3g} ms against {gaussian * 1e3:.3g} ms for forward, "
+        f"log_prob and backward of {_work(shape, batch)} on {_device().type}",
+    )
+
+
+def training_memory(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) -> Note:
+    """Memory of the same step, outputs and their gradient included, likewise.
+
+    On a GPU the most that was allocated. On the CPU, which does not count, what is kept for the
+    backward pass, and the gradient of the outputs beside it: a lower bound.
+    """
+    own, gaussian = (_Step(make, shape, batch).bytes() for make in (factory, Gaussian))
+    how = "allocated at most" if _device().type == "cuda" else "kept for the backward pass"
+    return Note(
+        own / gaussian,
+        f"times the Gaussian's: {own / 1e6:.3g} MB against {gaussian / 1e6:.3g} MB {how}, "
+        f"{_work(shape, batch)} on {_device().type}",
+    )
+
+
+class _Step:
+    """One step of training of a likelihood alone."""
+
+    def __init__(self, factory: Factory, shape: Shape, batch: int) -> None:
+        self._likelihood = factory(shape).train().to(_device())
+        self._outputs = random_outputs(self._likelihood, batch).to(_device()).requires_grad_()
+        self._x = random_images(self._likelihood, batch).to(_device())
+
+    def seconds(self) -> float:
+        """Return what one step takes."""
+        _synchronise()
+        started = time.perf_counter()
+        self._forget()
+        self._loss().backward()
+        _synchronise()
+        return time.perf_counter() - started
+
+    def bytes(self) -> int:
+        """Return what one step holds: outputs, their gradient, and all between."""
+        self._forget()
+        if _device().type == "cuda":
+            self._loss().backward()  # the first is that of workspaces
+            self._forget()
+            torch.cuda.reset_peak_memory_stats()
+            before = torch.cuda.memory_allocated() - self._outputs.nbytes
+            self._loss().backward()
+            return torch.cuda.max_memory_allocated() - before
+        storages: dict[int, int] = {}
+
+        def keep(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = self._loss()  # holds what was kept, so that no address is used twice
+        keep(self._outputs)
+        del loss
+        return sum(storages.values()) + self._outputs.nbytes
+
+    def _loss(self) -> Tensor:
+        loss: Tensor = -self._likelihood(self._outputs, self._x).log_prob(self._x).sum()
+        return loss
+
+    def _forget(self) -> None:
+        self._outputs.grad = None
+        self._likelihood.zero_grad()
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _synchronise() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _work(shape: Shape, batch: int) -> str:
+    return "x".join(map(str, (batch, *shape)))

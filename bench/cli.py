@@ -110,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument(
         "likelihood",
         metavar="NAME|FILE.py:Class",
-        help="a registered one or one of your own, with options as in 'beta_vae(beta=0.1)'",
+        help="a registered one or one of your own, with options as in 'my_decoder.py:Mine(scale=2)'",
     )
 
     listing = commands.add_parser("list", help="list what there is, one a line")

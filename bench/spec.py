@@ -63,7 +63,7 @@ class RunSpec:
 
     @property
     def label(self) -> str:
-        """The likelihood with its options, e.g. `beta_vae(beta=0.1)`."""
+        """The likelihood with its options, e.g. `name(option=0.1)`."""
         if not self.likelihood_options:
             return self.likelihood
         options = ", ".join(f"{key}={value}" for key, value in self.likelihood_options.items())

@@ -4,8 +4,8 @@
 
     content = reports.Content(title=..., results=..., ...)
     reports.write(content, Path("report"))    # README.md, figures/ and results.csv in report/
-    made = reports.compare(content, "laplace", ["*sigma"])      # one decoder against others
-    reports.write_comparison(made, Path("report/compare-laplace"))
+    made = reports.compare(content, "mine", ["*sigma"])      # one decoder against others
+    reports.write_comparison(made, Path("report/compare-mine"))
 
 The package stands on pandas, scipy, matplotlib and tabulate alone.
 """

@@ -9,7 +9,7 @@ from typing import Any, Final
 import scipy.stats
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution
 
 from likelihoods.check.core import (
     ONE_VALUE,
@@ -24,6 +24,7 @@ from likelihoods.check.core import (
     trained,
 )
 from likelihoods.core.base import Likelihood, Shape
+from likelihoods.core.distributions import support_of
 from likelihoods.core.grid import LEVELS, STEP, quantise, to_levels
 from likelihoods.core.numerics import bin_edges
 
@@ -243,17 +244,9 @@ def _density(likelihood: Likelihood, outputs: Tensor, values: Tensor) -> Tensor:
 
 def _support(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """Return the ends of the interval on which each image of one value has a density, (B,)."""
-    try:
-        support: Any = distribution.support
-    except NotImplementedError:  # it states none
-        support = constraints.real
-    while isinstance(support, constraints.independent):
-        support = support.base_constraint
     low, high = (
-        torch.as_tensor(getattr(support, f"{side}_bound", infinity), dtype=torch.float64)
-        .flatten()
-        .expand(distribution.batch_shape.numel())
-        for side, infinity in (("lower", -math.inf), ("upper", math.inf))
+        end.double().flatten().expand(distribution.batch_shape.numel())
+        for end in support_of(distribution)
     )
     return low, high
 

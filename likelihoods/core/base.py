@@ -1,6 +1,5 @@
 """The contract of a likelihood: a module that returns a distribution over images."""
 
-import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar, Final, Literal, TypeVar, cast
@@ -18,7 +17,7 @@ from likelihoods.core.contract import (
     held_to_contract,
     without_validation,
 )
-from likelihoods.core.distributions import ImageDistribution
+from likelihoods.core.distributions import ImageDistribution, support_of
 from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import wide
 
@@ -127,7 +126,8 @@ class Likelihood(nn.Module):
         The mass of a level is that of the bin of width 1/255 around it, and the first and the last
         bin are open, so that the 256 masses of a value sum to one. This default takes differences
         of the distribution's ``cdf``, in float64; of a mass below 1e-7, where they cancel, it takes
-        the density instead. Override it for more accuracy in the tails, or where there is no cdf.
+        the density times the part of the bin that is in its support instead. Override it for more
+        accuracy in the tails, or where there is no cdf.
 
         Args:
             outputs: raw decoder channels, (B, output_channels, H, W).
@@ -139,7 +139,9 @@ class Likelihood(nn.Module):
         distribution = _values(self(wide(outputs)))
         below, above = _level_cdf(distribution, x)
         mass = above - below
-        density = distribution.log_prob(wide(to_levels(x)) * STEP) + math.log(STEP)
+        centre, (low, high) = wide(to_levels(x)) * STEP, support_of(distribution)
+        width = (centre + STEP / 2).minimum(high) - (centre - STEP / 2).maximum(low)
+        density = distribution.log_prob(centre) + width.clamp(min=0).log()
         log_mass = torch.where(mass > CANCELLED, mass.clamp(min=CANCELLED).log(), density)
         return log_mass.flatten(1).sum(1).to(x.dtype)
 

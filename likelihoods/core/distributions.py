@@ -6,7 +6,7 @@ and know the exact masses of 8-bit images.
 
 import math
 from abc import abstractmethod
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor
@@ -22,6 +22,24 @@ LOG_TWO_PI: Final = math.log(2 * math.pi)
 def sum_image(values: Tensor) -> Tensor:
     """Sum over the dimensions of an image: (..., B, C, H, W) to (..., B)."""
     return values.flatten(-3).sum(-1)
+
+
+def support_of(distribution: Distribution) -> tuple[Tensor, Tensor]:
+    """Return the ends of the interval on which values have a density, infinite where it has none.
+
+    Each of a shape that broadcasts with the values; the real line if the distribution states none.
+    """
+    try:
+        support: Any = distribution.support
+    except NotImplementedError:
+        support = constraints.real
+    while isinstance(support, constraints.independent):
+        support = support.base_constraint
+    low, high = (
+        torch.as_tensor(getattr(support, f"{side}_bound", infinity))
+        for side, infinity in (("lower", -math.inf), ("upper", math.inf))
+    )
+    return low, high
 
 
 class ImageDistribution(Distribution):

@@ -34,7 +34,7 @@ class Choice:
 
     @property
     def spelled(self) -> str:
-        """The name with its options, such as "beta_vae(beta=0.1)"."""
+        """The name with its options, such as "name(option=0.1)"."""
         options = ", ".join(f"{key}={value}" for key, value in self.options.items())
         return f"{self.decoder.name}({options})" if options else self.decoder.name
 

@@ -62,7 +62,7 @@ def _told(measured: dict[Entry, Difference]) -> list[Entry]:
 
 
 def _clause(entry: Entry, found: Difference) -> str:
-    """Return such as "0.12 bits/dim less than gaussian (95% interval 0.10 to 0.14)"."""
+    """Return such as "0.12 bits/dim less than wide (95% interval 0.10 to 0.14)"."""
     text = f"{amount(found.effect)} {entry.label}"
     if found.verdict == Verdict.EVEN:
         return f"{text} ({_interval(found.effect)}, which contains 0: not told apart)"

@@ -1,7 +1,7 @@
 """What a likelihood inherits: views of the outputs, and masses from a cdf."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -54,6 +54,31 @@ def test_default_mass_is_good_in_tails_that_the_cdf_does_not_resolve(
     found = likelihood.log_mass(outputs, torch.tensor(level / 255).view(1, 1, 1, 1)).item()
     assert found < -40
     assert found == pytest.approx(expected, abs=0.01)
+
+
+class CutExponential(D.Distribution):
+    """p(x) = 40 exp(-40 x) on [0, 1], but for what lies above one."""
+
+    support = D.constraints.unit_interval
+    arg_constraints: ClassVar[dict[str, D.constraints.Constraint]] = {}
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return torch.where((value < 0) | (value > 1), -math.inf, math.log(40) - 40 * value)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return -torch.expm1(-40 * value.clamp(0, 1))
+
+
+class OnAnInterval(Likelihood):
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
+        return D.Independent(CutExponential(outputs.shape, validate_args=False), 3)
+
+
+def test_default_mass_ends_where_the_support_does() -> None:
+    """The bins of the end levels are half as wide; their masses are seen from the density too."""
+    found = OnAnInterval((1, 1, 1)).log_mass(torch.zeros(2, 1, 1, 1), torch.ones(2, 1, 1, 1))
+    expected = -40 + math.log(math.expm1(40 / 510))
+    assert found.tolist() == pytest.approx([expected] * 2, abs=0.05)
 
 
 def test_split_is_a_view_with_the_outputs_of_a_value_outermost() -> None:

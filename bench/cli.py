@@ -90,7 +90,9 @@ def parser() -> argparse.ArgumentParser:
 
     compare = commands.add_parser("compare", help="one likelihood against others, from stored runs")
     compare.add_argument(
-        "new", metavar="NEW", help="its name, name(option=value), or label in the report"
+        "new",
+        metavar="NEW",
+        help="its name, name(option=value), FILE.py:Class, or label in the report",
     )
     compare.add_argument(
         "--against",
@@ -110,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument(
         "likelihood",
         metavar="NAME|FILE.py:Class",
-        help="a registered one or one of your own, with options as in 'my_decoder.py:Mine(scale=2)'",
+        help="a registered one or your own, with options as in 'my_decoder.py:Mine(scale=2)'",
     )
 
     listing = commands.add_parser("list", help="list what there is, one a line")

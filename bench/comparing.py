@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,14 +14,18 @@ from bench import cli, publish
 from bench.errors import UsageError
 from bench.store import Store
 
+FILE = re.compile(r"^[^(]*\.py:")
+"""Of FILE.py:Class the stored runs know the class alone."""
+
 
 def compare(options: argparse.Namespace) -> int:
     """Write the comparison; prints its summary, then the path of its README."""
     store = Store.existing(options.results)
-    output = options.output or store.report_folder / f"compare-{_safe(options.new)}"
+    new = FILE.sub("", options.new)
+    output = options.output or store.report_folder / f"compare-{_safe(new)}"
     made = reports.compare(
         publish.content(store, output),
-        options.new,
+        new,
         options.against,
         command_for(store.read_plan() or {}, options.results),
     )
@@ -42,7 +47,8 @@ def command_for(plan: Mapping[str, Any], results: Path) -> Callable[[reports.Row
         words = ["python", "-m", "bench", "run", "--suite", suite, "--budget", plan["budget"]]
         if data_sets:
             words += ["--datasets", *data_sets]
-        words += ["--likelihood", row.given] if row.given else ["--likelihoods", row.name]
+        words += ["--likelihood", row.given] if row.given else []
+        words += ["--likelihoods", row.name]
         words += ["--seeds", str(seeds)]
         if results != Path("results"):
             words += ["--results", str(results)]

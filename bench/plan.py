@@ -28,7 +28,7 @@ class Choices:
     budget: str
     data_sets: Sequence[str] = ()
     likelihoods: Sequence[str] = ()
-    """Patterns of names, as in a shell; they narrow down the rows of the suite."""
+    """Patterns of names, as in a shell; they narrow the rows of the suite, not what is given."""
     given: Sequence[str] = ()
     """Likelihoods that become rows of their own, as `likelihoods.resolve` takes them."""
     seeds: int | None = None
@@ -211,10 +211,12 @@ def _runs(
 def _rows(suite: Suite, choices: Choices) -> tuple[list[Row], dict[str, str]]:
     """The rows that are wanted, and the labels of those that the command line added."""
     rows = [_resolved(row) for row in suite.rows]
-    names = [row.likelihood for row in rows]
+    named = {text: likelihoods.resolve(text) for text in choices.given}
+    # A pattern may match what is given, which is run in any case: so it can be run alone.
+    names = dict.fromkeys([*(r.likelihood for r in rows), *(g.name for g in named.values())])
     for pattern in choices.likelihoods:
         if not fnmatch.filter(names, pattern):
-            raise unknown(f"likelihood of suite {suite.name}", pattern, dict.fromkeys(names))
+            raise unknown(f"likelihood of suite {suite.name}", pattern, names)
     if choices.likelihoods:
         rows = [
             row
@@ -222,13 +224,11 @@ def _rows(suite: Suite, choices: Choices) -> tuple[list[Row], dict[str, str]]:
             if any(fnmatch.fnmatch(row.likelihood, pattern) for pattern in choices.likelihoods)
         ]
     given: dict[str, str] = {}
-    for text in choices.given:
-        found = likelihoods.resolve(text)
+    for text, found in named.items():
         row = Row(likelihood=found.name, label=found.label, options=_plain(text, found.options))
+        same = [each for each in rows if each.likelihood == found.name]
         # What the suite has already is not run twice under two names.
-        if not any(
-            row.variants() == each.variants() for each in rows if each.likelihood == found.name
-        ):
+        if not any(row.variants() == each.variants() for each in same):
             rows.append(row)
             given[found.label] = text
     labels = [row.label or row.likelihood for row in rows]

@@ -117,7 +117,8 @@ def plan(command: str) -> dict[str, object]:
             "python -m bench run --suite paper --seeds 7",
             Row("Truncated", "Truncated", given="my_decoder.py:Truncated"),
             "else where",
-            "--suite paper --budget quick --likelihood my_decoder.py:Truncated",
+            "--suite paper --budget quick --likelihood my_decoder.py:Truncated "
+            "--likelihoods Truncated",
         ),
         (
             "",

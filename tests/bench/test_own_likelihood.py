@@ -106,6 +106,21 @@ def test_a_row_of_a_suite_may_name_a_file(tiny: Path) -> None:
     assert list(table()["likelihood"]) == ["Mine"]
 
 
+def test_it_can_be_run_alone_and_compared_by_its_file(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["new", "mine"])
+    assert run(tiny, "--likelihoods", "Mine", "--likelihood", "mine.py:Mine") == 0
+    assert list(table()["likelihood"]) == ["Mine"]
+    assert run(tiny, "--likelihoods", "gaussian") == 0
+    assert sorted(table()["likelihood"]) == ["Mine", "gaussian"]
+    capsys.readouterr()
+    assert main(["compare", "mine.py:Mine"]) == 0
+    *_, readme = capsys.readouterr().out.splitlines()
+    assert readme == "results/report/compare-Mine/README.md"
+    assert "# Mine against gaussian" in Path(readme).read_text()
+
+
 def test_what_the_suite_has_is_not_run_twice(tiny: Path) -> None:
     assert run(tiny, "--likelihoods", "gaussian", "--likelihood", "gaussian") == 0
     assert len(table()) == 1

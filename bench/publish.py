@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+import likelihoods
 import reports
 from bench import CHECKOUT, models
 from bench.environment import PACKAGES
@@ -144,8 +145,14 @@ def content(store: Store, output: Path) -> reports.Content:
         about=_about(store, plan, table),
         budget=plan["budget"],
         quality=quality(plan, table),
+        order=[name for name in likelihoods.names() if _own(name)],
         metrics_document=_definitions(output),
     )
+
+
+def _own(name: str) -> bool:
+    """Whether a likelihood is one of this project, and so there in every report."""
+    return likelihoods.get(name).__module__.partition(".")[0] == likelihoods.__name__
 
 
 def _definitions(output: Path) -> str | None:

@@ -139,6 +139,9 @@ class Content:
     """smoke, quick, paper or the name of a custom one."""
     quality: Sequence[Features] = ()
     """How good generated images are, by the features on which it was measured."""
+    order: Sequence[str] = ()
+    """Names of likelihoods, whatever the rows: the place of a name says how it is drawn, so that it
+    looks the same in every report. Others follow."""
     metrics_document: str | None = None
     """Link to the definitions of the metrics, relative to the report."""
 

@@ -73,15 +73,29 @@ class Style:
     marker: str
 
 
-def styles(decoders: Sequence[Row]) -> dict[Row, Style]:
-    """Return the style of each decoder; it depends on its position alone.
+def styles(decoders: Sequence[Row], order: Sequence[str] = ()) -> dict[Row, Style]:
+    """Return the style of each decoder.
+
+    Names in `order` have the place that they have there, so that a decoder looks the same in every
+    report; if it has several rows, the one without options does. All others follow.
 
     The cycles of colours, lines and markers have different lengths, so that decoders with similar
     colours differ in the others. Colours beyond the palette are spread over the hues.
     """
+    known = {name: place for place, name in enumerate(order)}
+    places: dict[Row, int] = {}
+    for decoder in sorted(decoders, key=lambda row: row.options not in (None, "{}")):
+        if decoder.name in known:
+            places[decoder] = known.pop(decoder.name)
+    others = [decoder for decoder in decoders if decoder not in places]
+    places |= {decoder: place for place, decoder in enumerate(others, start=len(order))}
     return {
-        decoder: Style(_colour(i), LINES[i % len(LINES)], MARKERS[i % len(MARKERS)])
-        for i, decoder in enumerate(decoders)
+        decoder: Style(
+            _colour(places[decoder]),
+            LINES[places[decoder] % len(LINES)],
+            MARKERS[places[decoder] % len(MARKERS)],
+        )
+        for decoder in decoders
     }
 
 

@@ -28,7 +28,7 @@ class Subject:
     @cached_property
     def styles(self) -> Mapping[Row, Style]:
         """How each decoder is drawn, the same in every figure."""
-        return styles(decoders(self.content))
+        return styles(decoders(self.content), self.content.order)
 
 
 @dataclass(frozen=True)

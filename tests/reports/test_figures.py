@@ -199,3 +199,15 @@ def test_labels_stay_inside_the_figure(draw: object) -> None:
     canvas: Any = FigureCanvasAgg(drawn)
     renderer = canvas.get_renderer()
     assert all(text.get_window_extent(renderer).x0 >= 0 for text in texts)
+
+
+def test_a_likelihood_looks_the_same_in_every_report() -> None:
+    order = ["a", "b", "c"]
+    bounded, free = Row("b", "B"), Row("b", "B, free", options='{"bounds": "none"}')
+    own, a = Row("mine", "Mine"), Row("a", "A")
+    first = figures.styles([free, own, bounded, a], order)
+    second = figures.styles([a, bounded], order)
+    assert (first[a], first[bounded]) == (second[a], second[bounded])
+    assert [first[a], first[bounded]] == list(figures.styles([a, Row("b", "")]).values())
+    assert len({style.colour for style in first.values()}) == 4
+    assert figures.styles([own], order)[own] == figures.styles([a, own], order)[own]

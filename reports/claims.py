@@ -1,43 +1,50 @@
 """The claims of the paper, put to the results of a report.
 
 The only module of the reports, with the published numbers, that knows likelihoods by name. Each
-claim is a rule, printed in the report, and a function that looks for its evidence on one group. A
-piece of evidence is an effect over seeds with its interval, and the region in which the claim says
-it lies:
-
-- supported: the whole interval lies inside the region;
-- refuted: the whole interval lies outside;
-- not decided: it reaches across an edge, or there is no interval, and the reason says why.
+claim is a rule, printed in the report, and a function that looks for its evidence on one group.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from reports.cells import BITS, Metric, gap, nll, outcome, with_interval
+from reports.cells import BITS, Metric, nll, outcome
 from reports.comparison import Entry, Group, recorded
 from reports.content import Content
-from reports.markup import decimals_for, listing, number, plural, short
+from reports.evidence import (
+    ABOVE,
+    BELOW,
+    Absent,
+    Claim,
+    Finding,
+    Region,
+    Verdict,
+    against_median,
+    judge,
+    measured,
+    noted,
+    piece,
+    rank,
+    shifted,
+)
+from reports.markup import listing, number, plural, short
 from reports.speed import NLL, curves, log_ratios
-from reports.statistics import complete, estimate, finished, values
+from reports.statistics import estimate, finished, values
 from reports.tables import headline_metrics
 from reports.takeoff import NoTakeOff, TakeOff, take_off, variance_of
 from reports.uncertainty import (
     FEWEST,
     LEVEL,
     Effect,
-    Interval,
     by_seed,
     compare,
-    differences,
     effect,
 )
 
@@ -45,124 +52,13 @@ UNIT, PER_PIXEL, PER_IMAGE = "gaussian", "per_pixel_sigma", "optimal_per_image_s
 SHARED, OPTIMAL, SWEPT = "shared_sigma", "optimal_sigma", "beta_vae"
 BERNOULLI, CATEGORICAL = "bernoulli", "categorical"
 
-MEANINGLESS = "smoke"
-"""The budget whose numbers mean nothing."""
 MARGIN = 0.01
 """Claim 2: a loss of up to this share of the range of the sweep's NLL is none."""
 OFTEN = 0.5
 """Claim 4: a share of diverged runs whose interval lies below this refutes."""
 
 
-class Verdict(StrEnum):
-    """What the results say of a claim."""
-
-    SUPPORTED = "supported"
-    REFUTED = "refuted"
-    NOT_DECIDED = "not decided"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One piece of evidence on one group."""
-
-    quantity: str
-    effect: str
-    verdict: Verdict
-    reason: str
-    """Why there is this verdict."""
-    measured: bool = True
-    """Whether there was anything to judge by."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One claim of the paper."""
-
-    text: str
-    rule: str
-    """How it is judged, as printed."""
-    evidence: tuple[str, ...]
-    """Anchors of the sections that show its evidence."""
-    look: Callable[[Content, Group], Iterator[Finding]]
-
-
-class Absent(Exception):
-    """There is no evidence; the message is the reason."""
-
-
-@dataclass(frozen=True)
-class Region:
-    """Where a claim says that an effect lies: between two edges, which are outside."""
-
-    low: float = -math.inf
-    high: float = math.inf
-
-    def verdict(self, interval: Interval) -> Verdict:
-        """Return the verdict on an effect with this interval."""
-        if self.low < interval.low and interval.high < self.high:
-            return Verdict.SUPPORTED
-        if interval.high <= self.low or self.high <= interval.low:
-            return Verdict.REFUTED
-        return Verdict.NOT_DECIDED
-
-    def edge(self, interval: Interval) -> float:
-        """Return the edge that an undecided interval contains."""
-        return self.high if interval.high >= self.high else self.low
-
-
-BELOW, ABOVE = Region(high=0.0), Region(low=0.0)
-
-
-def findings(claim: Claim, content: Content, group: Group) -> list[Finding]:
-    """Return the evidence for a claim on a group; under the budget smoke it decides nothing."""
-    found = list(claim.look(content, group))
-    if content.budget != MEANINGLESS:
-        return found
-    reason = f"the budget {MEANINGLESS} is a test that everything runs; its numbers mean nothing"
-    return [replace(each, verdict=Verdict.NOT_DECIDED, reason=reason) for each in found]
-
-
-def overall(found: Sequence[Finding]) -> Verdict:
-    """Return the verdict on all evidence: one refuted piece refutes; support needs every piece.
-
-    Pieces for which nothing was measured do not count.
-    """
-    verdicts = {each.verdict for each in found if each.measured}
-    if Verdict.REFUTED in verdicts:
-        return Verdict.REFUTED
-    return Verdict.SUPPORTED if verdicts == {Verdict.SUPPORTED} else Verdict.NOT_DECIDED
-
-
-# --- pieces of evidence --------------------------------------------------------------------------
-
-
-def _piece(quantity: str, make: Callable[..., Finding], *given: object) -> Finding:
-    """Return the evidence that `make` finds for a quantity, or that there is none and why."""
-    try:
-        return make(quantity, *given)
-    except Absent as reason:
-        return Finding(quantity, "none", Verdict.NOT_DECIDED, str(reason), measured=False)
-
-
-def _judge(quantity: str, found: Effect, region: Region, decimals: int | None = None) -> Finding:
-    """Return the verdict on an effect over seeds."""
-    if found.mean is None:
-        raise Absent(found.why)
-    printed = decimals_for([found.mean]) if decimals is None else decimals
-    text = with_interval(found, printed)
-    if found.interval is None:
-        return Finding(quantity, text, Verdict.NOT_DECIDED, found.why)
-    if found.lost:
-        reason = f"only {found.count} of {found.count + found.lost} seeds were measured in both"
-        return Finding(quantity, text, Verdict.NOT_DECIDED, reason)
-    verdict = region.verdict(found.interval)
-    seeds = plural(found.count, "seed")
-    reasons = {
-        Verdict.SUPPORTED: f"the whole interval agrees, {seeds}",
-        Verdict.REFUTED: f"the whole interval disagrees, {seeds}",
-        Verdict.NOT_DECIDED: f"the interval contains {short(region.edge(found.interval))}, {seeds}",
-    }
-    return Finding(quantity, text, verdict, reasons[verdict])
+# --- whose evidence ------------------------------------------------------------------------------
 
 
 def _entry(group: Group, name: str) -> Entry:
@@ -180,12 +76,6 @@ def _entry(group: Group, name: str) -> Entry:
     if found.undecided:
         raise Absent(f"no value of the sweep of {name} could be chosen")
     return found
-
-
-def _measured(entry: Entry, metric: Metric) -> Entry:
-    if not values(entry.runs, metric.column).size:
-        raise Absent(f"{metric.name} of {entry.decoder.name}: {gap(entry, metric)}")
-    return entry
 
 
 def _densities(group: Group) -> list[Entry]:
@@ -228,44 +118,19 @@ def _step(entry: Entry, place: float, at: float) -> float:
     return float(np.abs(others - place).min())
 
 
-def _against_median(entry: Entry, others: Sequence[Entry], metric: Metric) -> Effect:
-    """Return the difference of an entry from the median of others with the same seed."""
-    _measured(entry, metric)
-    known = [each for each in others if complete(each.runs, metric.column)]
-    if not known:
-        raise Absent(f"no other decoder finished all its runs with {metric.name}")
-    median = pd.concat([by_seed(each.runs, metric.column) for each in known], axis=1).dropna()
-    found = effect(differences(by_seed(entry.runs, metric.column), median.median(axis=1)))
-    if not found.count:
-        raise Absent("no seed was measured in all")
-    return replace(found, lost=len(set(entry.runs["seed"])) - found.count)
-
-
-def _rank(entry: Entry, others: Sequence[Entry], metric: Metric) -> str:
-    here = estimate(entry.runs, metric.column)
-    means = [each.mean for other in others if (each := estimate(other.runs, metric.column))]
-    if here is None:
-        return ""
-    return f"rank {1 + sum(mean < here.mean for mean in means)} of {1 + len(means)}"
-
-
-def _noted(finding: Finding, note: str) -> Finding:
-    return replace(finding, effect=f"{finding.effect}; {note}")
-
-
 # --- the claims ----------------------------------------------------------------------------------
 
 
 def _beats_unit_variance(content: Content, group: Group) -> Iterator[Finding]:
     for name in (SHARED, OPTIMAL):
         for metric in (nll(group.unit), BITS, *headline_metrics(content, group)):
-            yield _piece(f"{metric.name}: {name} − {UNIT}", _below_unit, group, name, metric)
+            yield piece(f"{metric.name}: {name} − {UNIT}", _below_unit, group, name, metric)
     yield from _no_frechet(content, group)
 
 
 def _below_unit(quantity: str, group: Group, name: str, metric: Metric) -> Finding:
-    a, b = (_measured(_entry(group, each), metric) for each in (name, UNIT))
-    return _judge(quantity, compare(a.runs, b.runs, metric.column), BELOW, metric.decimals)
+    a, b = (measured(_entry(group, each), metric) for each in (name, UNIT))
+    return judge(quantity, compare(a.runs, b.runs, metric.column), BELOW, metric.decimals)
 
 
 def _no_frechet(content: Content, group: Group) -> Iterator[Finding]:
@@ -275,8 +140,8 @@ def _no_frechet(content: Content, group: Group) -> Iterator[Finding]:
 
 def _matches_best_beta(content: Content, group: Group) -> Iterator[Finding]:
     del content
-    yield _piece("NLL: learned − best β", _not_worse, group)
-    yield _piece("log10(σ² / best β)", _near_best, group)
+    yield piece("NLL: learned − best β", _not_worse, group)
+    yield piece("log10(σ² / best β)", _near_best, group)
 
 
 def _not_worse(quantity: str, group: Group) -> Finding:
@@ -286,8 +151,8 @@ def _not_worse(quantity: str, group: Group) -> Finding:
         raise Absent("fewer than two values of the sweep have an NLL")
     margin = MARGIN * float(np.ptp(means))
     quantity += f" = {sweep.chosen:g} ({found.decoder.name}, margin {short(margin)})"
-    difference = compare(_measured(found, metric).runs, _measured(sweep, metric).runs, "nll_nats")
-    return _judge(quantity, difference, Region(high=margin), metric.decimals)
+    difference = compare(measured(found, metric).runs, measured(sweep, metric).runs, "nll_nats")
+    return judge(quantity, difference, Region(high=margin), metric.decimals)
 
 
 def _near_best(quantity: str, group: Group) -> Finding:
@@ -296,7 +161,7 @@ def _near_best(quantity: str, group: Group) -> Finding:
     best, learned = math.log10(variance_of(chosen)), _log_variance(found)
     half = _step(sweep, best, best if learned.mean is None else learned.mean) / 2
     quantity += f" ({found.decoder.name}, half a step of the sweep: {half:.2f})"
-    finding = _judge(quantity, _shifted(learned, -best), Region(-half, half), 2)
+    finding = judge(quantity, shifted(learned, -best), Region(-half, half), 2)
     if sweep.chosen not in (sweep.settings[0].value, sweep.settings[-1].value):
         return finding
     reason = "the best β lies at an end of the sweep, so a better one may lie beyond"
@@ -311,15 +176,10 @@ def _log_variance(entry: Entry) -> Effect:
     return replace(effect(np.log10(measured)), lost=len(entry.runs) - measured.size)
 
 
-def _shifted(found: Effect, by: float) -> Effect:
-    interval = found.interval and Interval(found.interval.low + by, found.interval.high + by)
-    return replace(found, mean=None if found.mean is None else found.mean + by, interval=interval)
-
-
 def _at_inflection(content: Content, group: Group) -> Iterator[Finding]:
     del content
     for name in (SHARED, OPTIMAL):
-        yield _piece(f"log10(σ² / take-off): {name}", _near_take_off, group, name)
+        yield piece(f"log10(σ² / take-off): {name}", _near_take_off, group, name)
 
 
 def _near_take_off(quantity: str, group: Group, name: str) -> Finding:
@@ -332,10 +192,10 @@ def _near_take_off(quantity: str, group: Group, name: str) -> Finding:
     region = _around(sweep, found)
     low, high = (short(10 ** (at + edge)) for edge in (region.low, region.high))
     quantity += f" (take-off at {_place(found)}, region {low} to {high})"
-    finding = _judge(quantity, _shifted(learned, -at), region, 2)
+    finding = judge(quantity, shifted(learned, -at), region, 2)
     here = estimate(_entry(group, name).runs, "information_nats")
     if here:
-        finding = _noted(finding, f"I_e = {number(here.mean, 2)} nats")
+        finding = noted(finding, f"I_e = {number(here.mean, 2)} nats")
     if not found.capped:
         return finding
     reason = "I_e is near its cap ln N at the take-off, so KL(m‖p) and the take-off are unreliable"
@@ -363,17 +223,17 @@ def _good_nll_poor_samples(content: Content, group: Group) -> Iterator[Finding]:
     cases += [(metric, ABOVE) for metric in headline_metrics(content, group)]
     for metric, region in cases:
         quantity = f"{metric.name}: {PER_PIXEL} − median of the other densities"
-        yield _piece(quantity, _beside_median, group, others, metric, region)
+        yield piece(quantity, _beside_median, group, others, metric, region)
     yield from _no_frechet(content, group)
-    yield _piece(f"diverged runs of {PER_PIXEL} without bounds", _diverges, group)
+    yield piece(f"diverged runs of {PER_PIXEL} without bounds", _diverges, group)
 
 
 def _beside_median(
     quantity: str, group: Group, others: Sequence[Entry], metric: Metric, region: Region
 ) -> Finding:
     entry = _entry(group, PER_PIXEL)
-    finding = _judge(quantity, _against_median(entry, others, metric), region, metric.decimals)
-    return _noted(finding, _rank(entry, others, metric))
+    finding = judge(quantity, against_median(entry, others, metric), region, metric.decimals)
+    return noted(finding, rank(entry, others, metric))
 
 
 def _unbounded(entry: Entry) -> bool:
@@ -418,11 +278,11 @@ def _together(entries: Sequence[Entry]) -> pd.DataFrame:
 def _converges_faster(content: Content, group: Group) -> Iterator[Finding]:
     for over in ("steps", "seconds"):
         quantity = f"ln({over} of {OPTIMAL} / {over} of {SHARED})"
-        yield _piece(quantity, _sooner, content, group, over)
+        yield piece(quantity, _sooner, content, group, over)
 
 
 def _sooner(quantity: str, content: Content, group: Group, over: str) -> Finding:
-    return _judge(quantity, _log_ratio(content, group, over), BELOW, 2)
+    return judge(quantity, _log_ratio(content, group, over), BELOW, 2)
 
 
 def _log_ratio(content: Content, group: Group, over: str) -> Effect:
@@ -443,7 +303,7 @@ def _log_ratio(content: Content, group: Group, over: str) -> Effect:
 def _best_images(content: Content, group: Group) -> Iterator[Finding]:
     for metric in headline_metrics(content, group):
         quantity = f"{metric.name}: {PER_IMAGE} − best other"
-        yield _piece(quantity, _lowest, group, PER_IMAGE, group.entries, metric)
+        yield piece(quantity, _lowest, group, PER_IMAGE, group.entries, metric)
     yield from _no_frechet(content, group)
 
 
@@ -451,7 +311,7 @@ def _lowest(
     quantity: str, group: Group, name: str, among: Sequence[Entry], metric: Metric
 ) -> Finding:
     """Return whether a decoder is the lowest: told apart from every other, or any told below it."""
-    entry = _measured(_entry(group, name), metric)
+    entry = measured(_entry(group, name), metric)
     others = [
         each
         for each in among
@@ -464,8 +324,8 @@ def _lowest(
     if not known:
         raise Absent("no seed was measured in both")
     closest, difference = max(known, key=lambda pair: pair[1].mean or 0.0)
-    finding = _judge(f"{quantity} ({closest.decoder.name})", difference, BELOW, metric.decimals)
-    finding = _noted(finding, _rank(entry, others, metric))
+    finding = judge(f"{quantity} ({closest.decoder.name})", difference, BELOW, metric.decimals)
+    finding = noted(finding, rank(entry, others, metric))
     return _against_all(finding, found)
 
 
@@ -489,10 +349,10 @@ def _against_all(finding: Finding, found: Sequence[tuple[Entry, Effect]]) -> Fin
 def _discrete(content: Content, group: Group) -> Iterator[Finding]:
     for metric in (BITS, *headline_metrics(content, group)):
         quantity = f"{metric.name}: {BERNOULLI} − median of the others, on colour"
-        yield _piece(quantity, _bernoulli, content, group, metric)
+        yield piece(quantity, _bernoulli, content, group, metric)
     masses = [entry for entry in group.entries if entry.measure == "mass"]
     quantity = f"{BITS.name}: {CATEGORICAL} − best other mass"
-    yield _piece(quantity, _lowest, group, CATEGORICAL, masses, BITS)
+    yield piece(quantity, _lowest, group, CATEGORICAL, masses, BITS)
 
 
 def _bernoulli(quantity: str, content: Content, group: Group, metric: Metric) -> Finding:
@@ -505,8 +365,8 @@ def _bernoulli(quantity: str, content: Content, group: Group, metric: Metric) ->
         raise Absent("the images are grey")
     entry = _entry(group, BERNOULLI)
     others = [each for each in group.entries if each is not entry and not each.runs.empty]
-    finding = _judge(quantity, _against_median(entry, others, metric), ABOVE, metric.decimals)
-    return _noted(finding, _rank(entry, others, metric))
+    finding = judge(quantity, against_median(entry, others, metric), ABOVE, metric.decimals)
+    return noted(finding, rank(entry, others, metric))
 
 
 TABLES = ("table-b", "differences")

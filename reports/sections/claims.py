@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from reports.claims import CLAIMS, Claim, Finding, Verdict, findings, overall
+from reports.claims import CLAIMS
 from reports.comparison import Group
 from reports.content import PAPER
+from reports.evidence import Claim, Finding, Verdict, findings, overall
 from reports.markup import LEFT, bold, escape, listing, paragraphs, table
 from reports.sections.section import Section, Subject
 from reports.uncertainty import FEWEST, LEVEL

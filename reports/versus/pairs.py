@@ -16,10 +16,10 @@ from reports.cells import (
     gap,
     outcome,
 )
-from reports.claims import MEANINGLESS
 from reports.comparison import Entry, Group
 from reports.content import Content
 from reports.differences import compared_metrics, ranks
+from reports.evidence import MEANINGLESS
 from reports.statistics import complete, finished, values
 from reports.uncertainty import Effect, array, by_seed, compare, improvement
 from reports.versus.choice import Choice

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reports.cells import BITS, ranking
-from reports.claims import MEANINGLESS
 from reports.comparison import Entry
+from reports.evidence import MEANINGLESS
 from reports.markup import listing, number, plural
 from reports.uncertainty import LEVEL, Effect
 from reports.versus.pairs import Difference, Match, Verdict, rank

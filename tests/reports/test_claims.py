@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from reports import Content
-from reports.claims import CLAIMS, Finding, Region, Verdict, findings, overall
+from reports.claims import CLAIMS
 from reports.comparison import groups
 from reports.content import Images, Row
 from reports.document import document
+from reports.evidence import Finding, Region, Verdict, findings, overall
 from reports.uncertainty import Interval
 from tests.reports.typed import content, run
 

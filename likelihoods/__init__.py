@@ -3,7 +3,8 @@
 A likelihood is one class in a file of this folder; the file is found by its being there. It may
 also live in a file anywhere, ``resolve("my_decoder.py:Truncated")``, or in a package that offers it
 as an entry point of the group ``likelihood_bench``. Folders beneath hold what is no family:
-``core`` what the families stand on, ``check`` the conformance kit.
+``core`` what the families stand on, ``check`` the conformance kit, ``outside`` what reads files and
+entry points.
 
     >>> likelihood = likelihoods.create("per_pixel_sigma", shape=(3, 32, 32))
     >>> likelihood(outputs).log_prob(x)         # (B,), nats in the native measure
@@ -14,12 +15,12 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from likelihoods.core.base import Likelihood, Measure, Shape
-from likelihoods.core.given import Given, fingerprint, references, resolve
 from likelihoods.core.grid import quantise, to_levels
 from likelihoods.core.numerics import soft_clip
 from likelihoods.core.options import LikelihoodError
-from likelihoods.core.plugins import load_plugins
 from likelihoods.core.registry import create, get, names, register
+from likelihoods.outside.given import Given, fingerprint, references, resolve
+from likelihoods.outside.plugins import load_plugins
 
 __all__ = [
     "Given",

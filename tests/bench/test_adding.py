@@ -62,7 +62,7 @@ def test_from_idea_to_row(checkout: Path) -> None:
 
 
 def test_its_entry_point_is_the_group_that_is_read() -> None:
-    from likelihoods.core.plugins import GROUP
+    from likelihoods.outside.plugins import GROUP
 
     (toml,) = blocks("toml")
     assert list(tomllib.loads(toml)["project"]["entry-points"]) == [GROUP]

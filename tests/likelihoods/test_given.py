@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import sys
+from importlib import import_module
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -12,8 +14,9 @@ import torch
 
 import likelihoods
 from likelihoods import LikelihoodError, fingerprint, resolve
-from likelihoods.core import plugins, registry
-from likelihoods.core.plugins import load_plugins
+from likelihoods.core import registry
+from likelihoods.outside import plugins
+from likelihoods.outside.plugins import load_plugins
 
 SOURCE = """
 from torch import distributions as D
@@ -103,7 +106,7 @@ def test_the_identity_holds_what_a_likelihood_stands_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Editing the file of a base class, or of a function that is imported, is a change."""
-    from likelihoods.core import given
+    from likelihoods.outside import given
 
     path = tmp_path / "mine.py"
     path.write_text("from likelihoods.gaussian import Gaussian\nclass Mine(Gaussian): pass\n")
@@ -182,3 +185,22 @@ def test_packages_offer_likelihoods(monkeypatch: pytest.MonkeyPatch) -> None:
         "TypeError: pathlib:Path is not a subclass of Likelihood",
     ]
     assert likelihoods.get("plugged") is likelihoods.get("gaussian")
+
+
+def test_a_class_in_the_init_of_a_package_is_part_of_the_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "some_package"
+    package.mkdir()
+    (package / "__init__.py").write_text(f"from some_package.parts import part\n{SOURCE}")
+    (package / "parts.py").write_text("def part(): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import_module("some_package")
+    likelihoods.register("packaged")(sys.modules["some_package"].Narrow)
+    before = fingerprint("packaged")
+    for file in ("parts.py", "__init__.py"):
+        text = (package / file).read_text()
+        (package / file).write_text(f"{text}# edited")
+        assert fingerprint("packaged") != before
+        (package / file).write_text(text)
+    assert fingerprint("packaged") == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 import sys
 import traceback
 from dataclasses import dataclass, field
@@ -177,7 +178,7 @@ def fingerprint(name: str) -> str:
     for cls in get(name).__mro__:
         if issubclass(cls, Likelihood):
             _collect(cls.__module__, found)
-    core = sorted(Path(__file__).parent.glob("*.py"))
+    core = sorted(Path(inspect.getfile(Likelihood)).parent.glob("*.py"))
     digests = {_digest(_content(module)) for module in found.values()}
     digests |= {_digest(path.read_bytes()) for path in core}
     return _digest("".join(sorted(digests)).encode())
@@ -185,13 +186,18 @@ def fingerprint(name: str) -> str:
 
 def _collect(name: str, found: dict[str, ModuleType]) -> None:
     """Add a module, and what it imports from its own package or from this one, to those found."""
+    own = __name__.partition(".")[0]
     module = sys.modules.get(name)
-    if module is None or name in found or hasattr(module, "__path__"):
+    if module is None or name in found or name == own:
         return
     found[name] = module
-    tops = {name.partition(".")[0], __name__.partition(".")[0]}
+    tops = {name.partition(".")[0], own}
     for value in list(vars(module).values()):
-        where = value.__name__ if isinstance(value, ModuleType) else _home(value)
+        if isinstance(value, ModuleType):
+            # The attributes of a package are all its modules, whoever imported them.
+            where = "" if hasattr(module, "__path__") else value.__name__
+        else:
+            where = _home(value)
         if where.partition(".")[0] in tops:
             _collect(where, found)
 

@@ -1,0 +1,1 @@
+"""How likelihoods from outside this package get in; nothing here determines a number."""

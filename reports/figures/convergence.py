@@ -18,6 +18,8 @@ from reports.statistics import FINISHED
 
 DENSITY = "density"
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100)
+SPIKE = 2.0
+"""A value that lies above all medians and final ones by so many times their range is a spike."""
 EARLY = 0.25
 """The part of a training that may lie above the axis, to keep the rest legible."""
 
@@ -126,14 +128,15 @@ def _scale_bits(panel: Axes, curves: Mapping[Entry, Sequence[Curve]]) -> None:
 def _leave_early_values_out(
     panel: Axes, curves: Mapping[Entry, Sequence[Curve]]
 ) -> pd.Series[float]:
-    """Let early values leave the axis at its top if they would flatten all the others.
+    """Let early values and spikes leave the axis at its top if they would flatten all the others.
 
-    Returns the values that are not early, which the axis shows in any case.
+    Returns the values that are neither, which the axis shows in any case.
     """
     lines = [each.points for lines in curves.values() for each in lines]
-    late: pd.Series[float] = pd.concat(
-        [each.loc[each["step"] >= EARLY * each["step"].max(), "value"] for each in lines]
-    )
+    parts = [each.loc[each["step"] >= EARLY * each["step"].max(), "value"] for each in lines]
+    late: pd.Series[float] = pd.concat(parts)
+    typical = [value for part in parts for value in (part.median(), part.iloc[-1])]
+    late = late[late <= max(typical) + SPIKE * (max(typical) - late.min())]
     top = max(each["value"].max() for each in lines)
     margin = 0.05 * (late.max() - late.min()) or 1.0
     if top > late.max() + 4 * margin:

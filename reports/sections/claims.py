@@ -66,12 +66,19 @@ def _table(subject: Subject, found: Sequence[Found], common: str) -> str:
         [
             f"{number}. {claim.text}",
             *(_verdict(each[group], common) for group in subject.groups),
-            bold(overall([finding for every in each.values() for finding in every])),
+            _overall([finding for every in each.values() for finding in every]),
         ]
         for number, (claim, each) in enumerate(zip(CLAIMS, found, strict=True), start=1)
     ]
     headings = ["claim", *(escape(group.heading) for group in subject.groups), "on all data"]
     return table(headings, rows, [LEFT] * len(headings))
+
+
+def _overall(found: list[Finding]) -> str:
+    """Return the verdict on all data; of a claim that was measured in part, that it was."""
+    verdict = overall(found)
+    partly = verdict is Verdict.SUPPORTED and not all(each.measured for each in found)
+    return f"{bold(verdict)}, of the parts that were measured" if partly else bold(verdict)
 
 
 def _verdict(found: list[Finding], common: str) -> str:

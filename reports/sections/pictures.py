@@ -26,7 +26,7 @@ def convergence(subject: Subject) -> Section:
         "(right); lower is better, and the line that falls first converges fastest. The first row "
         "has all decoders in the unit they share, the others native NLL where it compares. A line "
         "is the mean over seeds; a thin one that ends in a cross is a run that did not finish. "
-        "Early values may lie above the axis.",
+        "Early values and spikes may lie above the axis.",
         draw={
             "convergence": lambda group: figures.convergence(subject.content, group, subject.styles)
         },

@@ -13,6 +13,7 @@ from bench import models
 from bench.data import Data
 from bench.spec import RunSpec
 from bench.suite import Evaluation, Training
+from likelihoods.core import registry
 
 TINY = """
 title = "Tiny"
@@ -60,6 +61,12 @@ MODELS: dict[str, dict[str, Any]] = {
     "vae": {"width": 2, "latents": 3},
 }
 """Every model family, with options that make it small."""
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Likelihoods that a test registers are gone after it."""
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
 
 
 @pytest.fixture

@@ -19,9 +19,7 @@ from likelihoods.core import registry
 
 
 @pytest.fixture(autouse=True)
-def own_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What a test registers is gone after it; its working folder is its own."""
-    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 

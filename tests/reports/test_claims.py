@@ -449,6 +449,9 @@ def test_only_colour_counts_against_bernoulli(channels: int | None, reason: str)
     assert verdicts(found) == [N, N, S]
     assert found[0].reason.startswith(reason)
     assert overall(found) is S
+    text = document(subject(**grey_values(20.0, 1.0, channels))).readme
+    overview = next(line for line in text.splitlines() if line.startswith("| 7. "))
+    assert "**supported**, of the parts that were measured" in overview
 
 
 # --- in the report --------------------------------------------------------------------------------

@@ -210,27 +210,23 @@ def _runs(
 
 def _rows(suite: Suite, choices: Choices) -> tuple[list[Row], dict[str, str]]:
     """The rows that are wanted, and the labels of those that the command line added."""
-    rows = [_resolved(row) for row in suite.rows]
+    every = [_resolved(row) for row in suite.rows]
     named = {text: likelihoods.resolve(text) for text in choices.given}
     # A pattern may match what is given, which is run in any case: so it can be run alone.
-    names = dict.fromkeys([*(r.likelihood for r in rows), *(g.name for g in named.values())])
+    names = dict.fromkeys([*(r.likelihood for r in every), *(g.name for g in named.values())])
     for pattern in choices.likelihoods:
         if not fnmatch.filter(names, pattern):
             raise unknown(f"likelihood of suite {suite.name}", pattern, names)
-    if choices.likelihoods:
-        rows = [
-            row
-            for row in rows
-            if any(fnmatch.fnmatch(row.likelihood, pattern) for pattern in choices.likelihoods)
-        ]
+    patterns = choices.likelihoods or ["*"]
+    rows = [row for row in every if any(fnmatch.fnmatch(row.likelihood, p) for p in patterns)]
     given: dict[str, str] = {}
     for text, found in named.items():
         row = Row(likelihood=found.name, label=found.label, options=_plain(text, found.options))
-        same = [each for each in rows if each.likelihood == found.name]
-        # What the suite has already is not run twice under two names.
-        if not any(row.variants() == each.variants() for each in same):
-            rows.append(row)
+        same = [r for r in every if r.likelihood == found.name and r.variants() == row.variants()]
+        # What the suite has is its row, not a second one of another label.
+        if not same:
             given[found.label] = text
+        rows += [each for each in same or [row] if each not in rows]
     labels = [row.label or row.likelihood for row in rows]
     for label in given:
         if labels.count(label) > 1:

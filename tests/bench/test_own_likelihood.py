@@ -122,6 +122,8 @@ def test_it_can_be_run_alone_and_compared_by_its_file(
 def test_what_the_suite_has_is_not_run_twice(tiny: Path) -> None:
     assert run(tiny, "--likelihoods", "gaussian", "--likelihood", "gaussian") == 0
     assert len(table()) == 1
+    assert run(tiny, "--likelihoods", "gaussian", "--likelihood", "optimal_sigma") == 0
+    assert "| Optimal " in Path("results/report/README.md").read_text(), "the label of the suite"
 
 
 @pytest.mark.parametrize(

@@ -5,37 +5,51 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import likelihoods
 import reports
 from bench import cli, publish
 from bench.errors import UsageError
 from bench.store import Store
 
+Command = Callable[[reports.Row, int], str]
+"""Words the command that runs a decoder with the seeds 0 to n - 1."""
 FILE = re.compile(r"^[^(]*\.py:")
 """Of FILE.py:Class the stored runs know the class alone."""
 
 
 def compare(options: argparse.Namespace) -> int:
     """Write the comparison; prints its summary, then the path of its README."""
-    store = Store.existing(options.results)
-    new = FILE.sub("", options.new)
+    store, new = Store.existing(options.results), FILE.sub("", options.new)
     output = options.output or store.report_folder / f"compare-{_safe(new)}"
-    made = reports.compare(
-        publish.content(store, output),
-        new,
-        options.against,
-        command_for(store.read_plan() or {}, options.results),
-    )
+    content = publish.content(store, output)
+    command = command_for(store.read_plan() or {}, options.results)
+    _check_run(content, (new, *options.against), command)
+    made = reports.compare(content, new, options.against, command)
     readme = reports.write_comparison(made, output)
     print(made.summary)
     print(readme)
     return 0
 
 
-def command_for(plan: Mapping[str, Any], results: Path) -> Callable[[reports.Row, int], str]:
+def _check_run(content: reports.Content, wanted: Sequence[str], command: Command) -> None:
+    """Of a likelihood that there is but that was not run here, name the command that does it.
+
+    Raises:
+        UsageError: one of those wanted was not run.
+    """
+    named = {row.name for row in content.rows} | set(content.results.get("likelihood", ()))
+    for name in wanted:
+        if name in likelihoods.names() and name not in named:
+            seeds = 1 + int(content.results["seed"].max())
+            row = reports.Row(name, name, given=name)
+            raise UsageError(f"{name} was not run here: `{command(row, seeds)}` does it")
+
+
+def command_for(plan: Mapping[str, Any], results: Path) -> Command:
     """Return the function that words the command which adds runs to stored ones.
 
     It repeats suite and data sets of the command that made these: with others, the plan would be

@@ -19,7 +19,7 @@ from bench.executors import Executor, tell
 from bench.plan import Plan
 from bench.progress import Progress, duration, say
 from bench.reference import features, reference
-from bench.run import execute, one_line
+from bench.run import execute
 from bench.spec import RunSpec
 from bench.store import Store
 
@@ -83,7 +83,7 @@ def carry_out(
         for run, result in executor.run(work, todo):
             metrics = result
             if isinstance(metrics, Exception):
-                metrics = {"status": "failed", "error": one_line(metrics)}
+                metrics = {"status": "failed", "error": likelihoods.described(metrics)}
                 store.begin(run, {})
                 store.write_metrics(run.run_id, metrics)
             progress.end(run.run_id, _summary(run, metrics))
@@ -109,7 +109,7 @@ def _prepare(runs: list[RunSpec], store: Store, device: torch.device, executor: 
     work = partial(_reference, root=store.root, device=device)
     for (data_set, _, name, _), result in executor.run(work, list(tasks)):
         if isinstance(result, Exception):
-            say(f"{name} features of {data_set}: {one_line(result)}")
+            say(f"{name} features of {data_set}: {likelihoods.described(result)}")
 
 
 def _reference(task: tuple[str, str, str, int], root: Path, device: torch.device) -> None:

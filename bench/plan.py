@@ -6,6 +6,7 @@ import fnmatch
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,6 +20,7 @@ from bench.metrics.features import names as feature_names
 from bench.progress import say
 from bench.spec import TOO_LARGE, RunSpec
 from bench.suite import Budget, Column, Option, Row, Suite
+from likelihoods import check
 
 
 @dataclass(frozen=True)
@@ -227,11 +229,24 @@ def _rows(suite: Suite, choices: Choices) -> tuple[list[Row], dict[str, str]]:
         if not same:
             given[found.label] = text
         rows += [each for each in same or [row] if each not in rows]
+    rows = [row if likelihoods.is_own(row.likelihood) else _judged(row) for row in rows]
     labels = [row.label or row.likelihood for row in rows]
     for label in given:
         if labels.count(label) > 1:
             raise UsageError(f"suite {suite.name} has another row {label!r}: rename the class")
     return rows, given
+
+
+def _judged(row: Row) -> Row:
+    """A row of a likelihood from elsewhere; if its numbers do not compare, its note says so."""
+    options: dict[str, Any] = dict(row.variants()[0])
+    failed = check.unfair(partial(likelihoods.create, row.likelihood, **options))
+    if not failed:
+        return row
+    named = ", ".join(each.property for each in failed)
+    told = f"its numbers do not compare: `bench check` fails {named}"
+    say(f"{row.label or row.likelihood}: {told}")
+    return row.model_copy(update={"note": f"{row.note}; {told}" if row.note else told})
 
 
 def _resolved(row: Row) -> Row:

@@ -29,8 +29,8 @@ def merge(plan: Plan, old: Mapping[str, Any] | None, store: Store) -> dict[str, 
     """A plan as JSON data, with the rows and runs that an earlier one of the same comparison added.
 
     So a comparison can be made in parts, some likelihoods today and others tomorrow. A run of an
-    earlier plan is kept if it has ended, followed the protocol of the present one, and is not one
-    that the present plan makes anew.
+    earlier plan is kept if it has ended and not failed, followed the protocol of the present one,
+    and is not one that the present plan makes anew.
     """
     new = plan.content()
     same = ("suite", "budget", "columns", "features")
@@ -40,7 +40,8 @@ def merge(plan: Plan, old: Mapping[str, Any] | None, store: Store) -> dict[str, 
     present = {_identity(run) for run in plan.runs}
     kept: dict[str, RunSpec] = {}
     for run_id in old["runs"]:
-        if store.metrics(run_id) is None:
+        # Who tries again under another name does not want to read of each failure for ever.
+        if (store.metrics(run_id) or {}).get("status", "failed") == "failed":
             continue
         try:
             run = store.spec(run_id)
@@ -145,14 +146,9 @@ def content(store: Store, output: Path) -> reports.Content:
         about=_about(store, plan, table),
         budget=plan["budget"],
         quality=quality(plan, table),
-        order=[name for name in likelihoods.names() if _own(name)],
+        order=[name for name in likelihoods.names() if likelihoods.is_own(name)],
         metrics_document=_definitions(output),
     )
-
-
-def _own(name: str) -> bool:
-    """Whether a likelihood is one of this project, and so there in every report."""
-    return likelihoods.get(name).__module__.partition(".")[0] == likelihoods.__name__
 
 
 def _definitions(output: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from functools import partial
@@ -48,16 +49,20 @@ def execute(
         store.write_metrics(spec.run_id, metrics)
         return metrics
     except Exception as error:
-        metrics = {"status": "failed", "error": one_line(error)}
+        metrics = {"status": "failed", "error": _reason(spec, error)}
         store.write_error(spec.run_id, traceback.format_exc())
         store.write_metrics(spec.run_id, metrics)
         return metrics
 
 
-def one_line(error: BaseException) -> str:
-    """An error as one line: its kind and the first line of its message."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+def _reason(spec: RunSpec, error: Exception) -> str:
+    """Why a run failed, in one line; of a user's likelihood, what tells more."""
+    for reference in likelihoods.references():
+        file, _, name = reference.rpartition(":")
+        if name == spec.likelihood:
+            told = f"python -m bench check {os.path.relpath(file)}:{name}"
+            return f"{likelihoods.described(error)}; `{told}` may say where"
+    return likelihoods.described(error)
 
 
 class _Keeper:

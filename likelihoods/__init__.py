@@ -17,8 +17,8 @@ from pkgutil import iter_modules
 from likelihoods.core.base import Likelihood, Measure, Shape
 from likelihoods.core.grid import quantise, to_levels
 from likelihoods.core.numerics import soft_clip
-from likelihoods.core.options import LikelihoodError
-from likelihoods.core.registry import create, get, names, register
+from likelihoods.core.options import LikelihoodError, described
+from likelihoods.core.registry import create, get, is_own, names, register
 from likelihoods.outside.given import Given, fingerprint, references, resolve
 from likelihoods.outside.plugins import load_plugins
 
@@ -29,8 +29,10 @@ __all__ = [
     "Measure",
     "Shape",
     "create",
+    "described",
     "fingerprint",
     "get",
+    "is_own",
     "names",
     "quantise",
     "references",

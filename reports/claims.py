@@ -35,6 +35,7 @@ from reports.evidence import (
     shifted,
 )
 from reports.markup import listing, number, plural, short
+from reports.published import TABLE_B
 from reports.speed import NLL, curves, log_ratios
 from reports.statistics import estimate, finished, values
 from reports.tables import headline_metrics
@@ -56,6 +57,16 @@ MARGIN = 0.01
 """Claim 2: a loss of up to this share of the range of the sweep's NLL is none."""
 OFTEN = 0.5
 """Claim 4: a share of diverged runs whose interval lies below this refutes."""
+
+
+DECODERS = frozenset(name for column in TABLE_B.values() for name in column)
+"""Those of the paper, which its claims are about."""
+
+
+def of_the_paper(group: Group) -> Group:
+    """Return a group without the decoders that the paper does not have."""
+    kept = tuple(entry for entry in group.entries if entry.decoder.name in DECODERS)
+    return replace(group, entries=kept)
 
 
 # --- whose evidence ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.content import PAPER, Column, Content, Row
+from reports.content import PAPER, REQUIRED, Column, Content, Row
 from reports.published import TABLE_B
 from reports.statistics import FINISHED, estimate, finished, values
 
@@ -112,7 +112,8 @@ class Group:
     @property
     def runs(self) -> pd.DataFrame:
         """All runs of the group."""
-        return pd.concat([entry.every_run for entry in self.entries])
+        every = [entry.every_run for entry in self.entries]
+        return pd.concat(every) if every else pd.DataFrame(columns=list(REQUIRED))
 
     @property
     def video(self) -> bool:

@@ -13,7 +13,17 @@ from collections.abc import Callable
 from likelihoods.check import contract, cost, numerics, probability
 from likelihoods.check.core import Factory, Outcome, Property, Result, check
 
-__all__ = ["COSTS", "PROPERTIES", "Factory", "Outcome", "Property", "Result", "check", "run"]
+__all__ = [
+    "COSTS",
+    "PROPERTIES",
+    "Factory",
+    "Outcome",
+    "Property",
+    "Result",
+    "check",
+    "run",
+    "unfair",
+]
 
 PROPERTIES: dict[str, Property] = {
     "shapes": contract.shapes,
@@ -41,8 +51,21 @@ COSTS: dict[str, Property] = {
 }
 """What only informs, by name: it takes seconds, and no timing says what is right."""
 
+FAIR = ("mass sums to one", "log_prob is normalised", "mass agrees with log_prob", "no peeking")
+"""The properties without which the numbers of a likelihood do not compare with those of others."""
+
 PREMISE = "shapes"
 """The property without which no other makes sense."""
+
+
+def unfair(factory: Factory) -> list[Result]:
+    """Return the failures for which the numbers of a likelihood do not compare; takes a second.
+
+    Args:
+        factory: makes a fresh likelihood for a shape (C, H, W).
+    """
+    results = [check(name, PROPERTIES[name], factory) for name in FAIR]
+    return [result for result in results if result.passed is False]
 
 
 def run(factory: Factory, tell: Callable[[Result], object] = lambda result: None) -> list[Result]:

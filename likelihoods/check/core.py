@@ -14,6 +14,7 @@ from torch import Tensor
 
 from likelihoods.core.base import Likelihood, Shape
 from likelihoods.core.grid import LEVELS, STEP
+from likelihoods.core.options import described
 
 Factory = Callable[[Shape], Likelihood]
 """Makes a fresh likelihood for images of a shape (C, H, W)."""
@@ -106,8 +107,7 @@ def check(name: str, function: Property, factory: Factory) -> Result:
 
 def located(error: Exception) -> str:
     """Return an exception in one line, with the last place in an author's code that led to it."""
-    first, *more = f"{type(error).__name__}: {error}".splitlines()
-    message = f"{first} {more[0].strip()}" if more and first.endswith(":") else first
+    message = described(error)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename).resolve()
         if path.is_file() and not any(folder in path.parents for folder in NOT_AUTHORS):

@@ -20,6 +20,7 @@ from likelihoods.core.contract import (
 from likelihoods.core.distributions import ImageDistribution, support_of
 from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import wide
+from likelihoods.core.options import LikelihoodError
 
 Measure = Literal["density", "mass", "unnormalised"]
 Shape = tuple[int, int, int]
@@ -99,7 +100,8 @@ class Likelihood(nn.Module):
         self._check_outputs(outputs)
         batch, device = len(outputs), outputs.device
         if target is not None:
-            check_images(target, f"target of {self.name}", batch, self.shape, device=device)
+            what = f"target of {self.name}"
+            check_images(target, what, batch, self.shape, device=device, values="range")
         with without_validation():
             distribution: Distribution = super().__call__(outputs, target)
         check_distribution(distribution, batch, self.shape, self.name)
@@ -212,9 +214,19 @@ class Likelihood(nn.Module):
 
 
 def _values(distribution: Distribution) -> Distribution:
-    """Return the distribution of the values, of batch shape (B, C, H, W), of one over images."""
+    """Return the distribution of the values, of batch shape (B, C, H, W), of one over images.
+
+    Raises:
+        LikelihoodError: it is one over whole images, whose values it does not tell apart.
+    """
     while isinstance(distribution, Independent):
         distribution = distribution.base_dist
+    if distribution.event_shape:
+        raise LikelihoodError(
+            f"{type(distribution).__name__} is a distribution of whole images, so its cdf does not "
+            "tell the probability of a grey level: return torch.distributions.Independent(values, "
+            "3) of one of values, or write log_mass and level_cdf"
+        )
     return distribution
 
 

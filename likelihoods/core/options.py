@@ -1,12 +1,26 @@
-"""The one error of this package, and the checks of option values that raise it."""
+"""The one error of this package, the checks of option values that raise it, and errors in words."""
 
 import difflib
 import math
+import traceback
 from collections.abc import Iterable, Sequence
 
 
 class LikelihoodError(ValueError):
     """Bad input to a likelihood, in one line: the wrong value, and what is allowed."""
+
+
+def described(error: BaseException) -> str:
+    """Return an error as one line: its kind and its message, of one without what is missing."""
+    kind, lines = type(error).__name__, str(error).strip().splitlines()
+    if lines:
+        more = lines[0].endswith(":") and len(lines) > 1
+        return f"{kind}: {lines[0]}{' ' + lines[1].strip() if more else ''}"
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, NotImplementedError) and frames:
+        name = frames[-1].name
+        return f"{kind}: {'sample' if name == 'rsample' else name} is not written"
+    return kind
 
 
 def nearest(value: object, allowed: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """Names of likelihoods, and how one is made from its name and options."""
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -34,9 +35,10 @@ def register(name: str, **preset: Any) -> Callable[[Class], Class]:
             cls.__module__,
             cls.__qualname__,
         ):
+            file = getattr(sys.modules.get(taken.cls.__module__), "__file__", None)
             raise LikelihoodError(
-                f"the name {name!r} is taken by {taken.cls.__module__}.{taken.cls.__qualname__}; "
-                "choose another"
+                f"the name {name!r} is taken by {taken.cls.__qualname__} of "
+                f"{file or taken.cls.__module__}; choose another"
             )
         _entries[name] = _Entry(cls, preset)
         return cls
@@ -56,6 +58,15 @@ def get(name: str) -> type[Likelihood]:
         LikelihoodError: there is no such name.
     """
     return _entry(name).cls
+
+
+def is_own(name: str) -> bool:
+    """Return whether a likelihood is one of this package, and so there for everybody.
+
+    Raises:
+        LikelihoodError: there is no such name.
+    """
+    return get(name).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def create(name: str | type[Likelihood], shape: Shape, **options: Any) -> Likelihood:
@@ -90,6 +101,8 @@ def create(name: str | type[Likelihood], shape: Shape, **options: Any) -> Likeli
         likelihood = entry.cls(_checked(shape), **entry.preset, **options)
     except LikelihoodError as error:
         raise LikelihoodError(f"{label}: {error}") from None
+    if "shape" not in vars(likelihood):
+        raise LikelihoodError(f"{label}: its __init__ must begin with super().__init__(shape)")
     likelihood.name = label
     likelihood.options = {o: _plain(v) for o, v in (defaults | options).items()}
     return likelihood

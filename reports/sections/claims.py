@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from reports.claims import CLAIMS
+from reports.claims import CLAIMS, of_the_paper
 from reports.comparison import Group
 from reports.content import PAPER
 from reports.evidence import Claim, Finding, Verdict, findings, overall
@@ -21,7 +21,7 @@ def claims(subject: Subject) -> Section:
     if not subject.groups:
         return Section(title, "There are no runs, so nothing is said of any claim.")
     found = [
-        {group: findings(claim, subject.content, group) for group in subject.groups}
+        {group: findings(claim, subject.content, of_the_paper(group)) for group in subject.groups}
         for claim in CLAIMS
     ]
     common = _common(found)
@@ -52,12 +52,13 @@ def _reading(subject: Subject) -> str:
     )
     return (
         f"Verdicts on these data and networks, {scope}; a stand-in says nothing of the data set "
-        f"that it replaces. Every effect is a mean over seeds, paired by seed, with its "
-        f"[{LEVEL:.0%} interval], which needs {FEWEST} seeds. **Supported**: the whole interval "
-        "lies where the claim says. **Refuted**: it lies wholly elsewhere. **Not decided**: "
-        "neither, or there is no interval; the reason stands beside it. A claim of several parts "
-        "is refuted by one and supported only by all that were measured. With 3 seeds, three "
-        "differences lie on a given side of 0 by chance alone with a probability of 1/8."
+        "that it replaces. Only the decoders of the paper count. Every effect is a mean over "
+        f"seeds, paired by seed, with its [{LEVEL:.0%} interval], which needs {FEWEST} seeds. "
+        "**Supported**: the whole interval lies where the claim says. **Refuted**: it lies wholly "
+        "elsewhere. **Not decided**: neither, or there is no interval; the reason stands beside "
+        "it. A claim of several parts is refuted by one and supported only by all that were "
+        "measured. With 3 seeds, three differences lie on a given side of 0 by chance alone with a "
+        "probability of 1/8."
     )
 
 

@@ -139,9 +139,12 @@ def judge(
 
 
 def rank(found: Match, metric: Metric) -> tuple[float, int] | None:
-    """Return the rank of the decoder by a metric and among how many; None if it has none."""
+    """Return the rank of the decoder by a metric and among how many that were measured.
+
+    None if it has no rank.
+    """
     everyone = next((each for each in contests(found.everyone, metric) if found.new in each), [])
     placed = ranks(everyone, metric)
     own = next((r for e, r in zip(everyone, placed, strict=True) if e is found.new), None)
-    count = sum(each is not None for each in placed)
+    count = sum(values(each.runs, metric.column).size > 0 for each in everyone)
     return None if own is None else (own, count)

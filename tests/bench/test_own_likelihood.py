@@ -119,6 +119,47 @@ def test_it_can_be_run_alone_and_compared_by_its_file(
     assert "# Mine against gaussian" in Path(readme).read_text()
 
 
+def test_one_whose_numbers_do_not_compare_says_so(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["new", "mine"])
+    path = Path("mine.py")
+    path.write_text(
+        path.read_text()
+        + "\n    def log_mass(self, outputs, x):\n        return super().log_mass(outputs, x) + 1\n"
+    )
+    assert run(tiny, "--likelihoods", "gaussian", "--likelihood", "mine.py:Mine") == 0
+    told = "its numbers do not compare: `bench check` fails mass sums to one"
+    assert f"Mine: {told}" in capsys.readouterr().err
+    assert "numbers do not compare" in Path("results/report/README.md").read_text()
+
+
+def test_a_failure_names_the_check_and_leaves_with_its_name(tiny: Path) -> None:
+    main(["new", "mine"])
+    path = Path("mine.py")
+    path.write_text(path.read_text().replace("location.sigmoid()", "locaton.sigmoid()"))
+    assert run(tiny, "--likelihoods", "gaussian", "--likelihood", "mine.py:Mine") == 1
+    failed = table().set_index("likelihood").loc["Mine", "error"]
+    assert failed == (
+        "NameError: name 'locaton' is not defined; "
+        "`python -m bench check mine.py:Mine` may say where"
+    )
+    assert run(tiny, "--likelihoods", "gaussian") == 0
+    assert list(table()["likelihood"]) == ["gaussian"]
+
+
+def test_comparing_what_was_not_run_names_the_command(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tiny, "--likelihoods", "gaussian", "--seeds", "2")
+    assert main(["compare", "gaussian", "--against", "student_t"]) == 2
+    (line,) = errors(capsys)
+    assert line == (
+        f"error: student_t was not run here: `python -m bench run --suite {tiny} --budget tiny "
+        "--likelihood student_t --likelihoods student_t --seeds 2` does it"
+    )
+
+
 def test_what_the_suite_has_is_not_run_twice(tiny: Path) -> None:
     assert run(tiny, "--likelihoods", "gaussian", "--likelihood", "gaussian") == 0
     assert len(table()) == 1

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch import distributions as D
 from torch.distributions import Distribution
 
-from likelihoods import Likelihood, to_levels
+from likelihoods import Likelihood, LikelihoodError, to_levels
 from likelihoods.core.grid import quantise
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs
@@ -106,3 +106,35 @@ def test_levels_of_the_grid(dtype: torch.dtype) -> None:
     assert torch.equal(to_levels(grid), levels)
     off = torch.tensor([-3.0, 0.4 / 255, 0.6 / 255, 2.0], dtype=dtype)
     assert to_levels(quantise(off)).tolist() == [0, 0, 1, 255]
+
+
+class Joint(D.Normal):
+    """One of whole images, with a cdf of values: not what a mass can be made from."""
+
+    def __init__(self, location: Tensor) -> None:
+        super().__init__(location, 1.0, validate_args=False)
+        self._batch_shape, self._event_shape = location.shape[:1], location.shape[1:]
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        values: Tensor = super().log_prob(value)  # type: ignore[no-untyped-call]
+        return values.flatten(1).sum(1)
+
+
+class OfWholeImages(Likelihood):
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
+        return Joint(outputs)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_the_default_mass_refuses_a_distribution_of_whole_images(batch: int) -> None:
+    """Also where the shapes would broadcast."""
+    outputs = torch.zeros(batch, 1, 4, 4)
+    for method in (OfWholeImages((1, 4, 4)).log_mass, OfWholeImages((1, 4, 4)).level_cdf):
+        with pytest.raises(LikelihoodError, match="Joint is a distribution of whole images"):
+            method(outputs, torch.zeros_like(outputs))
+
+
+def test_a_target_out_of_range_is_refused() -> None:
+    likelihood, x = Laplace((1, 2, 2)), torch.full((3, 1, 2, 2), 255.0)
+    with pytest.raises(LikelihoodError, match=r"target of Laplace .*255: expected \[0, 1\]"):
+        likelihood(torch.zeros(3, 2, 2, 2), x)

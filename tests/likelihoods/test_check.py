@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch import distributions as D
 from torch.distributions import Distribution
 
 import likelihoods
-from likelihoods import Likelihood, check
+from likelihoods import Likelihood, Shape, check
 from likelihoods.check import Result, core, cost
 from tests.likelihoods import broken
 from tests.likelihoods.broken import BROKEN, Sound
@@ -224,3 +225,26 @@ def test_memory_counts_what_is_kept() -> None:
     assert float(mb) * 1e6 == pytest.approx(4 * value, rel=0.01)
     # Of the five sines each keeps its input, the first of which is kept anyhow.
     assert (keeping - sound) * 4 == pytest.approx(4, rel=0.01)
+
+
+class InPlace(Likelihood):
+    """A scale that is calibrated in place: fine, since no graph is kept over a training step."""
+
+    scale: Tensor
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        self.register_buffer("scale", torch.ones(()))
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
+        mean = self.split(outputs)[0].sigmoid()
+        if self.training and target is not None:
+            error = (target - mean.detach()).square().mean().sqrt().clamp(0.01, 1)
+            self.scale.lerp_(error, 0.1)
+            return D.Independent(D.Normal(mean, error), 3)
+        return D.Independent(D.Normal(mean, self.scale), 3)
+
+
+def test_a_buffer_may_be_calibrated_in_place() -> None:
+    failed = [str(each) for each in check.run(InPlace) if each.passed is False]
+    assert not failed

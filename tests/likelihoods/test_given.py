@@ -163,7 +163,7 @@ def test_a_name_that_is_taken(tmp_path: Path, file: Path) -> None:
     resolve(f"{file}:Narrow")
     twin = tmp_path / "twin.py"
     twin.write_text(SOURCE)
-    with pytest.raises(LikelihoodError, match=r"the name 'Narrow' is taken by narrow@.*Narrow"):
+    with pytest.raises(LikelihoodError, match=r"'Narrow' is taken by Narrow of .*/narrow\.py"):
         resolve(f"{twin}:Narrow")
 
 

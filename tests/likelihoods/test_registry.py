@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import likelihoods
-from likelihoods import Likelihood, LikelihoodError
+from likelihoods import Likelihood, LikelihoodError, Shape
 from likelihoods.core.options import choice, integer, interval, number
 
 SHAPE = (3, 4, 4)
@@ -103,7 +103,7 @@ def test_a_taken_name_is_refused() -> None:
         pass
 
     with pytest.raises(
-        LikelihoodError, match=r"the name 'gaussian' is taken by likelihoods\.gaussian"
+        LikelihoodError, match=r"the name 'gaussian' is taken by Gaussian of .*gaussian\.py"
     ):
         likelihoods.register("gaussian")(Another)
 
@@ -148,3 +148,25 @@ def test_validators_return_what_they_checked() -> None:
     assert integer("a", 3, 1) == 3
     assert choice("a", "x", ("x", "y")) == "x"
     assert interval("a", [-6, 0]) == (-6.0, 0.0)
+
+
+def test_an_init_without_the_base_class_is_told() -> None:
+    class Forgetful(Likelihood):
+        def __init__(self, shape: Shape) -> None:
+            pass
+
+    with pytest.raises(LikelihoodError, match=r"Forgetful: .* super\(\).__init__\(shape\)"):
+        likelihoods.create(Forgetful, (1, 2, 2))
+
+
+def test_what_is_not_written_is_named() -> None:
+    likelihood = likelihoods.create("gaussian", (1, 2, 2))
+    for missing in ("cdf", "icdf"):
+        with pytest.raises(NotImplementedError) as caught:
+            getattr(likelihood(torch.zeros(1, 1, 2, 2)), missing)(torch.zeros(1, 1, 2, 2))
+        assert (
+            likelihoods.described(caught.value) == f"NotImplementedError: {missing} is not written"
+        )
+    assert likelihoods.described(ValueError("one\ntwo")) == "ValueError: one"
+    assert likelihoods.described(ValueError("one:\n  two")) == "ValueError: one: two"
+    assert likelihoods.described(KeyboardInterrupt()) == "KeyboardInterrupt"

@@ -454,6 +454,18 @@ def test_only_colour_counts_against_bernoulli(channels: int | None, reason: str)
     assert "**supported**, of the parts that were measured" in overview
 
 
+def test_only_decoders_of_the_paper_count() -> None:
+    """The best images of somebody else's decoder refute no claim on the paper's."""
+    runs = [*seeds("optimal_per_image_sigma", fid=1.0), *seeds("gaussian", fid=5.0)]
+    other = seeds("somebody_elses", fid=0.5)
+    assert "| 6. " in document(subject(runs)).readme
+    for each in (runs, runs + other):
+        readme = document(subject(each)).readme
+        overview = next(line for line in readme.splitlines() if line.startswith("| 6. "))
+        assert "**supported**" in overview
+    assert "**not decided**" in document(subject(other)).readme
+
+
 # --- in the report --------------------------------------------------------------------------------
 
 

@@ -42,7 +42,8 @@ def fitted(likelihood: Likelihood) -> None:
     likelihood.train()
     for size in (0.02, 0.1, 0.3):
         outputs = torch.zeros(8, likelihood.output_channels, *SHAPE[1:], dtype=torch.float64)
-        likelihood(outputs, 0.5 + size * torch.randn(8, *SHAPE, dtype=torch.float64))
+        target = 0.5 + size * torch.randn(8, *SHAPE, dtype=torch.float64)
+        likelihood(outputs, target.clamp(0, 1))
     likelihood.eval()
 
 

@@ -17,7 +17,7 @@ from bench import CHECKOUT, models
 from bench.environment import PACKAGES
 from bench.errors import UsageError
 from bench.plan import Plan, PlannedRow
-from bench.progress import duration
+from bench.progress import duration, say
 from bench.publish_quality import quality
 from bench.spec import RunSpec
 from bench.store import GRID_COLUMNS, Store
@@ -116,6 +116,7 @@ def content(store: Store, output: Path) -> reports.Content:
     plan = Store.existing(store.root).read_plan() or {}
     table = results(store, plan["runs"], plan["budget"])
     ended = [] if table.empty else list(table["run"])
+    _tell_of_changes(store, plan)
     return reports.Content(
         title=plan["title"],
         results=table,
@@ -149,6 +150,21 @@ def content(store: Store, output: Path) -> reports.Content:
         order=[name for name in likelihoods.names() if likelihoods.is_own(name)],
         metrics_document=_definitions(output),
     )
+
+
+def _tell_of_changes(store: Store, plan: Mapping[str, Any]) -> None:
+    """Say which files were edited after the runs that are shown of them."""
+    specs = [store.spec(run) for run in plan["runs"] if store.metrics(run)]
+    for row in plan["rows"]:
+        shown = {spec.likelihood_source for spec in specs if PlannedRow(**row).holds(spec)}
+        if not (row.get("given") and shown):
+            continue
+        try:
+            found = likelihoods.resolve(row["given"])
+        except likelihoods.LikelihoodError:
+            continue  # it is gone, and the runs are what there is
+        if likelihoods.fingerprint(found.name) not in shown:
+            say(f"{row['given']} has changed since: shown is what was run; `run` does it anew")
 
 
 def _definitions(output: Path) -> str | None:

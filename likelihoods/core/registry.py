@@ -80,6 +80,8 @@ def create(name: str | type[Likelihood], shape: Shape, **options: Any) -> Likeli
     Raises:
         LikelihoodError: no such name, no such option, or a value that the option cannot take.
     """
+    if not isinstance(name, str | type):
+        raise LikelihoodError(f"{name!r} is neither a name nor a class of likelihoods")
     entry = _entry(name) if isinstance(name, str) else _Entry(name)
     label = name if isinstance(name, str) else name.__name__
     defaults = {

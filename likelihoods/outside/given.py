@@ -99,7 +99,8 @@ def _parsed(text: str) -> tuple[str, dict[str, Any]]:
             raise ValueError
     except (SyntaxError, ValueError):
         raise LikelihoodError(
-            f"{text!r} is not NAME(option=value, ...), the values numbers, 'words', lists or None"
+            f"{text!r} is not NAME(option=value, ...), each option by its name, the values "
+            "numbers, 'words', lists or None"
         ) from None
     return reference.strip(), options
 

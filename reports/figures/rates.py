@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.comparison import Entry, Group
@@ -41,8 +43,13 @@ def rate_distortion(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
     panel.set_ylabel("distortion: MSE (x in [0, 1], log scale)")
     _scale_rates(panel, [rate for points in found.values() for rate, _ in points], group.unit)
     _plain_numbers(panel)
-    legend(drawn, [key(styles[e.decoder], _label(e)) for e in found])
+    legend(drawn, [_key(each, styles[each.decoder]) for each in found])
     return drawn
+
+
+def _key(entry: Entry, style: Style) -> Line2D:
+    """Return the sign of an entry in the legend: a line if it is a sweep, else its marker."""
+    return key(style if entry.settings else replace(style, line="none"), _label(entry))
 
 
 def _label(entry: Entry) -> str:

@@ -134,6 +134,20 @@ def test_one_whose_numbers_do_not_compare_says_so(
     assert "numbers do not compare" in Path("results/report/README.md").read_text()
 
 
+def test_a_report_after_an_edit_says_so(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["new", "mine"])
+    assert run(tiny, "--likelihoods", "Mine", "--likelihood", "mine.py:Mine") == 0
+    assert "has changed since" not in capsys.readouterr().err
+    path = Path("mine.py")
+    path.write_text(path.read_text() + "# edited\n")
+    for command in (["report"], ["compare", "Mine"]):
+        main(command)
+        assert "mine.py:Mine has changed since: shown is what was run" in capsys.readouterr().err
+    path.unlink()
+    assert main(["report"]) == 0
+    assert "has changed since" not in capsys.readouterr().err
+
+
 def test_a_failure_names_the_check_and_leaves_with_its_name(tiny: Path) -> None:
     main(["new", "mine"])
     path = Path("mine.py")

@@ -170,3 +170,8 @@ def test_what_is_not_written_is_named() -> None:
     assert likelihoods.described(ValueError("one\ntwo")) == "ValueError: one"
     assert likelihoods.described(ValueError("one:\n  two")) == "ValueError: one: two"
     assert likelihoods.described(KeyboardInterrupt()) == "KeyboardInterrupt"
+
+
+def test_what_is_no_name_is_refused() -> None:
+    with pytest.raises(LikelihoodError, match="3 is neither a name nor a class"):
+        likelihoods.create(3, (1, 2, 2))  # type: ignore[arg-type]

@@ -17,8 +17,8 @@ class GaussianLikelihood(Likelihood):
     reference = "Rybkin et al. 2021, Simple and Effective VAE Training with Calibrated Decoders"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> GaussianImages:
-        """Return Gaussian images; see `Likelihood.forward`."""
-        raise NotImplementedError
+        """Return Gaussian images; abstract, each decoder of this file has its own variance."""
+        raise NotImplementedError(f"forward of {self.name} is not written")
 
     def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return the log probability of 8-bit images, in nats, (B,); accurate in both tails."""

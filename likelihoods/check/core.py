@@ -174,7 +174,7 @@ def images_are(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> dict[str, 
         "log_mass": likelihood.log_mass(outputs, x),
         "mean": distribution.mean,
     }
-    with suppress(NotImplementedError):  # there need not be one
+    with suppress(NotImplementedError):  # there need not be one; its own property says so
         found["level_cdf"] = torch.stack(likelihood.level_cdf(outputs, x), -1)
     return found
 

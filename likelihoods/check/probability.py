@@ -37,6 +37,7 @@ KOLMOGOROV: Final = 2.2
 """Distance of Kolmogorov and Smirnov, times the root of the number of values, that one in 10^4
 uniform samples exceeds."""
 NO_CDF: Final = "it has no level_cdf, so its calibration is not measured"
+"""Why properties of it do not apply: a likelihood may do without, and is told what that costs."""
 _stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 
 

@@ -118,8 +118,11 @@ class Likelihood(nn.Module):
 
         Returns:
             A distribution with batch shape (B,) and event shape (C, H, W).
+
+        Raises:
+            NotImplementedError: always, here: it is what every likelihood writes itself.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"forward of {self.name} is not written")
 
     @_of_images
     def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ def support_of(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """
     try:
         support: Any = distribution.support
-    except NotImplementedError:
+    except NotImplementedError:  # how torch says that none is stated
         support = constraints.real
     while isinstance(support, constraints.independent):
         support = support.base_constraint

@@ -116,7 +116,7 @@ def test_a_likelihood_without_a_cdf_says_so(
     data: Data, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(*_: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError("as of a likelihood that has none")
 
     spec = make_spec()
     model = build(spec, data)

@@ -59,7 +59,7 @@ class Reader(Model):
         return Posterior(mean, torch.ones_like(mean))
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Sampled:
-        raise NotImplementedError
+        raise NotImplementedError("codes are read from the posterior alone")
 
     def prior_outputs(
         self,
@@ -67,7 +67,7 @@ class Reader(Model):
         generator: torch.Generator | None = None,
         context: Context | None = None,
     ) -> Tensor:
-        raise NotImplementedError
+        raise NotImplementedError("codes are read from the posterior alone")
 
 
 def wants(make_spec: MakeSpec, images: int, model: str = "vae"):  # type: ignore[no-untyped-def]

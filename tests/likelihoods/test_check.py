@@ -248,3 +248,19 @@ class InPlace(Likelihood):
 def test_a_buffer_may_be_calibrated_in_place() -> None:
     failed = [str(each) for each in check.run(InPlace) if each.passed is False]
     assert not failed
+
+
+class Counting(InPlace):
+    """One whose training counts levels by an operation that torch has no meta kernel for."""
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
+        if self.training and target is not None:
+            torch.bincount((target * 255).long().flatten())
+        return super().forward(outputs, target)
+
+
+def test_what_cannot_be_tried_without_values_is_not_called_a_look_at_them() -> None:
+    found = check.check("any device", check.PROPERTIES["any device"], Counting)
+    assert found.passed is False
+    assert "an operation that torch cannot try without values" in found.detail
+    assert "aten::bincount" in found.detail

@@ -14,14 +14,15 @@ from likelihoods import Likelihood
 class VAE(Model):
     """Three convolutions down, three up, one Gaussian latent vector.
 
-    Encoder: 3x3 stride 1, 4x4 stride 2, 5x5 stride 2 with `width` x (1, 2, 4) channels, ReLU, then
-    a linear layer to mean and log standard deviation. Decoder: linear, transposed 6x6 stride 2
-    twice with `width` x (2, 1) channels, then a 5x5 layer of stride 1 to the raw outputs of the
-    likelihood. The published width is 32, with 20 latents.
+    Encoder: 3x3 stride 1, 4x4 stride 2, 5x5 stride 2 with `width` x (1, 2, 4) channels, ReLU after
+    each, then a linear layer to mean and ln variance of q(z|x). Decoder: linear, with no
+    nonlinearity after it, transposed 6x6 stride 2 twice with `width` x (2, 1) channels, ReLU after
+    each, then transposed 5x5 stride 1 to the raw outputs of the likelihood. The published width is
+    32, with 20 latents (Rybkin et al. 2021, arXiv 2006.13202, and its public code).
 
-    The last layer is written as a convolution: at stride 1 a transposed convolution is the same
-    map with its kernel mirrored, but PyTorch would scale its initial weights by the number of
-    outputs, so decoders with more outputs would start from another function.
+    Every layer starts from PyTorch's default weights, which for the last one are uniform within
+    1 / sqrt(25 * channels of the image). PyTorch would narrow them for a likelihood with more
+    outputs a value; here the bound is the published one for all, so that all start from one scale.
 
     Args:
         likelihood: any likelihood whose height and width are multiples of four.
@@ -55,8 +56,8 @@ class VAE(Model):
                 nn.Linear(size, 2 * latents),
             )
             self.decoder = nn.Sequential(
+                # A ReLU here would draw the decoder into predicting black: docs/validity.md.
                 nn.Linear(latents, size),
-                nn.ReLU(),
                 nn.Unflatten(1, inner),
                 nn.ConvTranspose2d(4 * width, 2 * width, 6, stride=2, padding=2),
                 nn.ReLU(),
@@ -64,11 +65,15 @@ class VAE(Model):
                 nn.ReLU(),
             )
         with seeded(seed, "head weights"):
-            self.head = nn.Conv2d(width, likelihood.output_channels, 5, padding=2)
+            self.head = nn.ConvTranspose2d(width, likelihood.output_channels, 5, padding=2)
+            limit = (25 * channels) ** -0.5
+            for parameter in self.head.parameters():
+                nn.init.uniform_(parameter, -limit, limit)
 
     def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_std = self.encoder(x).chunk(2, dim=1)
-        return mean, log_std
+        """Mean and ln standard deviation of q(z|x), (B, L) each."""
+        mean, log_variance = self.encoder(x).chunk(2, dim=1)
+        return mean, log_variance / 2
 
     def posterior(self, x: Tensor) -> Posterior:
         """q(z|x): mean and standard deviation, (B, L) each."""

@@ -203,7 +203,7 @@ def _runs(
                     likelihood=row.likelihood,
                     likelihood_options=options,
                     likelihood_source=source,
-                    training=column.training_for(choices.budget, stand_in=not real),
+                    training=column.training_for(choices.budget),
                     evaluation=column.evaluation_for(choices.budget, budget),
                     extractors=extractors,
                     seed=seed,
@@ -298,7 +298,7 @@ def _check_model(column: Column, data: datasets.Dataset, row: Row, budget: str) 
             f"model {column.model!r} takes {kinds[video]}, and data set {data.name!r} is "
             f"{kinds[not video]}"
         )
-    batch = column.training_for(budget, stand_in=False).batch_size
+    batch = column.training_for(budget).batch_size
     if batch > len(data.train):
         raise UsageError(
             f"column {column.heading!r}: batch_size {batch} is more than the {len(data.train)} "
@@ -340,13 +340,6 @@ def _columns(suite: Suite, wanted: Sequence[str]) -> list[Column]:
             if template is None:
                 raise UsageError(f"suite {suite.name!r} has no column that could run {name!r}")
             changes = {
-                "training": template.training_for("", stand_in=True),
-                "budgets": {
-                    budget: changed.model_copy(
-                        update={"training": changed.training | changed.stand_in_training}
-                    )
-                    for budget, changed in template.budgets.items()
-                },
                 "heading": f"{name} {template.model.upper()}",
                 "data": [name],
                 "stands_for": None,

@@ -21,6 +21,7 @@ from bench.progress import duration, say
 from bench.publish_quality import quality
 from bench.spec import RunSpec
 from bench.store import GRID_COLUMNS, Store
+from bench.suite import Training
 
 T = TypeVar("T")
 
@@ -226,10 +227,14 @@ def _training(spec: RunSpec) -> str:
     options = ", ".join(f"{key} {value}" for key, value in spec.model_options.items())
     return (
         f"{spec.model} ({options or 'default options'}), {training.optimiser} "
-        f"{training.learning_rate:g}, batch {training.batch_size}, {length}, warm-up over "
-        f"{training.warmup:.0%} (learning rate) and {training.kl_warmup:.0%} (weight of the KL) of "
-        "the steps"
+        f"{training.learning_rate:g}, batch {training.batch_size}, {length}{_warmup(training)}"
     )
+
+
+def _warmup(training: Training) -> str:
+    parts = {"learning rate": training.warmup, "weight of the KL": training.kl_warmup}
+    told = [f"{name} over {share:.0%}" for name, share in parts.items() if share]
+    return f", warm-up of the {' and of the '.join(told)} of the steps" if told else ""
 
 
 def _evaluation(spec: RunSpec) -> str:

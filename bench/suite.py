@@ -111,8 +111,6 @@ class ColumnBudget(_Strict):
     """What a budget changes in one column: keys of training, model options and evaluation."""
 
     training: dict[str, Option] = {}
-    stand_in_training: dict[str, Option] = {}
-    """On top of `training` when a stand-in is used."""
     options: dict[str, Option] = {}
     evaluation: dict[str, Option] = {}
 
@@ -130,9 +128,7 @@ class Column(_Strict):
     model: str = "vae"
     options: dict[str, Option] = {}
     training: Training | None = None
-    """The published protocol."""
-    stand_in_training: dict[str, Option] = {}
-    """What is changed in it when a stand-in is used."""
+    """The published protocol, on stand-ins too."""
     budgets: dict[str, ColumnBudget] = {}
     sweeps: dict[str, Annotated[list[Option], Field(min_length=1)]] = {}
     """Likelihood -> the values that its row sweeps over in this column, instead of its own."""
@@ -147,20 +143,15 @@ class Column(_Strict):
             raise ValueError("a column needs `data` and `training`, or `not_run` with the reason")
         return self
 
-    def training_for(self, budget: str, *, stand_in: bool) -> Training:
-        """The training of this column under a budget, on its own data or on a stand-in."""
+    def training_for(self, budget: str) -> Training:
+        """The training of this column under a budget, the same whatever the data."""
         if self.training is None:
             raise ValueError(f"column {self.heading!r} is not run")
         result = self.training.model_dump(exclude_none=True)
-        own = self.budgets.get(budget, ColumnBudget())
-        changes = [own.training]
-        if stand_in:
-            changes = [self.stand_in_training, own.training, own.stand_in_training]
-        for change in changes:
-            for length in {"steps", "epochs"} & change.keys():
-                result.pop("epochs" if length == "steps" else "steps", None)
-            result |= change
-        return Training.model_validate(result)
+        changes = self.budgets.get(budget, ColumnBudget()).training
+        for length in {"steps", "epochs"} & changes.keys():
+            result.pop("epochs" if length == "steps" else "steps", None)
+        return Training.model_validate(result | changes)
 
     def options_for(self, budget: str) -> dict[str, Option]:
         """The model's options in this column under a budget."""
@@ -245,8 +236,7 @@ class Suite(_Strict):
         for name, budget in self.budgets.items():
             column.evaluation_for(name, budget)
             if column.training is not None:
-                column.training_for(name, stand_in=False)
-                column.training_for(name, stand_in=True)
+                column.training_for(name)
 
     def budget(self, name: str) -> Budget:
         """A budget of this suite.

@@ -43,23 +43,34 @@ def normalised(layer: L) -> L:
 class Block(nn.Module):
     """Gated residual convolutions (Salimans et al. 2017): x + a * sigmoid(b).
 
-    (a, b) = conv(ELU(conv(ELU(x)))); the second convolution halves or doubles the resolution if
-    asked to, and the identity is then averaged or repeated.
+    (a, b) = conv(ELU(conv(ELU(x)) + conv_1x1(ELU(skip)))); the second convolution halves or doubles
+    the resolution if asked to, and x is then averaged over 3x3 or repeated. An image is read as it
+    is and not added: a * sigmoid(b).
 
     Args:
-        width: channels of input and output.
+        width: channels of the skip and of the output.
         kernel: size of both kernels, odd.
         resize: what happens to height and width.
+        image: channels of x where it is an image; 0 where x has `width` features.
+        skip: whether there is a skip.
     """
 
     def __init__(
-        self, width: int, kernel: int, resize: Literal["halve", "double"] | None = None
+        self,
+        width: int,
+        kernel: int,
+        resize: Literal["halve", "double"] | None = None,
+        *,
+        image: int = 0,
+        skip: bool = False,
     ) -> None:
         super().__init__()
         padding = kernel // 2
-        self.first = normalised(nn.Conv2d(width, width, kernel, padding=padding))
+        self.residual = not image
+        self.first = normalised(nn.Conv2d(image or width, width, kernel, padding=padding))
+        self.skip = normalised(nn.Conv2d(width, width, 1)) if skip else None
         self.second: nn.Module
-        self.identity: nn.Module
+        self.identity: nn.Module = nn.Identity()
         if resize == "double":
             self.second = normalised(
                 nn.ConvTranspose2d(
@@ -72,12 +83,16 @@ class Block(nn.Module):
             self.second = normalised(
                 nn.Conv2d(width, 2 * width, kernel, stride=stride, padding=padding)
             )
-            self.identity = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+            if resize == "halve":
+                self.identity = nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, W, H, W') to the same, or to half or twice its height and width."""
-        identity: Tensor = self.identity(x)
-        return identity + F.glu(self.second(F.elu(self.first(F.elu(x)))), dim=1)
+    def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        """(B, C, H, W) to (B, width, H, W), or to half or twice its height and width."""
+        h = self.first(F.elu(x) if self.residual else x)
+        if self.skip is not None and skip is not None:
+            h = h + self.skip(F.elu(skip))
+        gated: Tensor = F.glu(self.second(F.elu(h)), dim=1)
+        return self.identity(x) + gated if self.residual else gated
 
 
 class Stage(nn.Module):
@@ -90,6 +105,7 @@ class Stage(nn.Module):
         kernel: of all residual convolutions.
         blocks: residual blocks in each direction.
         halves: whether the features below have twice the height and width.
+        image: channels of the image, where the stage reads it; else 0.
         top: whether z_l has no layer above it, hence the prior N(0, I).
     """
 
@@ -102,19 +118,27 @@ class Stage(nn.Module):
         kernel: int,
         blocks: int,
         halves: bool,
+        image: int,
         top: bool,
     ) -> None:
         super().__init__()
         self.units = units
         features = width * size[0] * size[1]
-        plain = blocks - 1
+        last = blocks - 1
         self.bottom_up = nn.Sequential(
-            *(Block(width, kernel) for _ in range(plain)),
-            Block(width, kernel, "halve" if halves else None),
+            *(
+                Block(
+                    width,
+                    kernel,
+                    "halve" if halves and block == last else None,
+                    image=0 if block else image,
+                )
+                for block in range(blocks)
+            )
         )
-        self.merge = normalised(nn.Conv2d(width if top else 2 * width, width, 1))
+        self.merge = Block(width, kernel, skip=not top)
         self.to_posterior = nn.Sequential(
-            Block(width, kernel), nn.ELU(), nn.Flatten(), normalised(nn.Linear(features, 2 * units))
+            nn.ELU(), nn.Flatten(), normalised(nn.Linear(features, 2 * units))
         )
         self.to_prior = (
             None
@@ -126,18 +150,17 @@ class Stage(nn.Module):
         )
         self.top_down = nn.Sequential(
             Block(width, kernel, "double" if halves else None),
-            *(Block(width, kernel) for _ in range(plain)),
+            *(Block(width, kernel) for _ in range(last)),
         )
 
     def posterior(self, features: Tensor, above: Tensor | None) -> Normal:
         """q(z_l | z_>l, x) from the bottom-up features of x and the generative ones from above."""
-        both = features if above is None else torch.cat([features, above], dim=1)
-        return _normal(self.to_posterior(self.merge(both)))
+        return _normal(self.to_posterior(self.merge(features, above)))
 
     def prior(self, above: Tensor | None, count: int) -> Normal:
         """p(z_l | z_>l) from the generative features; N(0, I) for `count` images at the top."""
         if self.to_prior is None or above is None:
-            zeros = self.merge.weight.new_zeros(count, self.units)
+            zeros = next(self.parameters()).new_zeros(count, self.units)
             return Normal(zeros, torch.ones_like(zeros))
         return _normal(self.to_prior(above))
 
@@ -164,11 +187,9 @@ class HVAE(Model):
 
     As published: 64 filters, `blocks` gated residual blocks a stage and direction with ELU, kernel
     5 in the first stage and 3 above, height and width halved by the first and the last stage, six
-    layers of 48 (nearest to the image) to 8 units. The skip connections of the generative path add
-    the features from above to the projection of z_l. All layers but the head are
-    weight-normalised. Other than in a public implementation (vlievin/biva-pytorch), their start
-    does not depend on the first batch, a convolution leads from the image to the filters, a stage
-    has one skip connection, and standard deviations may be smaller than 1.
+    layers of 48 (nearest to the image) to 8 units, all weight-normalised. The skip connections of
+    the generative path add the features from above to the projection of z_l.
+    docs/architecture.md says layer by layer what differs from public code, and why.
 
     Args:
         likelihood: any likelihood whose height and width are multiples of four.
@@ -203,7 +224,6 @@ class HVAE(Model):
         self.free_bits = free_bits
         last = len(sizes) - 1
         with seeded(seed, "trunk weights"):
-            self.stem = normalised(nn.Conv2d(channels, width, 5, padding=2))
             self.stages = nn.ModuleList(
                 Stage(
                     width,
@@ -212,16 +232,17 @@ class HVAE(Model):
                     kernel=3 if layer else 5,
                     blocks=blocks,
                     halves=layer in (0, last),
+                    image=0 if layer else channels,
                     top=layer == last,
                 )
                 for layer, size in enumerate(sizes)
             )
         with seeded(seed, "head weights"):
-            self.head = nn.Conv2d(width, likelihood.output_channels, 1)
+            self.head = normalised(nn.Conv2d(width, likelihood.output_channels, 1))
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Sampled:
         """Raw outputs for one posterior sample, and the KL of each layer given the layers above."""
-        features, h = [], self.stem(2 * x - 1)
+        features, h = [], 2 * x - 1
         for stage in self._stages:
             h = stage.bottom_up(h)
             features.append(h)

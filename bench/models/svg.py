@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,32 +28,133 @@ class Encoded(NamedTuple):
 
     features: Tensor  # (N, G)
     skips: list[Tensor]
-    """The input of each stage of the decoder but the first, the smallest first."""
+    """What the decoder reads at each resolution, the smallest first."""
+
+
+class Backbone(ABC):
+    """The layers between a frame and its features, stage by stage."""
+
+    pooled: ClassVar[bool]
+    """Whether what lies between two stages halves and doubles height and width, not the stages."""
+
+    @staticmethod
+    @abstractmethod
+    def down(channels: int, width: int) -> list[nn.Sequential]:
+        """The stages of the encoder, the one that reads the frame first."""
+
+    @staticmethod
+    @abstractmethod
+    def up(width: int) -> list[nn.Sequential]:
+        """The stages of the decoder, each reading also the skip of its resolution."""
+
+    @staticmethod
+    @abstractmethod
+    def head(width: int, outputs: int) -> nn.Module:
+        """From what the stages of the decoder lead to, to the raw outputs."""
+
+
+class DCGAN(Backbone):
+    """Frame networks of the public code for moving digits (dcgan_64; Radford et al. 2016).
+
+    A stage is one convolution 4x4 of stride 2, mirrored by a transposed one.
+    """
+
+    pooled = False
+
+    @staticmethod
+    def down(channels: int, width: int) -> list[nn.Sequential]:
+        """One convolution a stage."""
+        sizes = [channels, *_widths(width)]
+        return [_layer(nn.Conv2d(a, b, 4, 2, 1, bias=False)) for a, b in pairwise(sizes)]
+
+    @staticmethod
+    def up(width: int) -> list[nn.Sequential]:
+        """One transposed convolution a stage, all but the last, which is the head."""
+        sizes = _widths(width)[::-1]
+        return [
+            _layer(nn.ConvTranspose2d(2 * a, b, 4, 2, 1, bias=False)) for a, b in pairwise(sizes)
+        ]
+
+    @staticmethod
+    def head(width: int, outputs: int) -> nn.Module:
+        """One more transposed convolution, which reads the last stage and a skip."""
+        return nn.ConvTranspose2d(2 * width, outputs, 4, 2, 1)
+
+
+class VGG(Backbone):
+    """Frame networks of the public code for robot pushing (vgg_64; Simonyan & Zisserman 2015).
+
+    A stage is two or three convolutions 3x3, then a maximum over 2x2; mirrored by nearest
+    neighbours and as many convolutions. A skip is what the maximum is taken of.
+    """
+
+    pooled = True
+
+    @staticmethod
+    def down(channels: int, width: int) -> list[nn.Sequential]:
+        """Two, two, three and three convolutions."""
+        steps = zip(pairwise([channels, *_widths(width)]), (2, 2, 3, 3), strict=True)
+        return [_convolutions([before, *[after] * depth]) for (before, after), depth in steps]
+
+    @staticmethod
+    def up(width: int) -> list[nn.Sequential]:
+        """Three, three, two and one convolutions; the last stage has the head as one more."""
+        steps = zip(pairwise([*_widths(width)[::-1], width]), (3, 3, 2, 1), strict=True)
+        return [
+            _convolutions([2 * before, *[before] * (depth - 1), after])
+            for (before, after), depth in steps
+        ]
+
+    @staticmethod
+    def head(width: int, outputs: int) -> nn.Module:
+        """One convolution 3x3."""
+        return nn.ConvTranspose2d(width, outputs, 3, 1, 1)
+
+
+BACKBONES: dict[str, type[Backbone]] = {"dcgan": DCGAN, "vgg": VGG}
+
+
+def _widths(width: int) -> list[int]:
+    return [width * 2**stage for stage in range(HALVINGS)]
+
+
+def _layer(convolution: nn.Module) -> nn.Sequential:
+    """A convolution, which needs no bias before a normalisation that subtracts the mean."""
+    channels = convolution.out_channels
+    assert isinstance(channels, int)
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.LeakyReLU(0.2))
+
+
+def _convolutions(sizes: Sequence[int]) -> nn.Sequential:
+    return nn.Sequential(
+        *(_layer(nn.Conv2d(a, b, 3, padding=1, bias=False)) for a, b in pairwise(sizes))
+    )
 
 
 class FrameEncoder(nn.Module):
-    """Frame to features: `HALVINGS` convolutions 4x4 of stride 2, then one over what is left.
+    """Frame to features: the stages of a backbone, then one convolution over what is left.
 
     Args:
+        backbone: the layers of the stages.
         channels: of a frame.
         width: filters of the first stage; each further stage has twice as many.
         features: size G of the result.
         rest: height and width after all stages.
     """
 
-    def __init__(self, channels: int, width: int, features: int, rest: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        backbone: type[Backbone],
+        channels: int,
+        width: int,
+        features: int,
+        rest: tuple[int, int],
+    ) -> None:
         super().__init__()
-        sizes = [channels, *(width * 2**stage for stage in range(HALVINGS))]
-        self.stages = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(after),
-                nn.LeakyReLU(0.2),
-            )
-            for before, after in pairwise(sizes)
-        )
+        self.stages = nn.ModuleList(backbone.down(channels, width))
+        self.between = nn.MaxPool2d(2) if backbone.pooled else nn.Identity()
         self.last = nn.Sequential(
-            nn.Conv2d(sizes[-1], features, rest, bias=False),
+            nn.Conv2d(_widths(width)[-1], features, rest, bias=False),
             nn.BatchNorm2d(features),
             nn.Tanh(),
             nn.Flatten(),
@@ -61,35 +164,38 @@ class FrameEncoder(nn.Module):
         """Frames (N, C, H, W) to features (N, G)."""
         skips: list[Tensor] = []
         for stage in self.stages:
-            x = stage(x)
-            skips.insert(0, x)
+            skip = stage(x)
+            skips.insert(0, skip)
+            x = self.between(skip)
         return Encoded(self.last(x), skips)
 
 
 class FrameDecoder(nn.Module):
     """The encoder mirrored, each stage also reading the skip of its resolution.
 
-    Its last stage, the only one whose shape depends on the likelihood, is the model's head.
+    Its last layer, the only one whose shape depends on the likelihood, is the model's head.
     """
 
-    def __init__(self, width: int, features: int, rest: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        backbone: type[Backbone],
+        width: int,
+        features: int,
+        rest: tuple[int, int],
+    ) -> None:
         super().__init__()
-        sizes = [width * 2**stage for stage in reversed(range(HALVINGS))]
-        first = nn.ConvTranspose2d(features, sizes[0], rest, bias=False)
-        others = [
-            nn.ConvTranspose2d(2 * before, after, 4, stride=2, padding=1, bias=False)
-            for before, after in pairwise(sizes)
-        ]
-        self.stages = nn.ModuleList(
-            nn.Sequential(layer, nn.BatchNorm2d(size), nn.LeakyReLU(0.2))
-            for layer, size in zip([first, *others], sizes, strict=True)
-        )
+        first = nn.ConvTranspose2d(features, _widths(width)[-1], rest, bias=False)
+        self.first = _layer(first)
+        self.stages = nn.ModuleList(backbone.up(width))
+        self.between = nn.Upsample(scale_factor=2) if backbone.pooled else nn.Identity()
 
     def forward(self, features: Tensor, skips: list[Tensor]) -> Tensor:
-        """Features (N, G) and skips to the input of the head, (N, 2 * width, H / 2, W / 2)."""
-        x = features[:, :, None, None]
-        for stage, skip in zip(self.stages, skips, strict=True):
-            x = torch.cat([stage(x), skip], dim=1)
+        """Features (N, G) and skips, the smallest first, to the input of the head."""
+        x: Tensor = self.first(features[:, :, None, None])
+        for index, skip in enumerate(skips):
+            x = torch.cat([self.between(x), skip], dim=1)
+            if index < len(self.stages):
+                x = self.stages[index](x)
         return x
 
 
@@ -132,13 +238,13 @@ class SVG(Model):
 
     As published: 128 features, one LSTM of 256 for posterior and for prior, two for the predictor,
     64 latents a step, 2 given and 10 predicted frames in training; in evaluation all frames of a
-    video but the given ones are predicted. The network is the DCGAN of the public code
-    (edenton/svg), with 64 filters. Other than there, the given frames are not reconstructed, the
-    skips come from the last given frame, not from the one before it, and batch normalisation
-    takes its statistics over all frames of the batch rather than a step at a time.
+    video but the given ones are predicted. Frames are encoded and decoded by the VGG that was
+    published for BAIR, or by the DCGAN that was published for moving digits, with 64 filters.
+    docs/architecture.md says what differs from the public code (edenton/svg).
 
     Args:
         likelihood: any likelihood whose height and width are multiples of 16.
+        backbone: networks of frames, "vgg" or "dcgan".
         width: filters of the first stage.
         features: size of the features of a frame.
         hidden: units of each LSTM.
@@ -154,6 +260,7 @@ class SVG(Model):
         self,
         likelihood: Likelihood,
         *,
+        backbone: str = "vgg",
         width: int = 64,
         features: int = 128,
         hidden: int = 256,
@@ -173,20 +280,21 @@ class SVG(Model):
         for name, size in (sizes | {"past": past, "future": future}).items():
             if size < 1:
                 raise ValueError(f"{name} must be positive, not {size}")
+        if backbone not in BACKBONES:
+            raise ValueError(f"backbone must be one of {', '.join(BACKBONES)}, not {backbone!r}")
+        frames = BACKBONES[backbone]
         self.likelihood = likelihood
         self.latents, self.past, self.future = latents, past, future
         rest = (height // unit, width_px // unit)
         with seeded(seed, "trunk weights"):
-            self.encoder = FrameEncoder(channels, width, features, rest)
+            self.encoder = FrameEncoder(frames, channels, width, features, rest)
             self.posteriors = Recurrent(features, 2 * latents, hidden=hidden, layers=1)
             self.priors = Recurrent(features, 2 * latents, hidden=hidden, layers=1)
             self.predictor = Recurrent(features + latents, features, hidden=hidden, layers=2)
-            self.decoder = FrameDecoder(width, features, rest)
+            self.decoder = FrameDecoder(frames, width, features, rest)
             self.apply(_initialise)
         with seeded(seed, "head weights"):
-            self.head = nn.ConvTranspose2d(
-                2 * width, likelihood.output_channels, 4, stride=2, padding=1
-            )
+            self.head = frames.head(width, likelihood.output_channels)
             # Of one size whatever the number of outputs.
             self.head.apply(_initialise)
 

@@ -49,8 +49,9 @@ def test_the_head_starts_at_a_scale_that_is_the_same_for_all(
     model: str, data_for: DataFor, make_spec: MakeSpec
 ) -> None:
     def spread(name: str) -> float:
-        head = build(make_spec(name, model=model), data_for(model)).get_submodule("head")
-        return float(head.get_parameter("weight").detach().std())
+        weight = build(make_spec(name, model=model), data_for(model)).get_submodule("head").weight
+        assert isinstance(weight, torch.Tensor)
+        return float(weight.detach().std())
 
     assert spread("categorical") == pytest.approx(spread("bitwise_categorical"), rel=0.3)
 

@@ -159,17 +159,8 @@ def test_a_model_that_cannot_be_built_fails_in_the_plan(tiny: Path, plan: MakePl
         plan()
 
 
-def test_other_data_start_as_gently_as_a_stand_in(tiny: Path, plan: MakePlan) -> None:
-    tiny.write_text(
-        tiny.read_text().replace("training =", "stand_in_training = { warmup = 0.5 }\ntraining =")
-    )
-    warmups = {
-        run.data_set: run.training.warmup for run in plan(data_sets=["patches", "digits"]).runs
-    }
-    assert warmups == {"patches": 0.5, "digits": 0.5}
-    tiny.write_text(
-        tiny.read_text() + "[columns.budgets.tiny]\nstand_in_training = { warmup = 0.75 }\n"
-    )
+def test_other_data_are_trained_as_the_column_says(tiny: Path, plan: MakePlan) -> None:
+    tiny.write_text(tiny.read_text() + "[columns.budgets.tiny]\ntraining = { warmup = 0.75 }\n")
     warmups = {
         run.data_set: run.training.warmup for run in plan(data_sets=["patches", "digits"]).runs
     }

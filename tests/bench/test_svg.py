@@ -179,7 +179,6 @@ def test_the_published_size() -> None:
     model = SVG(likelihoods.create("gaussian", (3, 64, 64)))
     assert model.posteriors.lstm.hidden_size == 256
     assert (model.posteriors.lstm.num_layers, model.predictor.lstm.num_layers) == (1, 2)
-    x = torch.rand(2, 4, 3, 64, 64)
-    assert model.encoder(x[:, 0]).features.shape == (2, 128)
-    assert model(x).outputs.shape == (4, 3, 64, 64)
-    assert model(x).kl.shape == (2,)
+    sampled = model(torch.rand(1, 3, 3, 64, 64))
+    assert sampled.outputs.shape == (1, 3, 64, 64)
+    assert sampled.kl.shape == (1,)

@@ -56,7 +56,7 @@ def plain() -> Callable[[torch.Tensor], object]:
         nn.Flatten(), nn.Linear(size, 2 * LATENTS),
     )  # fmt: skip
     decoder = nn.Sequential(
-        nn.Linear(LATENTS, size), nn.ReLU(), nn.Unflatten(1, (4 * WIDTH, 7, 7)),
+        nn.Linear(LATENTS, size), nn.Unflatten(1, (4 * WIDTH, 7, 7)),
         nn.ConvTranspose2d(4 * WIDTH, 2 * WIDTH, 6, stride=2, padding=2), nn.ReLU(),
         nn.ConvTranspose2d(2 * WIDTH, WIDTH, 6, stride=2, padding=2), nn.ReLU(),
         nn.ConvTranspose2d(WIDTH, 1, 5, padding=2), nn.Sigmoid(),
@@ -66,10 +66,10 @@ def plain() -> Callable[[torch.Tensor], object]:
 
     def step(data: torch.Tensor) -> object:
         x = data.float() / 255
-        mean, log_std = encoder(x).chunk(2, dim=1)
-        z = mean + log_std.exp() * torch.randn_like(mean)
+        mean, log_variance = encoder(x).chunk(2, dim=1)
+        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
         mse = F.mse_loss(decoder(z), x)
-        kl = (0.5 * (mean**2 + (2 * log_std).exp() - 1) - log_std).sum(1).mean()
+        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
         dimensions = x[0].numel()
         loss = 0.5 * dimensions * (mse.log() + 1 + math.log(2 * math.pi)) + kl
         optimizer.zero_grad()

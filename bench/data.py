@@ -30,6 +30,8 @@ class Data(NamedTuple):
     """Where batches of it belong."""
     labels: Mapping[str, Tensor] | None = None
     """Name of a part -> int64 (N,), the classes of its items, on the CPU; None: not known."""
+    checksum: str | None = None
+    """Of the three parts, as `datasets` takes it; None for data that were made by hand."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -45,7 +47,7 @@ def on_device(name: str, device: torch.device) -> Data:
     parts = (data.train, data.validation, data.test)
     if sum(part.nbytes for part in parts) <= RESIDENT:
         parts = (parts[0].to(device), parts[1].to(device), parts[2].to(device))
-    return Data(*parts, device, data.labels)
+    return Data(*parts, device, data.labels, data.checksum)
 
 
 def subset(items: Tensor, count: int, purpose: str) -> Tensor:

@@ -14,6 +14,7 @@ import likelihoods
 from bench import models
 from bench.data import Data, on_device
 from bench.environment import environment
+from bench.errors import UsageError
 from bench.evaluate import evaluate
 from bench.generate import pictures
 from bench.memory import TooLargeError, check
@@ -84,6 +85,11 @@ def _execute(
     run_id = spec.run_id
     store.begin(spec, environment(device))
     data = on_device(spec.data_set, device)
+    if data.checksum != spec.data_checksum:
+        raise UsageError(
+            f"{spec.data_set} has changed since the run was planned (checksum {data.checksum}, "
+            f"planned {spec.data_checksum}): run it again"
+        )
     model = build(spec, data)
     needed = check(model, data, spec)
     outcome = train(model, data, spec, keeper=_Keeper(store, run_id, device), progress=progress)

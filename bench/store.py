@@ -15,6 +15,7 @@ import json
 import math
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from bench.errors import UsageError
+from bench.progress import say
 from bench.spec import RunSpec
 
 Images = NDArray[np.uint8]
@@ -163,7 +165,7 @@ class Store:
         _write_bytes(self._folder(run_id) / "checkpoint.pt", buffer.getvalue())
 
     def checkpoint(self, run_id: str, device: torch.device) -> dict[str, Any] | None:
-        """What `write_checkpoint` kept; None if there is none, or if it cannot be read."""
+        """What `write_checkpoint` kept; None if there is none, or if it is damaged."""
         return _read_tensors(self._folder(run_id) / "checkpoint.pt", device)
 
     # --- images ---
@@ -226,10 +228,23 @@ def _read_tensors(path: Path, device: torch.device) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except Exception:
-        # A damaged file costs the time to make it again, nothing else.
-        path.unlink(missing_ok=True)
+        # Too little memory, say, is no fault of the file.
+        if _is_whole(path):
+            raise
+        aside = path.with_name(f"{path.name}.damaged")
+        os.replace(path, aside)
+        say(f"{path} is damaged: it is kept as {aside.name} and made again")
         return None
     return state
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether every part of a file of tensors, which is a zip archive, has its checksum."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except zipfile.BadZipFile:
+        return False
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

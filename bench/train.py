@@ -1,9 +1,9 @@
 """Training: one loop for every model and every likelihood.
 
 The loop never waits for the device: losses stay there, and are looked at only at the few steps
-where the model is measured on validation images. Batch order and posterior noise are derived from
-the seed and the step (bench.seeds), so they are the same for every likelihood, and a run that goes
-on from a checkpoint repeats the uninterrupted one.
+where the model is measured on validation images or a checkpoint is written. Batch order and
+posterior noise are derived from the seed and the step (bench.seeds), so they are the same for every
+likelihood, and a run that goes on from a checkpoint repeats the uninterrupted one.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from bench.spec import RunSpec
 from bench.suite import Training
 
 CHECKPOINT_SECONDS = 20.0
+"""Training time between two checkpoints; more of it is not lost when a run is killed."""
 
 Progress = Callable[[float], None]
 """Told now and then how much of the training is done, from 0 to 1."""
@@ -167,16 +168,17 @@ def train(
         state.step += 1
         if state.step % tell_every == 0:
             progress(state.step / steps)
-        if state.step in measured_at:
+        measured = state.step in measured_at
+        due = time.perf_counter() - saved > CHECKPOINT_SECONDS or state.step == steps
+        if measured or (keeper and due):
             state.seconds += synchronise() - started
             diverged = _first_bad(losses[: state.step])
-            if diverged is None:
+            if measured and diverged is None:
                 measure(state.step)
                 model.train()
-                due = time.perf_counter() - saved > CHECKPOINT_SECONDS or state.step == steps
-                if keeper and due:
-                    keeper.save(_checkpoint(model, optimizer, losses, state))
-                    saved = time.perf_counter()
+            if keeper and due and diverged is None:
+                keeper.save(_checkpoint(model, optimizer, losses, state))
+                saved = time.perf_counter()
             started = synchronise()
     return Outcome(pd.DataFrame(state.rows), state.seconds, diverged)
 

@@ -210,7 +210,9 @@ def best_table(content: Content, groups: Sequence[Group]) -> str:
             ranked = ranking(group.entries, metric)
             if not ranked:
                 continue
-            decimals = metric.decimals or decimals_for(found.mean for _, found in ranked)
+            decimals = metric.decimals
+            if decimals is None:
+                decimals = decimals_for(found.mean for _, found in ranked)
             printed = [(escape(e.label), with_spread(found, decimals)) for e, found in ranked]
             means = [number(found.mean, decimals) for _, found in ranked]
             ties = means.count(means[0])

@@ -170,7 +170,8 @@ def fingerprint(name: str) -> str:
 
     That is: the files of its class and of the classes that it derives from, what these import from
     their own package or from this one, and the core that all stand on. Of a file that was
-    named as FILE.py:Class it is the content that was read, whatever became of the file since.
+    named as FILE.py:Class it is the content that was read, whatever became of the file since, and
+    the files that it imports from beside it.
 
     Raises:
         LikelihoodError: there is no such name.
@@ -185,13 +186,22 @@ def fingerprint(name: str) -> str:
     return _digest("".join(sorted(digests)).encode())
 
 
-def _collect(name: str, found: dict[str, ModuleType]) -> None:
-    """Add a module, and what it imports from its own package or from this one, to those found."""
+def _collect(name: str, found: dict[str, ModuleType], beside: Path | None = None) -> None:
+    """Add a module to those found, and what it imports from its own package or from this one.
+
+    Of a file of a user's, and of what it imports, also what lies in its folder, `beside`.
+    """
     own = __name__.partition(".")[0]
     module = sys.modules.get(name)
     if module is None or name in found or name == own:
         return
     found[name] = module
+    if beside is None and hasattr(module, CONTENT):
+        beside = Path(str(module.__file__)).resolve().parent
+    if beside is not None:
+        for each in _imported(module):
+            if _folder(each) == beside:
+                _collect(each, found, beside)
     tops = {name.partition(".")[0], own}
     for value in list(vars(module).values()):
         if isinstance(value, ModuleType):
@@ -200,7 +210,29 @@ def _collect(name: str, found: dict[str, ModuleType]) -> None:
         else:
             where = _home(value)
         if where.partition(".")[0] in tops:
-            _collect(where, found)
+            _collect(where, found, beside)
+
+
+def _imported(module: ModuleType) -> set[str]:
+    """Return the names of the loaded modules that the source of a module imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(_content(module))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            package = f"{module.__package__}." if node.level and module.__package__ else ""
+            names |= {f"{package}{node.module}"}
+            names |= {f"{package}{node.module}.{alias.name}" for alias in node.names}
+    return names & sys.modules.keys()
+
+
+def _folder(name: str) -> Path | None:
+    """Return the folder in which a module, or the package that it belongs to, lies."""
+    file = getattr(sys.modules.get(name.partition(".")[0]), "__file__", None)
+    if file is None:
+        return None
+    path = Path(file).resolve()
+    return path.parent.parent if path.stem == "__init__" else path.parent
 
 
 def _home(value: object) -> str:

@@ -77,7 +77,7 @@ def _ideals(features: Features, group: Group) -> str:
     for measure in features.measures:
         reached = values(group.runs, measure.ideal) if measure.ideal else ()
         if len(reached):
-            decimals = measure.decimals or decimals_for(reached)
+            decimals = decimals_for(reached) if measure.decimals is None else measure.decimals
             printed = dict.fromkeys(number(value, decimals) for value in reached)
             ideals.append(f"{measure.heading} {listing(list(printed))}")
     return f"Floor, or mean of a perfect model: {', '.join(ideals)}." if ideals else ""

@@ -47,6 +47,29 @@ def test_history_round_trip(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(found, history)
 
 
+def test_a_whole_file_that_cannot_be_read_just_now_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(tmp_path)
+    store.write_checkpoint("run", {"step": 3, "weights": torch.ones(5)})
+
+    def too_little_memory(*arguments: object, **options: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "load", too_little_memory)
+        with pytest.raises(torch.OutOfMemoryError):
+            store.checkpoint("run", torch.device("cpu"))
+    kept = store.checkpoint("run", torch.device("cpu"))
+    assert kept is not None
+    assert kept["step"] == 3
+    # Half a file is damaged, whatever its first bytes say.
+    path = tmp_path / "runs" / "run" / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:300])
+    assert store.checkpoint("run", torch.device("cpu")) is None
+    assert path.with_name("checkpoint.pt.damaged").stat().st_size == 300
+
+
 def test_damaged_files_of_a_run_are_made_again(tmp_path: Path) -> None:
     store = Store.open(tmp_path)
     folder = tmp_path / "runs" / "run"
@@ -55,6 +78,8 @@ def test_damaged_files_of_a_run_are_made_again(tmp_path: Path) -> None:
     (folder / "checkpoint.pt").write_bytes(b"nonsense")
     assert not store.is_done("run")
     assert store.checkpoint("run", torch.device("cpu")) is None
+    assert (folder / "checkpoint.pt.damaged").read_bytes() == b"nonsense"
+    assert not (folder / "checkpoint.pt").exists()
     (tmp_path / "plan.json").write_text("{")
     with pytest.raises(UsageError, match=r"plan.json in .* is damaged"):
         store.read_plan()

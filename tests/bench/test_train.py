@@ -68,6 +68,18 @@ def test_a_continued_run_is_the_uninterrupted_one(
     assert outcome.history[kept].equals(second.history[kept])
 
 
+def test_checkpoints_are_written_by_time(
+    data: Data, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between measurements too: they lie far apart at the end of a long training."""
+    monkeypatch.setattr("bench.train.CHECKPOINT_SECONDS", -1.0)
+    spec, steps = make_spec(), list[int]()
+    keeper = Memory()
+    keeper.save = lambda state: steps.append(state["step"])  # type: ignore[method-assign]
+    train(build(spec, data), data, spec, keeper=keeper)
+    assert steps == list(range(1, 13))
+
+
 def test_divergence_is_recorded_with_its_step(data: Data, make_spec: MakeSpec) -> None:
     spec = make_spec()
     model = build(spec, data)
@@ -100,8 +112,6 @@ def test_optimal_and_learned_variance_agree_on_mnist(make_spec: MakeSpec) -> Non
                 batch_size=32,
                 steps=1900,
                 learning_rate=2e-3,
-                warmup=0.15,
-                kl_warmup=0.15,
             ),
             model_options={"width": 6, "latents": 20},
             evaluation=Evaluation(validation_images=64, measurements=2, batch_size=64),

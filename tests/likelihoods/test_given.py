@@ -102,6 +102,33 @@ def test_the_folder_is_not_part_of_the_identity(file: Path, tmp_path: Path) -> N
     assert fingerprint("Narrow") == before
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["import helper_beside", "from helper_beside import SCALE", "import package_beside.inner"],
+)
+def test_the_identity_holds_what_is_imported_from_beside(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also a plain number, which does not say where it is from."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    helper, inner = tmp_path / "helper_beside.py", tmp_path / "package_beside" / "inner.py"
+    inner.parent.mkdir()
+    (inner.parent / "__init__.py").touch()
+    for path in (helper, inner):
+        path.write_text("SCALE = 0.5\n")
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        f"{line}\nfrom likelihoods.gaussian import Gaussian\nclass Mine(Gaussian): pass\n"
+    )
+    resolve(f"{mine}:Mine")
+    before, gaussian = fingerprint("Mine"), fingerprint("gaussian")
+    (inner if "package" in line else helper).write_text("SCALE = 0.25\n")
+    assert fingerprint("Mine") != before
+    assert fingerprint("gaussian") == gaussian
+    for name in ("helper_beside", "package_beside", "package_beside.inner"):
+        sys.modules.pop(name, None)
+
+
 def test_the_identity_holds_what_a_likelihood_stands_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,7 +213,7 @@ def test_rises_with_the_number_of_samples(
     """On average over many draws, on fixed items; both bounds of a seed share their first draw."""
     data, spec = data_for(model_name), make_spec(model=model_name)
     model = unsettled(build(spec, data))
-    one, some = (repeated(model, data.test[:8], spec, samples, 40) for samples in (1, 6))
+    one, some = (repeated(model, data.test[:8], spec, samples, 160) for samples in (1, 6))
     assert float((one - some).mean()) > 4 * error(one - some)
 
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from reports import cells as cells_module
 from reports.comparison import groups
 from reports.document import document
 from reports.markup import decimals_for, escape, number, short
@@ -25,6 +28,15 @@ def test_the_best_nll_is_bold_within_its_measure_only() -> None:
         "Fit": "**-90.0**",
         "Odd": "-70.0",
     }
+
+
+def test_a_metric_of_no_decimals_is_printed_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """0 is a number of decimals, and not the absence of one."""
+    subject = content()
+    monkeypatch.setattr("reports.tables.BITS", replace(cells_module.BITS, decimals=0))
+    line = best_table(subject, groups(subject)).splitlines()[2]
+    assert "bits/dim" in line
+    assert not re.search(r": \d+\.\d", line)
 
 
 def test_bits_and_frechet_distances_compare_over_all_rows() -> None:

@@ -10,7 +10,8 @@
 The package stands on pandas, scipy, matplotlib and tabulate alone.
 """
 
-from reports.content import Column, Content, Features, Measure, ReportError, Row
+from reports.content import Column, Content, Features, Measure, ReportError, Row, Status
+from reports.metric import Metric
 from reports.versus import Comparison, compare
 from reports.writing import write, write_comparison
 
@@ -20,8 +21,10 @@ __all__ = [
     "Content",
     "Features",
     "Measure",
+    "Metric",
     "ReportError",
     "Row",
+    "Status",
     "compare",
     "write",
     "write_comparison",

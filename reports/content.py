@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from enum import StrEnum
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,18 @@ class ReportError(ValueError):
     """A report cannot be written; the message is one line that says why."""
 
 
+class Status(StrEnum):
+    """How a run ended."""
+
+    FINISHED = "finished"
+    DIVERGED = "diverged"
+    """Its loss was not finite."""
+    FAILED = "failed"
+    """An error stopped it."""
+    TOO_LARGE = "too large"
+    """It was not tried, since memory is too small."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of the comparison: a model on a data set."""
@@ -47,9 +60,11 @@ class Column:
     """Key into the published numbers, such as "SVHN"; None if there are none."""
     not_run: str | None
     """Why the column was not run; None if it was."""
+    may_not_fit: tuple[str, ...] = ()
+    """Likelihoods of which it is a result, and not a fault, that they need too much memory."""
     key: str = ""
-    """What the column `column_key` of the results holds of its runs: columns of the same data and
-    model are one group if they share it. "" where the results have no such column."""
+    """What `column_key` of the results holds of its runs: columns of the same data and model are
+    one group if they share it. "" where the results have no such key."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +72,24 @@ class Row:
     """One row of the comparison: a decoder."""
 
     name: str
-    """The name in the column `likelihood` of the results."""
+    """The name in `likelihood` of the results."""
     label: str
     """What is printed."""
+    options: Mapping[str, Any] | None = field(default=None, hash=False)
+    """Take only the runs with these options, the swept one left aside; None takes all."""
     sweep: str | None = None
-    """The option that was swept, such as "beta"; the row shows its best value (see comparison)."""
+    """The option that was swept, such as "beta"; the row shows its best value (see groups)."""
     note: str | None = None
     """A remark printed under the table."""
-    options: str | None = None
-    """Take only the runs whose column `options` is this text; None takes all."""
     may_diverge: bool = False
     """Whether divergence is a result of this row, and not a fault of the run."""
     given: str | None = None
     """How it was handed over where the suite has no such row, such as "my_decoder.py:Truncated"."""
+
+    def holds(self, likelihood: str, options: Mapping[str, Any]) -> bool:
+        """Whether a run of a likelihood with these options belongs to this row."""
+        own = {name: value for name, value in options.items() if name != self.sweep}
+        return likelihood == self.name and (self.options is None or own == dict(self.options))
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,8 @@ class Model(nn.Module, ABC):
     """
 
     name: ClassVar[str]
+    version: ClassVar[int] = 1
+    """Raise it with any change of the network that changes weights: its runs are trained anew."""
     video: ClassVar[bool] = False
     """Whether an item is a video."""
     likelihood: Likelihood

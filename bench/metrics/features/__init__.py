@@ -1,23 +1,49 @@
-"""Feature extractors for Frechet distances; a new one is a file with `build` and a line below."""
+"""Feature extractors for distances of images; a new one is a file with what EXTRACTORS lists of it.
 
-from collections.abc import Callable
+That is `DESCRIPTION`, `available()` and `build(device)`; the name of the file is its name.
+"""
+
+import importlib
+import pkgutil
+from types import ModuleType
 
 import torch
 
-from bench.metrics.features import inception, random_vgg
-from bench.metrics.features.base import FeatureError, FeatureExtractor
+from bench.metrics.features.base import Description, FeatureError, FeatureExtractor
 
-__all__ = ["FeatureError", "FeatureExtractor", "extractor", "names"]
+__all__ = [
+    "Description",
+    "FeatureError",
+    "FeatureExtractor",
+    "available",
+    "describe",
+    "extractor",
+    "names",
+]
 
-_BUILDERS: dict[str, Callable[[torch.device], FeatureExtractor]] = {
-    "inception": inception.build,
-    "random_vgg": random_vgg.build,
+_MODULES = (
+    importlib.import_module(f"{__name__}.{module.name}")
+    for module in pkgutil.iter_modules(__path__)
+)
+EXTRACTORS: dict[str, ModuleType] = {
+    module.DESCRIPTION.name: module for module in _MODULES if hasattr(module, "DESCRIPTION")
 }
 
 
 def names() -> list[str]:
     """Return the registered names."""
-    return sorted(_BUILDERS)
+    return sorted(EXTRACTORS)
+
+
+def describe(name: str) -> Description:
+    """Return names and protocol of a registered extractor; nothing is fetched."""
+    description: Description = _get(name).DESCRIPTION
+    return description
+
+
+def available(name: str) -> bool:
+    """Return whether an extractor can be had without fetching anything."""
+    return bool(_get(name).available())
 
 
 def extractor(name: str, device: torch.device | str = "cpu") -> FeatureExtractor:
@@ -27,6 +53,11 @@ def extractor(name: str, device: torch.device | str = "cpu") -> FeatureExtractor
         ValueError: unknown name.
         FeatureError: its weights cannot be had.
     """
-    if name not in _BUILDERS:
+    built: FeatureExtractor = _get(name).build(torch.device(device))
+    return built
+
+
+def _get(name: str) -> ModuleType:
+    if name not in EXTRACTORS:
         raise ValueError(f"unknown feature extractor {name!r}; there are {', '.join(names())}")
-    return _BUILDERS[name](torch.device(device))
+    return EXTRACTORS[name]

@@ -12,31 +12,42 @@ class FeatureError(RuntimeError):
     """A feature extractor cannot be had; one line that says why and what would help."""
 
 
-@dataclass(frozen=True, eq=False)
-class FeatureExtractor:
-    """A fixed map from 8-bit images to features.
+@dataclass(frozen=True)
+class Description:
+    """What is known of an extractor without its weights.
 
     Attributes:
         name: registered name.
-        dimensions: number of features F.
         column: prefix of the column of results that holds this extractor's Frechet distance.
         heading: what a reader sees; "FID" is reserved for the Inception network.
         kernel_column: prefix of the columns that hold its kernel distance.
         kernel_heading: what a reader sees of that; "KID" is reserved likewise.
         protocol: one sentence on resizing, scaling and weights, to be printed beside every number.
+    """
+
+    name: str
+    column: str
+    heading: str
+    kernel_column: str
+    kernel_heading: str
+    protocol: str
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureExtractor:
+    """A fixed map from 8-bit images to features.
+
+    Attributes:
+        description: names and protocol.
+        dimensions: number of features F.
         fingerprint: hash of weights and preprocessing; features of one fingerprint are comparable.
         batch_size: images at once, unless a call says otherwise.
         network: maps RGB (B, 3, H, W) float32 in [0, 1] to (B, F); owns resizing and scaling.
         device: where it runs.
     """
 
-    name: str
+    description: Description
     dimensions: int
-    column: str
-    heading: str
-    kernel_column: str
-    kernel_heading: str
-    protocol: str
     fingerprint: str
     batch_size: int
     network: nn.Module

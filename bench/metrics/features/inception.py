@@ -12,15 +12,28 @@ import torch
 from torch import Tensor, nn
 
 from bench.metrics.features import inception_weights
-from bench.metrics.features.base import FeatureExtractor, fingerprint
+from bench.metrics.features.base import Description, FeatureExtractor, fingerprint
 
 _PROTOCOL = (
     "gray repeated to RGB, resized to 299x299 (bilinear, no corner alignment, no antialiasing), "
     "scaled to [-1, 1]; 2048 pool3 features of pytorch-fid's Inception (TensorFlow weights of "
     "2015-12-05); unbiased covariances"
 )
+DESCRIPTION = Description(
+    name="inception",
+    column="fid",
+    heading="FID",
+    kernel_column="kid",
+    kernel_heading="KID",
+    protocol=_PROTOCOL,
+)
 _VERSION = "inception 1"  # count up when anything between image and feature changes
 _building = threading.Lock()
+
+
+def available() -> bool:
+    """Whether the weights are on this machine, so that nothing need be fetched."""
+    return inception_weights.available()
 
 
 def build(device: torch.device) -> FeatureExtractor:
@@ -31,13 +44,8 @@ def build(device: torch.device) -> FeatureExtractor:
     """
     weights = inception_weights.load()
     return FeatureExtractor(
-        name="inception",
+        description=DESCRIPTION,
         dimensions=2048,
-        column="fid",
-        heading="FID",
-        kernel_column="kid",
-        kernel_heading="KID",
-        protocol=_PROTOCOL,
         fingerprint=fingerprint(_VERSION, inception_weights.convolutions(weights)),
         batch_size=32,
         network=_Pool3(weights).to(device).to(memory_format=torch.channels_last),

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.metrics.features.base import FeatureExtractor, fingerprint
+from bench.metrics.features.base import Description, FeatureExtractor, fingerprint
 
 _VERSION = "random_vgg 1"  # count up when anything between image and feature changes
 _SEED = 2020
@@ -25,19 +25,27 @@ _PROTOCOL = (
     "of a random VGG-style network (six 3x3 convolutions, global average pooling, He "
     f"initialisation, PCG64 seed {_SEED}); unbiased covariances"
 )
+DESCRIPTION = Description(
+    name="random_vgg",
+    column="fd_random_vgg",
+    heading="FD-random-VGG",
+    kernel_column="kd_random_vgg",
+    kernel_heading="KD-random-VGG",
+    protocol=_PROTOCOL,
+)
+
+
+def available() -> bool:
+    """Whether it can be had without fetching anything: always."""
+    return True
 
 
 def build(device: torch.device) -> FeatureExtractor:
     """Return the extractor; the weights are drawn anew, the same each time."""
     network = _network()
     return FeatureExtractor(
-        name="random_vgg",
+        description=DESCRIPTION,
         dimensions=_DIMENSIONS,
-        column="fd_random_vgg",
-        heading="FD-random-VGG",
-        kernel_column="kd_random_vgg",
-        kernel_heading="KD-random-VGG",
-        protocol=_PROTOCOL,
         fingerprint=fingerprint(_VERSION, network.parameters()),
         batch_size=32,  # the first feature map at 32 pixels is then 4 MiB: it stays in the cache
         network=network.to(device).to(memory_format=torch.channels_last),

@@ -1,0 +1,40 @@
+"""`bench compare`: one likelihood against others, from stored runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "one likelihood against others, from stored runs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which likelihood, and against which."""
+    parser.add_argument(
+        "new",
+        metavar="NEW",
+        help="its name, name(option=value), FILE.py:Class, or label in the report",
+    )
+    parser.add_argument(
+        "--against",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="only likelihoods whose name matches; default: all others",
+    )
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="default: report/compare-NEW/ in the results"
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Write the comparison; print its summary, then the path of its README."""
+    from bench.publishing import compare
+    from bench.store import Store
+
+    store = Store.existing(options.results)
+    summary, readme = compare(store, options.new, options.against, options.output)
+    print(summary)
+    print(readme)
+    return 0

@@ -1,0 +1,57 @@
+"""`bench data`: show or fetch data sets."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+HELP = "show or fetch data sets"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Show, or fetch which."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("status", help="what is here, how large, from where")
+    fetch = actions.add_parser("fetch", help="fetch data sets")
+    fetch.add_argument("names", nargs="+", metavar="NAME")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Show or fetch."""
+    return _status() if options.action == "status" else _fetch(options.names)
+
+
+def _status() -> int:
+    from tabulate import tabulate
+
+    import datasets
+
+    rows = []
+    for name in datasets.names():
+        status = datasets.status(name)
+        arrived = f"no, {status.arrived / 1e6:.0f} MB of it" if status.arrived else "no"
+        rows.append(
+            [
+                name,
+                "yes" if status.present else arrived,
+                f"{status.bytes / 1e6:.1f}",
+                "x".join(map(str, status.shape)),
+                status.train,
+                status.validation,
+                status.test,
+                status.source,
+                status.path,
+            ]
+        )
+    headers = ["name", "here", "MB", "shape", "train", "validation", "test", "source", "folder"]
+    print(tabulate(rows, headers, tablefmt="simple"))
+    return 0
+
+
+def _fetch(names: Sequence[str]) -> int:
+    import datasets
+
+    for name in names:
+        datasets.fetch(name)
+        print(f"{name}: {datasets.load(name).source}")
+    return 0

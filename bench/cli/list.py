@@ -1,0 +1,69 @@
+"""`bench list`: what there is, one a line; of likelihoods what there is to know of each."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from bench.errors import UsageError
+
+HELP = "list what there is, one a line"
+SHAPE = (3, 32, 32)
+"""The image for which likelihoods are listed: outputs are those for each of its channels."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is listed."""
+    kinds = ["likelihoods", "datasets", "models", "suites"]
+    parser.add_argument("kind", choices=kinds)
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE.py:Class",
+        help="likelihoods in files of your own, to be listed too",
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the list."""
+    if options.kind == "likelihoods":
+        print(_likelihoods(options.files))
+        return 0
+    if options.files:
+        raise UsageError(f"`list {options.kind}` takes nothing more, not {options.files[0]!r}")
+    print("\n".join(_names(options.kind)()))
+    return 0
+
+
+def _names(kind: str) -> Callable[[], list[str]]:
+    import datasets
+    from bench import models, suite
+
+    kinds = {"datasets": datasets.names, "models": models.names, "suites": suite.names}
+    return kinds[kind]
+
+
+def _likelihoods(files: Sequence[str]) -> str:
+    """One row a likelihood: those that are registered, then those of files."""
+    from tabulate import tabulate
+
+    import likelihoods
+
+    rows = []
+    for text in dict.fromkeys([*likelihoods.names(), *files]):
+        resolved = likelihoods.resolve(text)
+        likelihood = resolved.create(SHAPE)
+        options = ", ".join(f"{option}={value!r}" for option, value in likelihood.options.items())
+        rows.append(
+            [
+                resolved.label,
+                likelihood.family,
+                likelihood.measure,
+                f"{likelihood.output_channels / SHAPE[0]:g}",
+                sum(parameter.numel() for parameter in likelihood.parameters()),
+                options or "none",
+                likelihood.reference or "none given",
+            ]
+        )
+    headers = ["name", "family", "measure", "outputs", "parameters", "options", "reference"]
+    return str(tabulate(rows, headers, tablefmt="simple"))

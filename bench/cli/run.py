@@ -1,0 +1,211 @@
+"""`bench run`: the main job."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.execution.estimate import Estimate
+    from bench.execution.executors import Executor
+    from bench.execution.run import Task
+    from bench.store import Store
+    from bench.suite import Plan, Suite
+
+HELP = "run a suite and write its report"
+BUDGET_BY_DEVICE = {"cuda": "paper", "cpu": "quick"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is run, under which budget, and where."""
+    add = parser.add_argument
+    add("--suite", required=True, metavar="NAME|FILE.toml", help="what to compare")
+    add(
+        "--budget",
+        help="size of the experiment, e.g. smoke, quick or paper; "
+        "default: paper with a GPU, quick without",
+    )
+    add("--datasets", nargs="+", default=[], metavar="NAME", help="only these data sets")
+    add(
+        "--likelihoods",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="only likelihoods whose name matches, e.g. 'optimal*'",
+    )
+    add(
+        "--likelihood",
+        action="append",
+        default=[],
+        metavar="FILE.py:Class|NAME",
+        help="one more likelihood, such as 'my_decoder.py:Truncated(scale=2)'; repeatable",
+    )
+    add("--seeds", type=int, metavar="N", help="seeds 0 to N-1; default: the budget's")
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    add(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="runs at a time; default: one a core on the CPU, one on a GPU",
+    )
+    add(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="where runs and report go, and are read again; default: results",
+    )
+    add(
+        "--dry-run",
+        action="store_true",
+        help="print what would be trained, measured and fetched, and the expected time",
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Plan, train and measure what is missing, and write the report."""
+    import likelihoods
+    from bench.environment import default_jobs, device
+    from bench.execution.executors import create
+    from bench.execution.schedule import carry_out, pending, recall
+    from bench.progress import say
+    from bench.publishing import publish
+    from bench.store import Store
+
+    started = time.monotonic()
+    if options.jobs is not None and options.jobs < 1:
+        raise UsageError(f"jobs must be at least 1, not {options.jobs}")
+    on = device(options.device)
+    suite, budget = _suite(options, on.type)
+    store = Store.readable(options.results) if options.dry_run else Store.open(options.results)
+    plan = _plan(options, suite, budget)
+    todo = pending(plan, store)
+    jobs = min(options.jobs or default_jobs(on), max(1, len(todo)))
+    _say_what_is_missing(plan, todo)
+    with create(jobs, partial(recall, likelihoods.references())) as executor:
+        expected = _estimates(plan, todo, on.type, executor, jobs) if todo else {}
+        if options.dry_run:
+            print(_table(plan, todo, store, expected))
+            return 0
+        record = _record(options, plan, store, jobs, todo)
+        good = carry_out(plan, store, on, executor, expected)
+    if todo:
+        store.write_plan(record | {"wall_seconds": time.monotonic() - started})
+    print(publish(store, store.report_folder))
+    if not good:
+        say("some runs or measurements failed: the report says which")
+    return 0 if good else 1
+
+
+def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:
+    """The suite, and the name of its budget: the one asked for, or that which suits the device."""
+    from bench.progress import say
+    from bench.suite import load
+
+    suite, budget = load(options.suite), options.budget
+    why = "as asked"
+    if budget is None:
+        budget, why = BUDGET_BY_DEVICE[device_type], f"the default on {device_type}"
+        if budget not in suite.budgets and len(suite.budgets) == 1:
+            budget = next(iter(suite.budgets))
+        if budget not in suite.budgets:
+            raise UsageError(
+                f"suite {suite.name!r} has no budget {budget!r}: choose one with --budget "
+                f"(allowed: {', '.join(suite.budgets)})"
+            )
+        why += "; --budget changes it"
+    say(f"suite {suite.name}, budget {budget} ({why}): {suite.budget(budget).description}")
+    return suite, budget
+
+
+def _plan(options: argparse.Namespace, suite: Suite, budget: str) -> Plan:
+    """The plan; a dry run fetches nothing, and says what would be."""
+    from bench.progress import say
+    from bench.suite import Choices, make
+
+    choices = Choices(
+        budget, options.datasets, options.likelihoods, options.likelihood, options.seeds
+    )
+    plan = make(suite, choices, fetch=not options.dry_run)
+    for name in plan.absent_data:
+        say(f"{name} is not here: the run would fetch it first")
+    for reason in plan.to_fetch:
+        say(f"{reason}: the run would fetch it first")
+    return plan
+
+
+def _say_what_is_missing(plan: Plan, todo: Sequence[Task]) -> None:
+    from bench.progress import say
+
+    train = sum(task.train for task in todo)
+    parts = {
+        "to be trained": train,
+        "only to be measured": len(todo) - train,
+        "done before": len(plan.runs) - len(todo),
+    }
+    counts = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
+    say(f"{len(plan.runs)} runs: {counts}")
+
+
+def _estimates(
+    plan: Plan, todo: Sequence[Task], device_type: str, executor: Executor, jobs: int
+) -> dict[str, Estimate]:
+    """Expected seconds of each task whose data are here; says what they add up to."""
+    from bench.environment import device
+    from bench.execution.estimate import estimates, total_seconds
+    from bench.progress import duration, say
+
+    known = [task for task in todo if task.spec.data_set not in plan.absent_data]
+    expected = estimates(known, device(device_type), executor)
+    seconds = duration(total_seconds(expected, jobs)) if expected else "an unknown time"
+    more = "" if len(known) == len(todo) else f", and {len(todo) - len(known)} more runs"
+    say(f"expected to take {seconds}{more}: {jobs} run(s) at a time on {device_type}")
+    return expected
+
+
+def _record(
+    options: argparse.Namespace, plan: Plan, store: Store, jobs: int, todo: Sequence[Task]
+) -> dict[str, Any]:
+    """Write down what the report is about, and how it was asked for."""
+    from bench.publishing import merge
+
+    old = store.read_plan() or {}
+    how = {
+        "command": shlex.join(["python", "-m", "bench", *options.words]),
+        "asked": {"suite": options.suite, "data_sets": options.datasets},
+        "jobs": jobs,
+    }
+    if not todo:
+        # Nothing is computed: what was said of the command that did stays true.
+        how |= {key: old[key] for key in (*how, "wall_seconds") if key in old}
+    record = merge(plan, old, store) | how
+    store.write_plan(record)
+    return record
+
+
+def _table(plan: Plan, todo: Sequence[Task], store: Store, expected: Mapping[str, Estimate]) -> str:
+    """One line a run: what would be done of it, and how long that takes."""
+    from tabulate import tabulate
+
+    tasks = {task.spec.run_id: task for task in todo}
+    rows = []
+    for run in plan.runs:
+        task = tasks.get(run.run_id)
+        seconds = f"{expected[run.run_id].total:.0f}" if run.run_id in expected else ""
+        state = "done" if task is None else _state(task, store)
+        rows.append([run.data_set, run.model, run.label, run.seed, state, seconds])
+    headers = ["data set", "model", "likelihood", "seed", "state", "seconds"]
+    return str(tabulate(rows, headers, tablefmt="simple"))
+
+
+def _state(task: Task, store: Store) -> str:
+    if not task.train:
+        return f"measure {', '.join(measurement.label for measurement in task.measurements)}"
+    return "train on" if store.is_begun(task.spec.run_id) else "train"

@@ -1,0 +1,137 @@
+"""Measurements of trained models, one file each, and what a suite may set of them.
+
+A new measurement is a file of this folder with a subclass of `Measurement`: it is found without
+further edits. Its parameters become keys of a suite's table `evaluation`, its metrics columns of
+the results. Nothing here knows of the disk: what is kept between runs is handed in.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pydantic import create_model
+
+from bench.evaluation.base import (
+    Images,
+    Measured,
+    Measurement,
+    NotApplicableError,
+    NotFiniteError,
+    Trained,
+    Trial,
+)
+from bench.models import Model
+from bench.settings import Settings
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+MEASUREMENTS: tuple[type[Measurement], ...] = tuple(
+    # The elbo first: it is what is quoted of a run.
+    sorted(Measurement.__subclasses__(), key=lambda each: (each.name != "elbo", each.name))
+)
+"""All there are."""
+
+SET_BY_PLAN = ("fingerprint",)
+"""Parameters that no suite sets."""
+
+
+def _parameters() -> dict[str, Any]:
+    """The parameters of all measurements, by name."""
+    fields: dict[str, Any] = {}
+    for measurement in MEASUREMENTS:
+        for name, info in measurement.model_fields.items():
+            known = fields.setdefault(name, (info.annotation, info))
+            if (known[0], known[1].default, known[1].metadata) != (
+                info.annotation,
+                info.default,
+                info.metadata,
+            ):
+                raise TypeError(f"two measurements disagree on the parameter {name!r}")
+    return {name: each for name, each in fields.items() if name not in SET_BY_PLAN}
+
+
+if TYPE_CHECKING:
+    Evaluation = Settings
+else:
+    Evaluation = create_model("Evaluation", __base__=Settings, **_parameters())
+    Evaluation.__doc__ = "The parameters of all measurements, as a suite sets them."
+
+
+class Outcome(StrEnum):
+    """What became of a measurement."""
+
+    MEASURED = "measured"
+    NOT_APPLICABLE = "not applicable"
+    NOT_FINITE = "not finite"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A measurement that was tried."""
+
+    outcome: Outcome
+    seconds: float
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    images: Mapping[str, Images] = field(default_factory=dict)
+    reason: str = ""
+    """Why there are no columns."""
+
+
+def measurements(evaluation: Settings, model: type[Model]) -> tuple[Measurement, ...]:
+    """Return the measurements of a model family under an evaluation, each stored on its own."""
+    values = evaluation.model_dump()
+    chosen = (
+        cls(**{name: values[name] for name in cls.model_fields if name in values})
+        for cls in MEASUREMENTS
+    )
+    return tuple(part for each in chosen if each.fits(model) for part in each.parts())
+
+
+def restored(content: Mapping[str, Any]) -> Measurement | None:
+    """Return the measurement of a `Measurement.content`; None if there is no such any more."""
+    for cls in MEASUREMENTS:
+        if cls.name == content["name"] and cls.version == content["version"]:
+            return cls.model_validate(content["parameters"], strict=False)
+    return None
+
+
+@torch.no_grad()
+def take(measurement: Measurement, trained: Trained) -> Result:
+    """Try a measurement: one that has no result says why, and takes no other with it."""
+    trained.model.eval()
+    started = time.perf_counter()
+    try:
+        measured = measurement.measure(trained)
+    except NotApplicableError as reason:
+        return Result(Outcome.NOT_APPLICABLE, time.perf_counter() - started, reason=str(reason))
+    except NotFiniteError as reason:
+        return Result(Outcome.NOT_FINITE, time.perf_counter() - started, reason=str(reason))
+    seconds = time.perf_counter() - started
+    return Result(Outcome.MEASURED, seconds, measured.columns, measured.images)
+
+
+__all__ = [
+    "MEASUREMENTS",
+    "Evaluation",
+    "Images",
+    "Measured",
+    "Measurement",
+    "NotApplicableError",
+    "NotFiniteError",
+    "Outcome",
+    "Result",
+    "Trained",
+    "Trial",
+    "measurements",
+    "restored",
+    "take",
+]

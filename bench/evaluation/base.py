@@ -1,0 +1,216 @@
+"""What a measurement is: an object that turns a trained model into columns of the results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from bench.data import Data
+from bench.models import Model
+from bench.settings import Count, Settings
+from reports import Metric
+
+Images = npt.NDArray[np.uint8]
+
+
+class NotApplicableError(Exception):
+    """A measurement that does not exist for this model or these data; the message is the reason."""
+
+
+class NotFiniteError(FloatingPointError):
+    """A number or an image is not finite; the message says which."""
+
+
+class Cache(Protocol):
+    """Where what costs much and depends on the data alone is kept between runs."""
+
+    def cached(self, key: str) -> dict[str, Any] | None:
+        """What is kept under a key; None if there is nothing."""
+
+    def cache(self, key: str, state: dict[str, Any]) -> None:
+        """Keep tensors and plain values under a key that names everything they depend on."""
+
+
+class MemoryCache(dict[str, dict[str, Any]]):
+    """A cache that lasts as long as the object."""
+
+    def cached(self, key: str) -> dict[str, Any] | None:
+        """What is kept under a key; None if there is nothing."""
+        return self.get(key)
+
+    def cache(self, key: str, state: dict[str, Any]) -> None:
+        """Keep a state under a key."""
+        self[key] = state
+
+
+@dataclass(eq=False)
+class Trained:
+    """A trained model in evaluation mode, and the data that it is measured on."""
+
+    model: Model
+    data: Data
+    seed: int
+    """Of the run: the noise of every measurement is derived from it."""
+    cache: Cache = field(default_factory=MemoryCache)
+    shared: dict[object, Any] = field(default_factory=dict)
+    """What one measurement computed and another may use, by everything that it depends on."""
+
+    def once(self, key: object, compute: Callable[[], Any]) -> Any:
+        """Return what `compute` returns, from the first call under this key."""
+        if key not in self.shared:
+            self.shared[key] = compute()
+        return self.shared[key]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a measurement yields."""
+
+    columns: Mapping[str, Any]
+    """Numbers, and a few words, by the key of their metric."""
+    images: Mapping[str, Images] = field(default_factory=dict)
+    """Name -> uint8 (n, H, W, C), for a person to look at."""
+
+
+class Trial:
+    """Times a few items of a model that need not be trained, for the estimate of a run.
+
+    Args:
+        trained: the model and the data.
+        items: how many are timed.
+    """
+
+    def __init__(self, trained: Trained, items: int = 8) -> None:
+        self.trained = trained
+        self.few = trained.data.validation[:items]
+        self._seconds: dict[str, float] = {}
+
+    def seconds(self, name: str, work: Callable[[Tensor], object]) -> float:
+        """Seconds that `work` takes for each of a few items; under one name it is timed once."""
+        if name not in self._seconds:
+            self._seconds[name] = timed(lambda: work(self.few), self.trained.model.device) / len(
+                self.few
+            )
+        return self._seconds[name]
+
+
+def timed(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one call, after a first one (allocations, choice of kernels) that is not timed."""
+
+    def synchronised() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    work()
+    started = synchronised()
+    work()
+    return synchronised() - started
+
+
+class Measurement(Settings, ABC):
+    """One measurement of a trained model. Its fields are its parameters.
+
+    A suite sets the parameters in its table `evaluation`, where those of all measurements stand
+    side by side: one name means the same in all of them. Raise `version` with any change of the
+    arithmetic: stored results of another version are then made anew, and no others.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    batch_size: Count = 128
+    """Items in one batch of the evaluation."""
+
+    @property
+    @abstractmethod
+    def metrics(self) -> tuple[Metric, ...]:
+        """The columns that it yields."""
+
+    @abstractmethod
+    def measure(self, trained: Trained) -> Measured:
+        """Measure a model.
+
+        Raises:
+            NotApplicableError: there is no such number for this model or these data.
+            NotFiniteError: a number or an image is not finite.
+        """
+
+    @abstractmethod
+    def seconds(self, trial: Trial) -> float:
+        """Expected seconds of `measure`."""
+
+    @abstractmethod
+    def describe(self, items: str) -> str:
+        """What is measured on how many `items` (images or videos), for the head of a report."""
+
+    def fits(self, model: type[Model]) -> bool:
+        """Whether models of this family are measured at all."""
+        del model
+        return True
+
+    def parts(self) -> tuple[Self, ...]:
+        """The measurements that are stored on their own: here the one."""
+        return (self,)
+
+    def prepared(self, *, fetch: bool) -> Self:
+        """The measurement with the fingerprints of all that it needs: here it needs nothing.
+
+        Args:
+            fetch: whether what is absent is fetched; else its fingerprint stays empty.
+
+        Raises:
+            bench.metrics.FeatureError: what it needs cannot be had.
+        """
+        del fetch
+        return self
+
+    @property
+    def to_fetch(self) -> str:
+        """What it needs that is not here, in words; "" if nothing."""
+        return ""
+
+    @property
+    def label(self) -> str:
+        """What tells it from the others of one evaluation."""
+        return self.name
+
+    def content(self) -> dict[str, Any]:
+        """Name, version and parameters, as plain JSON data."""
+        parameters = self.model_dump(mode="json")
+        return {"name": self.name, "version": self.version, "parameters": parameters}
+
+    @property
+    def key(self) -> str:
+        """Label and hash of the content; what its results are stored under."""
+        canonical = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
+        return f"{self.label}-{hashlib.sha256(canonical.encode()).hexdigest()[:10]}"
+
+    @property
+    def seconds_metric(self) -> Metric:
+        """The column that holds how long it took."""
+        return Metric(
+            f"evaluate_seconds_{self.label}",
+            f"evaluation: {self.label}",
+            f"seconds that the measurement {self.label} took",
+            "s",
+            decimals=1,
+        )
+
+    @property
+    def absent_metric(self) -> Metric:
+        """The column that says why a model or data set has no such numbers."""
+        return Metric(
+            f"{self.label}_absent",
+            f"no {self.label}",
+            f"why the measurement {self.label} does not exist for the model or the data",
+        )

@@ -1,0 +1,191 @@
+"""The elbo: what a model says of images that it was not trained on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.distributions import Distribution
+
+from bench import seeds
+from bench.data import subset, to_float
+from bench.evaluation.base import Measured, Measurement, NotFiniteError, Trained, Trial
+from bench.models import Model
+from bench.settings import Count
+from likelihoods import Likelihood
+from reports import Metric
+
+
+@dataclass(frozen=True)
+class ElboEstimate:
+    """Means over images (of video: predicted frames); definitions in docs/metrics.md."""
+
+    nll_nats: float
+    """-ELBO in nats per image, native measure; NaN where the likelihood is unnormalised."""
+    bits_per_dim: float
+    """-ELBO in bits per value, with the exact 8-bit masses."""
+    kl_nats: float
+    """KL(q(z|x) || p(z)) in nats per image."""
+    mse: float
+    """Mean squared error of the reconstruction mean, per value, in [0, 1] scale."""
+    variance: float
+    """Shared sigma^2, in [0, 1] scale squared; NaN where it is not shared."""
+    smallest_sigma: float = math.nan
+    """Least standard deviation of any value of any image, in [0, 1] scale; NaN where it is not the
+    width of a density, or not known."""
+    kl_layers_nats: tuple[float, ...] = ()
+    """The parts of `kl_nats` of a hierarchical model, the layer nearest to the image first."""
+    frames: int = 1
+    """Images that are predicted of each item."""
+
+    def columns(self) -> dict[str, float]:
+        """Every number under the name of its column."""
+        columns = asdict(self)
+        layers, frames = columns.pop("kl_layers_nats"), columns.pop("frames")
+        columns |= {f"kl_layer_{i}_nats": kl for i, kl in enumerate(layers, start=1)}
+        if frames > 1:
+            columns["nll_nats_per_sequence"] = frames * self.nll_nats
+            columns["kl_nats_per_sequence"] = frames * self.kl_nats
+        return columns
+
+
+class Scores(NamedTuple):
+    """What raw outputs say of images."""
+
+    distribution: Distribution
+    log_prob: Tensor  # (N,), nats, native measure
+    log_mass: Tensor  # (N,), nats, exact masses of the 8-bit levels
+
+
+def score_images(likelihood: Likelihood, outputs: Tensor, targets: Tensor) -> Scores:
+    """Score images (N, C, H, W) under raw outputs, in both measures; a mass is taken once."""
+    distribution = likelihood(outputs)
+    log_mass = likelihood.log_mass(outputs, targets)
+    native = likelihood.measure != "mass"
+    return Scores(distribution, distribution.log_prob(targets) if native else log_mass, log_mass)
+
+
+@torch.no_grad()
+def estimate_elbo(
+    model: Model, items: Tensor, *, seed: int, batch_size: int, purpose: str
+) -> ElboEstimate:
+    """Single-sample ELBO of items uint8 (N, C, H, W) or (N, T, C, H, W), in evaluation mode.
+
+    Kingma & Welling (2014), "Auto-Encoding Variational Bayes", arXiv:1312.6114, equation 3. The
+    posterior noise depends on the seed, `purpose` and the batch alone, so it is the same for every
+    likelihood.
+    """
+    model.eval()
+    size, device = batch_size, model.device
+    totals = torch.zeros((), dtype=torch.float64, device=device)
+    smallest = torch.full((), math.inf, device=device)
+    count = 0
+    for start in range(0, len(items), size):
+        x = to_float(items[start : start + size], device)
+        noise = seeds.generator(device, seed, "evaluation noise", purpose, start)
+        sampled, targets = model(x, noise), model.targets(x)
+        distribution, log_prob, log_mass = score_images(model.likelihood, sampled.outputs, targets)
+        errors = (distribution.mean - targets).square().flatten(1).mean(1)
+        layers = () if sampled.kl_layers is None else sampled.kl_layers.unbind(1)
+        sums = [part.double().sum() for part in (log_prob, log_mass, sampled.kl, errors, *layers)]
+        totals = totals + torch.stack(sums)
+        smallest = torch.minimum(smallest, _smallest_sigma(model.likelihood, distribution))
+        count += len(targets)
+    log_prob_mean, log_mass_mean, kl_mean, mse, *layer_means = (totals / count).tolist()
+    normalised = model.likelihood.measure != "unnormalised"
+    variance = model.likelihood.variance
+    return ElboEstimate(
+        nll_nats=kl_mean - log_prob_mean if normalised else math.nan,
+        bits_per_dim=(kl_mean - log_mass_mean) / (math.prod(model.likelihood.shape) * math.log(2)),
+        kl_nats=kl_mean,
+        mse=mse,
+        variance=math.nan if variance is None else float(variance),
+        smallest_sigma=float(smallest),
+        kl_layers_nats=tuple(layer_means),
+        frames=count // len(items),
+    )
+
+
+def _smallest_sigma(likelihood: Likelihood, distribution: Distribution) -> Tensor:
+    if likelihood.measure == "density":
+        try:
+            return distribution.stddev.min()
+        except NotImplementedError:
+            pass  # not every distribution knows, and some have none
+    return torch.full((), math.nan, device=distribution.mean.device)
+
+
+class Elbo(Measurement):
+    """The single-sample elbo on test and on validation images, in both units, and its parts."""
+
+    name: ClassVar[str] = "elbo"
+    test_images: Annotated[int, Field(ge=0)] = 0
+    """Held-out test items; 0 means all of them."""
+    validation_images: Count = 1000
+    """Validation items, for selection."""
+
+    def measure(self, trained: Trained) -> Measured:
+        """Take the elbo on fixed subsets of the test and of the validation part."""
+        data = trained.data
+        test = subset(data.test, self.test_images, "test")
+        validation = subset(data.validation, self.validation_images, "validation")
+        on_test = self._finite(trained, test, "test")
+        on_validation = self._finite(trained, validation, "validation")
+        sequences = {"test_sequences": len(test), "predicted_frames": on_test.frames}
+        columns: dict[str, Any] = {
+            **on_test.columns(),
+            "sigma": math.sqrt(on_test.variance),
+            **{f"validation_{key}": value for key, value in on_validation.columns().items()},
+            "test_images": len(test) * on_test.frames,
+            "validation_images": len(validation) * on_validation.frames,
+            **(sequences if trained.model.video else {}),
+        }
+        return Measured(columns)
+
+    def _finite(self, trained: Trained, items: Tensor, part: str) -> ElboEstimate:
+        estimate = estimate_elbo(
+            trained.model, items, seed=trained.seed, batch_size=self.batch_size, purpose=part
+        )
+        if not math.isfinite(estimate.bits_per_dim):
+            raise NotFiniteError(f"the elbo of {part} images is not finite")
+        return estimate
+
+    def seconds(self, trial: Trial) -> float:
+        """Scored images of both parts."""
+        data = trial.trained.data
+        items = min(self.test_images or len(data.test), len(data.test))
+        items += min(self.validation_images, len(data.validation))
+        return items * scoring_seconds(trial, self.batch_size)
+
+    def describe(self, items: str) -> str:
+        """Numbers of items."""
+        return (
+            f"{self.test_images or 'all'} test {items}, one posterior sample each; "
+            f"{self.validation_images} validation {items}"
+        )
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Those of the test part; those of the validation part have names of their own."""
+        return METRICS
+
+
+def scoring_seconds(trial: Trial, batch_size: int) -> float:
+    """Seconds to score one item once."""
+    return trial.seconds(
+        "elbo",
+        lambda few: estimate_elbo(
+            trial.trained.model,
+            few,
+            seed=trial.trained.seed,
+            batch_size=batch_size,
+            purpose="estimate",
+        ),
+    )
+
+
+METRICS: tuple[Metric, ...] = ()

@@ -1,0 +1,142 @@
+"""The iwae: a tighter bound than the elbo, from K posterior samples an item."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from functools import reduce
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bench import seeds
+from bench.data import subset, to_float
+from bench.evaluation.base import Measured, Measurement, NotFiniteError, Trained, Trial
+from bench.evaluation.elbo import score_images, scoring_seconds
+from bench.models import Model, Sampled
+from bench.settings import Count
+from reports import Metric
+
+
+@dataclass(frozen=True)
+class IwaeEstimate:
+    """Means over images (of video: predicted frames); definitions in docs/metrics.md."""
+
+    iwae_nats: float
+    """Upper bound on -ln p(x) in nats per image, native measure; NaN where it is unnormalised."""
+    iwae_bits_per_dim: float
+    """The same in bits per value, with the exact 8-bit masses."""
+    iwae_elbo_nats: float
+    """-ELBO from the same samples of the same images, in nats per image; never below the above."""
+    iwae_elbo_bits_per_dim: float
+    """The same in bits per value."""
+    importance_samples: int
+    """K."""
+    importance_images: int
+    """Images that were scored."""
+
+
+@torch.no_grad()
+def estimate_iwae(
+    model: Model, items: Tensor, *, seed: int, samples: int, batch_size: int
+) -> IwaeEstimate:
+    """Bound ln p(x) of items by K importance samples each.
+
+        L_K = E_z1..zK~q(z|x) ln (1/K sum_k p(x|z_k) p(z_k) / q(z_k|x))
+
+    Burda, Grosse & Salakhutdinov (2016), "Importance Weighted Autoencoders", arXiv:1509.00519,
+    equation 8. Beside it stands the elbo from the same weights, 1/K sum_k ln w_k, so that the two
+    differ in nothing but the bound. The noise depends on the seed, the batch and the number of the
+    sample alone, so it is the same for every likelihood. The weights are summed one sample after
+    the other: memory is that of one.
+
+    Args:
+        model: any; it is put into evaluation mode.
+        items: uint8 (N, C, H, W) or (N, T, C, H, W).
+        seed: of the run.
+        samples: K.
+        batch_size: items at once.
+    """
+    model.eval()
+    total = torch.zeros(2, 2, dtype=torch.float64, device=model.device)
+    count = 0
+    for start in range(0, len(items), batch_size):
+        x = to_float(items[start : start + batch_size], model.device)
+        noises = (
+            seeds.generator(model.device, seed, "importance noise", start, sample)
+            for sample in range(samples)
+        )
+        weights = (_log_weight(model, x, noise) for noise in noises)
+        log_sum, sum_of_logs = reduce(_add, ((weight, weight) for weight in weights))
+        bounds = torch.stack([log_sum - math.log(samples), sum_of_logs / samples])
+        total += bounds.sum(dim=2)
+        count += len(model.targets(x))
+    (nats, mass_nats), (elbo_nats, elbo_mass_nats) = (-total / count).tolist()
+    normalised = model.likelihood.measure != "unnormalised"
+    bits = 1 / (math.prod(model.likelihood.shape) * math.log(2))
+    return IwaeEstimate(
+        iwae_nats=nats if normalised else math.nan,
+        iwae_bits_per_dim=mass_nats * bits,
+        iwae_elbo_nats=elbo_nats if normalised else math.nan,
+        iwae_elbo_bits_per_dim=elbo_mass_nats * bits,
+        importance_samples=samples,
+        importance_images=count,
+    )
+
+
+class Iwae(Measurement):
+    """The importance-weighted bound, and the elbo from the same weights."""
+
+    name: ClassVar[str] = "iwae"
+    importance_samples: Count = 100
+    """Posterior samples K an item."""
+    importance_images: Count = 500
+    """Test items; they are among those of the elbo."""
+
+    def measure(self, trained: Trained) -> Measured:
+        """Take both bounds on a fixed subset of the test part."""
+        estimate = estimate_iwae(
+            trained.model,
+            subset(trained.data.test, self.importance_images, "test"),
+            seed=trained.seed,
+            samples=self.importance_samples,
+            batch_size=self.batch_size,
+        )
+        if not math.isfinite(estimate.iwae_bits_per_dim):
+            raise NotFiniteError("the iwae of test images is not finite")
+        return Measured(asdict(estimate))
+
+    def seconds(self, trial: Trial) -> float:
+        """Each importance sample of an item is scored as an item of the elbo is."""
+        items = min(self.importance_images, len(trial.trained.data.test))
+        return self.importance_samples * items * scoring_seconds(trial, self.batch_size)
+
+    def describe(self, items: str) -> str:
+        """Numbers of items and samples."""
+        return f"{self.importance_images} {items} with {self.importance_samples} samples each"
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Both bounds, in both units."""
+        return METRICS
+
+
+Sums = tuple[Tensor, Tensor]
+"""Of weights: the log of their sum, and the sum of their logs."""
+
+
+def _add(first: Sums, second: Sums) -> Sums:
+    return torch.logaddexp(first[0], second[0]), first[1] + second[1]
+
+
+def _log_weight(model: Model, x: Tensor, noise: torch.Generator) -> Tensor:
+    """Return ln p(x|z) p(z) / q(z|x) of one sample, (2, B): native measure and mass."""
+    sampled: Sampled = model(x, noise)
+    _, *both = score_images(model.likelihood, sampled.outputs, model.targets(x))
+    log_likelihood = torch.stack([part.double() for part in both])
+    of_items: Tensor = log_likelihood.unflatten(1, (len(x), -1)).sum(dim=2)
+    return of_items + sampled.log_ratio.double()
+
+
+METRICS: tuple[Metric, ...] = ()

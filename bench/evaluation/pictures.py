@@ -1,0 +1,97 @@
+"""The pictures that are kept of a model for a person to look at."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench import seeds
+from bench.data import subset, to_float
+from bench.evaluation.base import Images, Measured, Measurement, Trained, Trial
+from bench.evaluation.generation import generate, repeated
+from bench.metrics import quantise
+from reports import Metric
+
+GRID_COLUMNS = 8
+"""Pictures side by side."""
+SAMPLES = 8 * GRID_COLUMNS
+
+
+class Pictures(Measurement):
+    """Samples and reconstructions.
+
+    `samples` are (64, H, W, C) decoder means of latents drawn from the prior; of video, eight
+    samples of how the first frames of one test sequence might go on. `reconstructions` are (16, H,
+    W, C): eight test images, then their reconstructions; of video, frames of that one sequence. Of
+    video a row of pictures is `GRID_COLUMNS` frames of one sequence, evenly spread.
+    """
+
+    name: ClassVar[str] = "pictures"
+
+    def measure(self, trained: Trained) -> Measured:
+        """Draw both."""
+        return _of_video(trained) if trained.model.video else _of_images(trained)
+
+    def seconds(self, trial: Trial) -> float:
+        """Too little to count."""
+        del trial
+        return 0.0
+
+    def describe(self, items: str) -> str:
+        """Nothing that the head of a report needs to say."""
+        del items
+        return ""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Which frames of a video are shown."""
+        return METRICS
+
+
+def _of_images(trained: Trained) -> Measured:
+    model, items = trained.model, trained.data.test
+    chosen = subset(items, GRID_COLUMNS, "shown")
+    means = _reconstructed(trained, to_float(chosen, model.device))
+    samples = generate(model, repeated(items, SAMPLES), trained.seed, 0)
+    pairs = torch.cat([chosen.to(model.device), quantise(means)])
+    return Measured({}, {"samples": _as_images(samples), "reconstructions": _as_images(pairs)})
+
+
+def _of_video(trained: Trained) -> Measured:
+    model = trained.model
+    one = subset(trained.data.test, GRID_COLUMNS, "shown")[:1]
+    x = to_float(one, model.device)
+    means = _reconstructed(trained, x)
+    shown = torch.linspace(0, x.shape[1] - 1, GRID_COLUMNS).round().long().tolist()
+
+    def rows(predicted: Tensor) -> Tensor:
+        """The shown frames (8 N, C, H, W) of predictions (N, F, C, H, W) after the first frames."""
+        first = one[:, : x.shape[1] - predicted.shape[1]].to(model.device)
+        whole = torch.cat([first.expand(len(predicted), *first.shape[1:]), predicted], dim=1)
+        return whole[:, shown].flatten(0, 1)
+
+    samples = generate(model, repeated(one, SAMPLES // GRID_COLUMNS), trained.seed, 0)
+    original = one[0, shown].to(model.device)
+    pairs = torch.cat([original, rows(quantise(means)[None])])
+    columns: dict[str, Any] = {"shown_frames": ", ".join(str(number + 1) for number in shown)}
+    images = {"samples": _as_images(rows(samples)), "reconstructions": _as_images(pairs)}
+    return Measured(columns, images)
+
+
+def _reconstructed(trained: Trained, x: Tensor) -> Tensor:
+    """Decoder means of one posterior sample of each item."""
+    model = trained.model
+    noise = seeds.generator(model.device, trained.seed, "evaluation noise", "shown")
+    means: Tensor = model.likelihood(model(x, noise).outputs).mean
+    return means
+
+
+def _as_images(images: Tensor) -> Images:
+    result: Images = np.ascontiguousarray(images.permute(0, 2, 3, 1).cpu().numpy())
+    return result
+
+
+METRICS: tuple[Metric, ...] = ()

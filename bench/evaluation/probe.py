@@ -1,0 +1,62 @@
+"""How well a linear classifier tells classes from posterior means."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bench.data import subset
+from bench.evaluation.base import Measured, Measurement, NotApplicableError, Trained, Trial
+from bench.evaluation.information import posterior_seconds
+from bench.evaluation.latents import posteriors
+from bench.metrics import probe_accuracy
+from bench.settings import Count
+from reports import Metric
+
+
+class Probe(Measurement):
+    """A linear probe of the latents: fitted on training images, scored on test images."""
+
+    name: ClassVar[str] = "probe"
+    probe_images: Count = 2000
+    """Labelled training images to fit the classifier, and as many test images to score it."""
+
+    def measure(self, trained: Trained) -> Measured:
+        """Fit and score the classifier on fixed subsets."""
+        data = trained.data
+        if data.labels is None:
+            raise NotApplicableError("the data have no labels")
+        means, labels = [], []
+        for part, items in (("train", data.train), ("test", data.test)):
+            purpose = f"probe {part}"
+            chosen = subset(items, self.probe_images, purpose)
+            means.append(posteriors(trained.model, chosen, self.batch_size).mean)
+            labels.append(subset(data.labels[part], self.probe_images, purpose))
+        if len(labels[0].unique()) < 2:
+            raise NotApplicableError("the training images chosen are all of one class")
+        return Measured(
+            {
+                "probe_accuracy": probe_accuracy(means[0], labels[0], means[1], labels[1]),
+                "probe_images": len(labels[0]),
+                "probe_test_images": len(labels[1]),
+            }
+        )
+
+    def seconds(self, trial: Trial) -> float:
+        """Images whose posterior is taken; the fit is not counted."""
+        data = trial.trained.data
+        if data.labels is None:
+            return 0.0
+        items = min(self.probe_images, len(data.train)) + min(self.probe_images, len(data.test))
+        return items * posterior_seconds(trial, self.batch_size)
+
+    def describe(self, items: str) -> str:
+        """Number of items."""
+        return f"{self.probe_images} labelled training {items} for the probe"
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The accuracy, and what it stands on."""
+        return METRICS
+
+
+METRICS: tuple[Metric, ...] = ()

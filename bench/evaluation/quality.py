@@ -1,0 +1,182 @@
+"""Sample quality: generated images against those of the test part, as a frozen network sees them.
+
+Decoder means are what is shown; samples x ~ p(x|z) are what the likelihood says. A decoder whose
+variance is too large has good means and noisy samples, so both are measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated, Any, ClassVar, Self
+
+import torch
+from pydantic import AfterValidator, Field
+from torch import Tensor
+
+from bench.data import images, subset
+from bench.errors import unknown
+from bench.evaluation.base import Measured, Measurement, Trained, Trial
+from bench.evaluation.generation import Generated, generate, generate_both, repeated
+from bench.evaluation.reference import Reference, kernel, network, reference
+from bench.metrics import FeatureExtractor, frechet_distance, manifold, statistics
+from bench.metrics import features as extractors
+from reports import Metric
+
+Count = Annotated[int, Field(ge=6)]
+
+
+def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in extractors.names():
+            raise unknown("feature extractor", name, extractors.names())
+    return names
+
+
+class Quality(Measurement):
+    """Distances and shares of generated images, by the features of one extractor or of several.
+
+    Each extractor is a measurement of its own (see `parts`): one more of them leaves the results of
+    the others as they are.
+    """
+
+    name: ClassVar[str] = "quality"
+    features: Annotated[tuple[str, ...], AfterValidator(_known)] = ("inception", "random_vgg")
+    """Feature extractors."""
+    fingerprint: str = ""
+    """Of the extractor, where there is but one; set by the plan and not by a suite."""
+    frechet_images: Count = 10000
+    """Generated images (of videos, frames) for the Frechet distance; the reference is the whole
+    test part."""
+    sample_images: Count = 10000
+    """Of these, the first for which pixels are drawn as well, x ~ p(x|z); never more than all. Only
+    of as many images do the distances of means and of samples compare."""
+    manifold_images: Count = 5000
+    """Images of each kind for the kernel distance, precision, recall, density and coverage, whose
+    cost grows with the square: random ones of the generated and of the test images."""
+
+    def parts(self) -> tuple[Self, ...]:
+        """One measurement for each extractor."""
+        return tuple(self.model_copy(update={"features": (name,)}) for name in self.features)
+
+    def prepared(self, *, fetch: bool) -> Self:
+        """The measurement with the fingerprint of its extractor."""
+        if not fetch and not extractors.available(self.extractor):
+            return self
+        eyes = network(self.extractor, torch.device("cpu"))
+        return self.model_copy(update={"fingerprint": eyes.fingerprint})
+
+    @property
+    def to_fetch(self) -> str:
+        """The weights of the extractor."""
+        absent = not extractors.available(self.extractor)
+        return f"the weights of {self.extractor} are not here" if absent else ""
+
+    @property
+    def label(self) -> str:
+        """The name, with the extractor."""
+        return "_".join((self.name, *self.features))
+
+    @property
+    def extractor(self) -> str:
+        """The name of the one extractor."""
+        (name,) = self.features
+        return name
+
+    def measure(self, trained: Trained) -> Measured:
+        """Generate images, or take those that another extractor has seen, and compare them."""
+        device = trained.model.device
+        eyes = network(self.extractor, device)
+        real = reference(trained.cache, trained.data, eyes, self.manifold_images)
+        # All extractors look at the same images, in the same batches.
+        batches = trained.once(
+            ("generated", self.frechet_images, self.sample_images, self.batch_size),
+            lambda: list(self._batches(trained)),
+        )
+        seen = Generated(
+            *(
+                torch.cat([eyes(batch) for batch in kind if len(batch)])
+                for kind in zip(*batches, strict=True)
+            )
+        )
+        return Measured(self._sizes(seen, real) | self._distances(seen, real, eyes))
+
+    def _batches(self, trained: Trained) -> Iterator[Generated]:
+        """Generated images uint8 (B, C, H, W), batch by batch: means, and samples of the first."""
+        model, items = trained.model, trained.data.test
+        sampled = min(self.sample_images, self.frechet_images)
+        count = start = 0
+        while count < self.frechet_images:
+            context = repeated(items, min(self.batch_size, self.frechet_images - count), start)
+            if count < sampled:
+                means, samples = map(images, generate_both(model, context, trained.seed, start))
+            else:
+                means = images(generate(model, context, trained.seed, start))
+                samples = means[:0]
+            means, samples = means[: self.frechet_images - count], samples[: sampled - count]
+            yield Generated(means, samples)
+            count, start = count + len(means), start + self.batch_size
+
+    def _sizes(self, seen: Generated, real: Reference) -> dict[str, Any]:
+        """The numbers of images, the same for every extractor."""
+        return {
+            "frechet_images": len(seen.means),
+            "sample_images": len(seen.samples),
+            "frechet_reference_images": real.statistics.count,
+            "frechet_floor_images": real.floor.frechet_images,
+            "manifold_images": min(self.manifold_images, len(seen.means)),
+            "manifold_sample_images": min(self.manifold_images, len(seen.samples)),
+            "manifold_reference_images": len(real.features),
+            "kernel_floor_images": real.floor.kernel_images,
+        }
+
+    def _distances(
+        self, seen: Generated, real: Reference, eyes: FeatureExtractor
+    ) -> dict[str, Any]:
+        words = eyes.description
+        means, samples = (subset(each, self.manifold_images, "generated features") for each in seen)
+        shares = manifold(real.features, means)
+        return {
+            words.column: _frechet(seen.means, real),
+            f"{words.column}_samples": _frechet(seen.samples, real),
+            f"{words.column}_floor": real.floor.frechet,
+            **_kernel(words.kernel_column, means, real),
+            **_kernel(f"{words.kernel_column}_samples", samples, real),
+            f"{words.kernel_column}_floor": real.floor.kernel,
+            f"{words.kernel_column}_floor_standard_error": real.floor.kernel_standard_error,
+            **{f"{name}_{words.name}": share for name, share in asdict(shares).items()},
+        }
+
+    def seconds(self, trial: Trial) -> float:
+        """Generated images, and the network that looks at them."""
+        model, seed = trial.trained.model, trial.trained.seed
+        if not extractors.available(self.extractor):
+            return 0.0  # nothing is fetched for an estimate
+        eyes = network(self.extractor, model.device)
+
+        def work(few: Tensor) -> None:
+            for kind in generate_both(model, few, seed, 0):
+                eyes(images(kind))
+
+        items = trial.few
+        frames = len(model.targets(items)) // len(items)
+        return self.frechet_images / frames * trial.seconds(self.label, work)
+
+    def describe(self, items: str) -> str:
+        """Stated beside the distances."""
+        del items
+        return ""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Distances, shares and numbers of images."""
+        return ()
+
+
+def _frechet(seen: Tensor, real: Reference) -> float:
+    return frechet_distance(statistics(seen), real.statistics)
+
+
+def _kernel(column: str, seen: Tensor, real: Reference) -> dict[str, float]:
+    distance = kernel(seen, real.features)
+    return {column: distance.mean, f"{column}_standard_error": distance.standard_error}

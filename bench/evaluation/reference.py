@@ -1,0 +1,140 @@
+"""Features of real images: what generated ones are measured against, and how alike real ones are.
+
+They are computed once a data set and extractor, and kept in the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench import seeds
+from bench.data import Data, images, subset
+from bench.evaluation.base import Cache
+from bench.metrics import (
+    FeatureExtractor,
+    KernelDistance,
+    Statistics,
+    frechet_distance,
+    kernel_distance,
+    statistics,
+)
+from bench.metrics import features as extractors
+
+AT_ONCE = 500
+SUBSETS = 10
+"""Disjoint subsets behind a kernel distance; its standard error is then known to a quarter."""
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Distances of the test part to itself, in two random halves; of video, halves of the videos.
+
+    What a model reaches that is as good as the data, on so many images. The Frechet distance is
+    biased upward, the more so the fewer the images, so that of the whole part is lower.
+    """
+
+    frechet: float
+    frechet_images: int
+    """Images of one half."""
+    kernel: float
+    kernel_standard_error: float
+    kernel_images: int
+    """Images of one half that take part."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What is known of the test part of a data set through one extractor."""
+
+    statistics: Statistics
+    """Of all its images; of video, of all frames."""
+    features: Tensor
+    """(N, F) float32 of a fixed random choice of them."""
+    floor: Floor
+
+
+@lru_cache(maxsize=4)
+def network(name: str, device: torch.device) -> FeatureExtractor:
+    """A feature extractor, kept for the next run of this process."""
+    return extractors.extractor(name, device)
+
+
+def reference(cache: Cache, data: Data, extractor: FeatureExtractor, kept: int) -> Reference:
+    """What generated images are measured against, from the cache where it was computed before.
+
+    Args:
+        cache: keeps it under the checksum of the data.
+        data: its test part is used, and of video all frames of it.
+        extractor: computes the features.
+        kept: images whose features are kept, at most.
+    """
+    text = f"{data.checksum} test {extractor.fingerprint} {kept} {SUBSETS}"
+    key = hashlib.sha256(text.encode()).hexdigest()[:20]
+    if state := cache.cached(key):
+        return _from_state(state, data.device)
+    found = _features(data, extractor)
+    result = Reference(
+        statistics=statistics(found),
+        features=subset(found, kept, "real features"),
+        floor=_floor(found.unflatten(0, (len(data.test), -1)), kept),
+    )
+    cache.cache(key, _state(result))
+    return result
+
+
+def kernel(a: Tensor, b: Tensor) -> KernelDistance:
+    """The kernel distance of features (N, F) and (M, F), from `SUBSETS` disjoint subsets."""
+    count = min(len(a), len(b))
+    subsets = min(SUBSETS, count // 2)
+    return kernel_distance(
+        a,
+        b,
+        subsets=subsets,
+        size=count // subsets,
+        generator=seeds.generator("cpu", 0, "kernel subsets"),
+    )
+
+
+def _features(data: Data, extractor: FeatureExtractor) -> Tensor:
+    """Features (N, F) of all test images, those of one item one after the other."""
+    items_at_once = -(-AT_ONCE * len(data.test) // len(images(data.test)))
+    parts = data.test.split(items_at_once)
+    return torch.cat([extractor(images(part).to(data.device)) for part in parts])
+
+
+def _floor(found: Tensor, kept: int) -> Floor:
+    """Distances between two random halves of features by item (N, T, F)."""
+    # Frames of one video are alike: it must not be in both halves.
+    order = torch.randperm(len(found), generator=seeds.generator("cpu", 0, "halves"))
+    first, second = (
+        found[part.to(found.device)].flatten(0, 1) for part in order[: len(order) // 2 * 2].chunk(2)
+    )
+    few = [subset(half, kept, "floor features") for half in (first, second)]
+    distance = kernel(*few)
+    return Floor(
+        frechet=frechet_distance(statistics(first), statistics(second)),
+        frechet_images=len(first),
+        kernel=distance.mean,
+        kernel_standard_error=distance.standard_error,
+        kernel_images=len(few[0]),
+    )
+
+
+def _state(result: Reference) -> dict[str, Any]:
+    return {
+        "statistics": dict(vars(result.statistics)),
+        "features": result.features.cpu(),
+        "floor": dict(vars(result.floor)),
+    }
+
+
+def _from_state(state: dict[str, Any], device: torch.device) -> Reference:
+    return Reference(
+        Statistics(**state["statistics"]), state["features"].to(device), Floor(**state["floor"])
+    )

@@ -1,0 +1,70 @@
+"""How well the future of videos is predicted."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bench.data import subset, to_float
+from bench.evaluation.base import Measured, Measurement, Trained, Trial
+from bench.evaluation.generation import generate
+from bench.metrics import BestOfSamples, quantise
+from bench.models import Model
+from bench.settings import Count
+from reports import Metric
+
+
+class Similarity(Measurement):
+    """Similarity of the best of several predictions of a video to what happened."""
+
+    name: ClassVar[str] = "similarity"
+    best_of: Count = 100
+    """Predictions of each video, of which the most similar one counts."""
+    best_of_videos: Count = 256
+    """Test videos."""
+
+    def measure(self, trained: Trained) -> Measured:
+        """Predict a fixed subset of the test videos several times."""
+        model = trained.model
+        chosen = subset(trained.data.test, self.best_of_videos, "predicted")
+        scores = BestOfSamples()
+        for number, videos in enumerate(chosen.split(self.batch_size)):
+            truth = model.targets(to_float(videos, model.device)).unflatten(0, (len(videos), -1))
+            scores.update(
+                quantise(truth),
+                (
+                    generate(model, videos, trained.seed, "predicted", number, sample)
+                    for sample in range(self.best_of)
+                ),
+            )
+        similarity = scores.result()
+        return Measured(
+            {
+                "ssim_best_of_n": similarity.ssim,
+                "psnr_best_of_n_db": similarity.psnr_db,
+                "best_of": similarity.samples,
+                "best_of_videos": similarity.sequences,
+            }
+        )
+
+    def seconds(self, trial: Trial) -> float:
+        """Frames that are predicted."""
+        model, seed = trial.trained.model, trial.trained.seed
+        videos = min(self.best_of_videos, len(trial.trained.data.test))
+        one = trial.seconds("prediction", lambda few: generate(model, few, seed, 0))
+        return self.best_of * videos * one
+
+    def describe(self, items: str) -> str:
+        """Numbers of predictions and of items."""
+        return f"the best of {self.best_of} predictions of {self.best_of_videos} test {items}"
+
+    def fits(self, model: type[Model]) -> bool:
+        """Models of video alone."""
+        return model.video
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """SSIM and PSNR."""
+        return METRICS
+
+
+METRICS: tuple[Metric, ...] = ()

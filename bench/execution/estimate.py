@@ -1,0 +1,99 @@
+"""How long a task will take, measured from a few of its steps."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from bench import seeds
+from bench.data import on_device, to_float
+from bench.evaluation import Trained, Trial
+from bench.evaluation.base import timed
+from bench.evaluation.elbo import scoring_seconds
+from bench.execution.executors import Ended, Executor
+from bench.execution.memory import check_memory
+from bench.execution.run import Task, build
+from bench.training import BatchOrder, optimiser, training_step
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected seconds of a task."""
+
+    train: float
+    evaluate: float
+
+    @property
+    def total(self) -> float:
+        """Both together."""
+        return self.train + self.evaluate
+
+
+def kind(task: Task) -> str:
+    """Tasks of one kind take the same time: they differ in seed and in values of options alone."""
+    spec = task.spec
+    return repr(
+        (
+            spec.data_set,
+            spec.model,
+            spec.model_options,
+            spec.likelihood,
+            spec.training,
+            spec.history,
+            [measurement.key for measurement in task.measurements],
+            task.train,
+        )
+    )
+
+
+def estimate(task: Task, device: torch.device) -> Estimate:
+    """Time two steps and a few evaluated images of a task on a device, and scale up."""
+    spec = task.spec
+    data = on_device(spec.data_set, device)
+    model = build(spec, data)
+    trial = Trial(Trained(model, data, spec.seed))
+    train = 0.0
+    if task.train:
+        check_memory(model, data, spec.training)
+        optimizer = optimiser(model, spec.training)
+        items = len(data.train)
+        batches = BatchOrder(items, spec.training.batch_size, spec.seed, data.train.device)
+
+        def step() -> None:
+            noise = seeds.generator(device, spec.seed, "estimate")
+            training_step(model, optimizer, to_float(data.train[batches(0)], device), noise)
+
+        model.train()
+        train = timed(step, device) * spec.training.total_steps(items)
+        scored = min(spec.history.images, len(data.validation)) * spec.history.points
+        train += scored * scoring_seconds(trial, spec.history.batch_size)
+    model.eval()
+    with torch.no_grad():
+        return Estimate(train, sum(each.seconds(trial) for each in task.measurements))
+
+
+def estimates(tasks: list[Task], device: torch.device, executor: Executor) -> dict[str, Estimate]:
+    """Expected seconds of each task by its run, measured once for each kind of task."""
+    kinds = {kind(task): task for task in tasks}
+    for name, task in kinds.items():
+        executor.submit(name, estimate, task, device)
+    measured = {
+        outcome.name: outcome.result
+        for outcome in executor.outcomes()
+        if isinstance(outcome, Ended)
+    }
+    # What cannot take two steps will fail in its run, where the reason is kept.
+    typical = Estimate(
+        statistics.median([each.train for each in measured.values()] or [1.0]),
+        statistics.median([each.evaluate for each in measured.values()] or [1.0]),
+    )
+    return {task.spec.run_id: measured.get(kind(task), typical) for task in tasks}
+
+
+def total_seconds(expected: Mapping[str, Estimate], jobs: int) -> float:
+    """Expected seconds on the clock for all tasks, on so many processes."""
+    totals = [each.total for each in expected.values()]
+    return max([sum(totals) / jobs, *totals])

@@ -1,0 +1,168 @@
+"""Tasks are carried out in several processes beside this one.
+
+Each process has a pipe of its own and shares nothing with the others, neither a queue nor a lock
+that it could hold when it is killed. Its death is the end of its pipe, and costs its own task only.
+(Of the usual pools, those of concurrent.futures and loky fail all tasks when one process dies;
+that of pebble waits for minutes, and fails others, if it dies while it sends a result.)
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import select
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+
+from bench.execution.executors.base import Ended, Executor, Failed, Listener, Outcome, nothing
+from bench.execution.executors.worker import configure, told_to
+
+SECONDS_TO_DIE = 5.0
+
+
+class Processes(Executor):
+    """Starts up to `jobs` processes when there are tasks for them, and keeps them for the next.
+
+    There is no thread in this process: messages are read while the next outcome is waited for.
+    """
+
+    def __init__(self, jobs: int, prepare: Callable[[], object] = nothing) -> None:
+        super().__init__(jobs, prepare)
+        self._waiting: deque[tuple[str, bytes]] = deque()
+        self._workers: list[_Worker] = []
+
+    def submit(self, name: str, function: Callable[..., object], *arguments: object) -> None:
+        """Add a task; what cannot be pickled is refused here."""
+        self._waiting.append((name, pickle.dumps((function, arguments))))
+
+    def outcomes(self, listener: Listener = nothing) -> Iterator[Outcome]:
+        """Yield outcomes as they come; each message is heard when it has arrived."""
+        self._hand_out()
+        while busy := [each for each in self._workers if each.task is not None]:
+            ready = wait([each.connection for each in busy])
+            for worker in [each for each in busy if each.connection in ready]:
+                outcome = self._received(worker, listener)
+                if outcome is not None:
+                    self._hand_out()
+                    yield outcome
+            self._hand_out()
+
+    def close(self) -> None:
+        """Kill all processes; nobody waits for the tasks that are under way."""
+        self._waiting.clear()
+        for worker in self._workers:
+            worker.process.kill()
+        while self._workers:
+            self._workers.pop().end()
+
+    def _hand_out(self) -> None:
+        """Give waiting tasks to idle processes, and to new ones as far as allowed."""
+        while self._waiting:
+            self._workers = [each for each in self._workers if each.is_of_use()]
+            idle = [each for each in self._workers if each.task is None]
+            if not idle and len(self._workers) < self.jobs:
+                idle = [_Worker(self.prepare)]
+                self._workers += idle
+            if not idle:
+                return
+            idle[0].begin(*self._waiting.popleft())
+
+    def _received(self, worker: _Worker, listener: Listener) -> Outcome | None:
+        """Read one message of a process: progress, an outcome, or its end."""
+        try:
+            message = pickle.loads(worker.connection.recv_bytes())
+        except (EOFError, OSError):
+            self._workers.remove(worker)
+            return Failed(str(worker.task), worker.end())
+        if isinstance(message, Outcome):
+            worker.task = None
+            return message
+        listener(*message)
+        return None
+
+
+class _Worker:
+    """A process as seen from the one that started it, and the name of its task."""
+
+    def __init__(self, prepare: Callable[[], object]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.task: str | None = None
+        self.process = context.Process(target=_serve, args=(theirs, prepare), daemon=True)
+        self.process.start()
+        theirs.close()  # or the pipe would not end with the process
+
+    def is_of_use(self) -> bool:
+        """False of a process that died when it had no task: nothing is lost with it."""
+        return self.task is not None or self.process.is_alive()
+
+    def begin(self, name: str, task: bytes) -> None:
+        self.task = name
+        # A process that has just died is noticed as soon as its pipe is read.
+        with suppress(OSError):
+            self.connection.send((name, task))
+
+    def end(self) -> RuntimeError:
+        """Wait until the process is gone, and return what is to be said of its death."""
+        self.process.join(SECONDS_TO_DIE)
+        self.process.kill()
+        self.connection.close()
+        status = self.process.exitcode
+        how = f"exit status {status}"
+        if status is not None and status < 0:
+            how = f"killed by {signal.Signals(-status).name}"
+        return RuntimeError(f"its process died ({how}); was it out of memory?")
+
+
+def _serve(connection: Connection, prepare: Callable[[], object]) -> None:
+    """The life of a worker: carry out one task after another until it is killed."""
+    # Ctrl-C reaches every process of the terminal; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    configure()
+    prepare()
+    free = select.poll()
+    free.register(connection, select.POLLOUT)
+
+    def heard(name: str, done: float) -> None:
+        # Where nobody reads the pipe is full, or gone: training neither waits nor fails for it.
+        with suppress(OSError):
+            if free.poll(0):
+                connection.send((name, done))
+
+    with told_to(heard), suppress(EOFError):
+        while True:
+            name, task = connection.recv()
+            outcome: Outcome
+            try:
+                function, arguments = pickle.loads(task)
+                outcome = Ended(name, function(*arguments))
+            except Exception as error:
+                outcome = Failed(name, error)
+            connection.send_bytes(_packed(outcome))
+
+
+def _packed(outcome: Outcome) -> bytes:
+    """Pickle an outcome; of what cannot be pickled and read again, only the text arrives."""
+    try:
+        packed = pickle.dumps(outcome)
+        pickle.loads(packed)
+    except Exception as error:
+        reason = outcome.error if isinstance(outcome, Failed) else error
+        packed = pickle.dumps(
+            Failed(outcome.name, RuntimeError(f"{type(reason).__name__}: {reason}"))
+        )
+    return packed
+
+
+def _die_with_parent() -> None:
+    """A worker whose parent was killed would otherwise train on, unseen."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)

@@ -1,0 +1,172 @@
+"""One run from start to end: build, train, measure what is missing, store."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+
+import likelihoods
+from bench import models
+from bench.data import Data, on_device
+from bench.environment import environment
+from bench.errors import UsageError
+from bench.evaluation import Measurement, Outcome, Result, Trained, take
+from bench.execution.memory import TooLargeError, check_memory
+from bench.models import Model
+from bench.store import Store
+from bench.suite import RunSpec
+from bench.training import Progress, Trainer
+from reports import Metric, Status
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done of one run."""
+
+    spec: RunSpec
+    measurements: tuple[Measurement, ...]
+    """Those that are missing; all of them if the run is still to be trained."""
+    train: bool
+    """Whether it is still to be trained."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a task, for a line on the terminal."""
+
+    status: Status
+    error: str = ""
+    columns: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    problems: tuple[str, ...] = ()
+    """Measurements without a result that they should have, with the reason."""
+
+
+def build(spec: RunSpec, data: Data) -> Model:
+    """The model of a run, freshly initialised, on the device of the data."""
+    likelihood = likelihoods.create(spec.likelihood, shape=data.shape, **spec.likelihood_options)
+    model = models.create(spec.model, likelihood, seed=spec.seed, **spec.model_options)
+    model.to(data.device)
+    return model.to(memory_format=torch.channels_last)
+
+
+def execute(
+    task: Task, store: Store, device: torch.device, progress: Progress = lambda done: None
+) -> Report:
+    """Train a run if that is still to be done, and make its missing measurements.
+
+    What fails is kept with its reason. A run that fails in training has no measurements; a
+    measurement that fails takes no other with it.
+    """
+    started = time.perf_counter()
+    spec = task.spec
+    try:
+        data = _data(spec, device)
+        model = build(spec, data)
+        weights = None if task.train else store.weights(spec.run_id, device)
+        if weights is None:
+            _train(spec, model, data, store, progress)
+        else:
+            model.load_state_dict(weights)
+    except TooLargeError as error:
+        return _ended(spec, store, Status.TOO_LARGE, str(error))
+    except Exception as error:
+        store.write_error(spec.run_id, traceback.format_exc())
+        return _ended(spec, store, Status.FAILED, _reason(spec, error))
+    record = store.record(spec.run_id) or {}
+    status = Status(record["status"])
+    if status is not Status.FINISHED:
+        return Report(status, record.get("error", ""))
+    columns, problems = _measure(task, model, data, store)
+    return Report(status, "", columns, time.perf_counter() - started, problems)
+
+
+def _ended(spec: RunSpec, store: Store, status: Status, error: str) -> Report:
+    """Record that a run was not trained; one that was trained before stays so."""
+    if not store.is_trained(spec.run_id):
+        store.write_record(spec.run_id, {"status": status, "error": error})
+    return Report(status, error)
+
+
+def _data(spec: RunSpec, device: torch.device) -> Data:
+    data = on_device(spec.data_set, device)
+    if data.checksum != spec.data_checksum:
+        raise UsageError(
+            f"{spec.data_set} has changed since the run was planned (checksum {data.checksum}, "
+            f"planned {spec.data_checksum}): run it again"
+        )
+    return data
+
+
+def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Progress) -> None:
+    """Train a model from its last checkpoint, and keep history, weights and how it ended."""
+    run_id = spec.run_id
+    store.begin(spec, environment(data.device))
+    needed = check_memory(model, data, spec.training)
+    trainer = Trainer(model, data, spec.training, spec.history, spec.seed)
+    if state := store.checkpoint(run_id, data.device):
+        trainer.load_state_dict(state)
+    trajectory = trainer.run(save=partial(store.write_checkpoint, run_id), progress=progress)
+    store.write_history(run_id, trajectory.history)
+    record: dict[str, Any] = {
+        "status": Status.FINISHED,
+        "measure": model.likelihood.measure,
+        "outputs_per_value": model.likelihood.outputs_per_value,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "steps": trainer.steps,
+        "batch_size": min(spec.training.batch_size, len(data.train)),
+        "step_memory_megabytes": needed / 1e6,
+        "train_seconds": trajectory.seconds,
+        "smallest_sigma_reached": float(trajectory.history["smallest_sigma"].min()),
+    }
+    if trajectory.diverged_step is None:
+        store.write_weights(run_id, model.state_dict())
+    else:
+        record |= {
+            "status": Status.DIVERGED,
+            "diverged_step": trajectory.diverged_step,
+            "error": f"the loss is not finite at step {trajectory.diverged_step}",
+        }
+    store.write_record(run_id, record)
+
+
+def _measure(
+    task: Task, model: Model, data: Data, store: Store
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Make the missing measurements one after the other, each kept as soon as it is there."""
+    trained = Trained(model, data, task.spec.seed, store)
+    machine = environment(data.device)
+    columns: dict[str, Any] = {}
+    problems = []
+    for measurement in task.measurements:
+        started = time.perf_counter()
+        try:
+            result = take(measurement, trained)
+        except Exception as error:
+            store.write_error(task.spec.run_id, traceback.format_exc())
+            reason = _reason(task.spec, error)
+            result = Result(Outcome.FAILED, time.perf_counter() - started, reason=reason)
+        store.write_measurement(task.spec.run_id, measurement, result, machine)
+        columns |= result.columns
+        if result.outcome in (Outcome.FAILED, Outcome.NOT_FINITE):
+            problems.append(f"{measurement.label}: {result.reason}")
+    return columns, tuple(problems)
+
+
+def _reason(spec: RunSpec, error: Exception) -> str:
+    """Why a run failed, in one line; of a user's likelihood, also what tells more."""
+    for reference in likelihoods.references():
+        file, _, name = reference.rpartition(":")
+        if name == spec.likelihood:
+            command = f"python -m bench check {os.path.relpath(file)}:{name}"
+            return f"{likelihoods.described(error)}; `{command}` may say where"
+    return likelihoods.described(error)
+
+
+METRICS: tuple[Metric, ...] = ()

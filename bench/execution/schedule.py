@@ -1,0 +1,142 @@
+"""Carry out a plan: train and measure what is missing, keep everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+import likelihoods
+from bench.data import on_device
+from bench.errors import UsageError
+from bench.evaluation import Outcome
+from bench.evaluation.quality import Quality
+from bench.evaluation.reference import network, reference
+from bench.execution.estimate import Estimate
+from bench.execution.executors import Executor, Failed, tell
+from bench.execution.run import Report, Task, execute
+from bench.progress import Progress, duration, say
+from bench.store import Store
+from bench.suite import Plan, RunSpec
+from reports import Status
+
+
+def pending(plan: Plan, store: Store) -> list[Task]:
+    """What is still to be done: runs to be trained, and runs to be measured only."""
+    tasks = []
+    for run in plan.runs:
+        train = not store.is_trained(run.run_id)
+        missing = plan.of(run) if train else store.missing(run.run_id, plan.of(run))
+        diverged = not train and (store.record(run.run_id) or {})["status"] == Status.DIVERGED
+        if train or (missing and not diverged):
+            tasks.append(Task(run, missing, train))
+    return tasks
+
+
+def recall(references: Sequence[str]) -> None:
+    """Read the likelihoods of files in a new process."""
+    for text in references:
+        # One that cannot be read any more fails in its runs, where the reason is kept.
+        with suppress(likelihoods.LikelihoodError):
+            likelihoods.resolve(text)
+
+
+def carry_out(
+    plan: Plan,
+    store: Store,
+    device: torch.device,
+    executor: Executor,
+    expected: Mapping[str, Estimate],
+) -> bool:
+    """Do every pending task of a plan, longest first; True if all came out as the suite expects."""
+    todo = sorted(pending(plan, store), key=lambda task: -expected[task.spec.run_id].total)
+    _prepare(todo, store, device, executor)
+    tasks = {task.spec.run_id: task for task in todo}
+    progress = Progress({run_id: expected[run_id].total for run_id in tasks})
+    for run_id, task in tasks.items():
+        executor.submit(run_id, _work, task, store.root, device)
+
+    def advance(run_id: str, done: float) -> None:
+        estimate = expected[run_id]
+        share = estimate.train / estimate.total if estimate.total else 0.0
+        progress.advance(run_id, done * share)
+
+    try:
+        for outcome in executor.outcomes(advance):
+            task = tasks[outcome.name]
+            if isinstance(outcome, Failed):
+                report = _lost(task.spec, store, outcome)
+            else:
+                report = outcome.result
+            progress.end(outcome.name, _line(task, report))
+    finally:
+        progress.close()
+    return all(_as_expected(plan, run, store) for run in plan.runs)
+
+
+def _work(task: Task, root: Path, device: torch.device) -> Report:
+    spec = task.spec
+    # A file may have been edited since; the run would not be the one that its name says.
+    if likelihoods.fingerprint(spec.likelihood) != spec.likelihood_source:
+        raise UsageError(f"the file of {spec.likelihood} has changed meanwhile: run it again")
+    return execute(task, Store(root), device, lambda done: tell(spec.run_id, done))
+
+
+def _lost(spec: RunSpec, store: Store, failed: Failed) -> Report:
+    """Record a task whose process died, or that could not even begin."""
+    error = likelihoods.described(failed.error)
+    if not store.is_trained(spec.run_id):
+        store.begin(spec, {})
+        store.write_record(spec.run_id, {"status": Status.FAILED, "error": error})
+    return Report(Status.FAILED, error)
+
+
+def _prepare(tasks: list[Task], store: Store, device: torch.device, executor: Executor) -> None:
+    """Features of real images, once, before several runs need them at the same moment."""
+    needed = {
+        (task.spec.data_set, measurement.extractor, measurement.manifold_images)
+        for task in tasks
+        for measurement in task.measurements
+        if isinstance(measurement, Quality)
+    }
+    for data_set, extractor, kept in sorted(needed):
+        name = f"{extractor} features of {data_set}, {kept} kept"
+        executor.submit(name, _reference, data_set, extractor, kept, store.root, device)
+    for outcome in executor.outcomes():
+        if isinstance(outcome, Failed):
+            say(f"{outcome.name}: {likelihoods.described(outcome.error)}")
+
+
+def _reference(data_set: str, extractor: str, kept: int, root: Path, device: torch.device) -> None:
+    reference(Store(root), on_device(data_set, device), network(extractor, device), kept)
+
+
+def _line(task: Task, report: Report) -> str:
+    spec = task.spec
+    name = f"{spec.data_set} {spec.model} {spec.label} seed {spec.seed}"
+    if report.status is not Status.FINISHED:
+        return f"{name}: {report.status}: {report.error}"
+    bits = report.columns.get("bits_per_dim")
+    parts = [] if bits is None else [f"{bits:.3f} bits/dim"]
+    if not task.train:
+        parts.append(f"measured {', '.join(each.label for each in task.measurements)}")
+    problems = "".join(f"; no {problem}" for problem in report.problems)
+    return f"{name}: {', '.join(parts) or 'trained'} in {duration(report.seconds)}{problems}"
+
+
+def _as_expected(plan: Plan, run: RunSpec, store: Store) -> bool:
+    """Whether a run ended as the suite expects, and every measurement of it has a result."""
+    record = store.record(run.run_id)
+    if record is None or not plan.expects(run, record["status"]):
+        return False
+    if record["status"] != Status.FINISHED:
+        return True
+    outcomes = {
+        (store.measurement(run.run_id, each.key) or {}).get("outcome") for each in plan.of(run)
+    }
+    accepted = {Outcome.MEASURED, Outcome.NOT_APPLICABLE}
+    if plan.expects(run, Status.DIVERGED):
+        accepted.add(Outcome.NOT_FINITE)
+    return outcomes <= accepted

@@ -1,0 +1,90 @@
+"""The head of a report: what was run, on what, and how long it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from bench import models
+from bench.environment import PACKAGES
+from bench.progress import duration
+from bench.publishing.plans import measurements_of
+from bench.store import Store
+from bench.suite import RunSpec
+from bench.training import Training
+
+
+def about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[str, str]:
+    """Return one line for each thing that a reader wants to know of the runs."""
+    specs = [store.spec(run) for run in plan["runs"] if store.record(run)]
+    environments = [store.environment(spec.run_id) for spec in specs]
+    machines = [machine for machine in environments if machine]
+    lines = {
+        "suite": plan["suite"],
+        "budget": f"{plan['budget']}: {plan['budget_description']}",
+        "command": f"`{plan['command']}`" if plan.get("command") else "",
+        "runs": f"{len(specs)} of {len(plan['runs'])} ended",
+        "seeds": _distinct(spec.seed for spec in specs),
+        "training": "; ".join(_by_data((spec, _training(spec)) for spec in specs)),
+        "evaluation": "; ".join(_by_data((spec, _evaluation(spec, plan)) for spec in specs)),
+        "machine": _distinct(
+            f"{machine.get('accelerator') or machine['processor']}, {machine['cores']} cores, "
+            f"{machine['system']}"
+            for machine in machines
+        ),
+        "versions": _distinct(
+            ", ".join(f"{name} {machine.get(name)}" for name in ("python", *PACKAGES))
+            for machine in machines
+        ),
+        "code": _distinct(
+            f"commit {machine['commit']}" for machine in machines if machine["commit"]
+        ),
+        "time": _time(plan, table),
+        **{label: f"not measured: {reason}" for label, reason in plan["unavailable"].items()},
+    }
+    return {name: line for name, line in lines.items() if line}
+
+
+def _by_data(lines: Iterable[tuple[RunSpec, str]]) -> Iterable[str]:
+    """Lines that are the same for all likelihoods of a column, each with the data it is about."""
+    data: dict[str, list[str]] = {}
+    for spec, line in lines:
+        data.setdefault(line, []).append(spec.data_set)
+    return [f"{_distinct(names)}: {line}" for line, names in data.items()]
+
+
+def _training(spec: RunSpec) -> str:
+    training = spec.training
+    length = f"{training.steps} steps" if training.steps else f"{training.epochs} epochs"
+    options = ", ".join(f"{key} {value}" for key, value in spec.model_options.items())
+    return (
+        f"{spec.model} ({options or 'default options'}), {training.optimiser} "
+        f"{training.learning_rate:g}, batch {training.batch_size}, {length}{_warmup(training)}"
+    )
+
+
+def _warmup(training: Training) -> str:
+    shares = {"learning rate": training.warmup, "weight of the KL": training.kl_warmup}
+    words = [f"{name} over {share:.0%}" for name, share in shares.items() if share]
+    return f", warm-up of the {' and of the '.join(words)} of the steps" if words else ""
+
+
+def _evaluation(spec: RunSpec, plan: Mapping[str, Any]) -> str:
+    items = "videos" if models.get(spec.model).video else "images"
+    lines = (each.describe(items) for each in measurements_of(plan, spec.column_key))
+    return "; ".join(line for line in lines if line)
+
+
+def _time(plan: Mapping[str, Any], table: pd.DataFrame) -> str:
+    columns = [name for name in ("train_seconds", "evaluate_seconds") if name in table]
+    total = float(table[columns].sum().sum()) if columns else 0.0
+    text = f"{duration(total)} of training and evaluation, summed over runs"
+    if wall := plan.get("wall_seconds"):
+        text += f"; the last command took {duration(wall)} with {plan['jobs']} run(s) at a time"
+    return text
+
+
+def _distinct(values: Iterable[object]) -> str:
+    return ", ".join(dict.fromkeys(str(value) for value in values))

@@ -1,0 +1,88 @@
+"""What a results folder holds, as a report takes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+import likelihoods
+import reports
+from bench import CHECKOUT
+from bench.metrics import features
+from bench.progress import say
+from bench.publishing.about import about
+from bench.publishing.catalogue import metrics
+from bench.publishing.plans import column_of, measurements_of, row_of
+from bench.publishing.table import results
+from bench.store import Store
+
+T = TypeVar("T")
+
+
+def publish(store: Store, output: Path) -> Path:
+    """Write the report of a results folder; returns the path of its README.
+
+    Raises:
+        UsageError: the folder holds no results.
+        reports.ReportError: the report cannot be written.
+    """
+    return reports.write(content(store, output), output)
+
+
+def content(store: Store, output: Path) -> reports.Content:
+    """Return what a results folder holds, for a report that will be written into `output`.
+
+    Raises:
+        UsageError: the folder holds no results.
+    """
+    plan = Store.existing(store.root).read_plan() or {}
+    table = results(store, plan)
+    ended = [] if table.empty else list(table["run"])
+    _tell_of_changes(store, plan)
+    pairs = _present((run, store.images(run, "reconstructions")) for run in ended)
+    planned = [each for key in plan["measurements"] for each in measurements_of(plan, key)]
+    return reports.Content(
+        title=plan["title"],
+        results=table,
+        histories=_present((run, store.history(run)) for run in ended),
+        samples=_present((run, store.images(run, "samples")) for run in ended),
+        reconstructions={run: np.stack(np.split(images, 2)) for run, images in pairs.items()},
+        columns=[column_of(column) for column in plan["columns"]],
+        rows=[row_of(row) for row in plan["rows"]],
+        about=about(store, plan, table),
+        budget=plan["budget"],
+        metrics=metrics(planned),
+        features={name: features.describe(name).protocol for name in features.names()},
+        order=[name for name in likelihoods.names() if likelihoods.is_own(name)],
+        metrics_document=_definitions(output),
+    )
+
+
+def _tell_of_changes(store: Store, plan: Mapping[str, Any]) -> None:
+    """Say which files were edited after the runs that are shown of them."""
+    specs = [store.spec(run) for run in plan["runs"] if store.record(run)]
+    for row in map(row_of, plan["rows"]):
+        shown = {spec.likelihood_source for spec in specs if spec.belongs_to(row)}
+        if not (row.given and shown):
+            continue
+        try:
+            resolved = likelihoods.resolve(row.given)
+        except likelihoods.LikelihoodError:
+            continue  # the file is gone, and the runs are what there is
+        if likelihoods.fingerprint(resolved.name) not in shown:
+            say(f"{row.given} has changed since: shown is what was run; `run` does it anew")
+
+
+def _definitions(output: Path) -> str | None:
+    """Relative link from a report inside the checkout to the definitions of the metrics."""
+    if CHECKOUT not in output.resolve().parents:
+        return None
+    return os.path.relpath(CHECKOUT / "docs" / "metrics.md", output.resolve())
+
+
+def _present(pairs: Iterable[tuple[str, T | None]]) -> dict[str, T]:
+    return {key: value for key, value in pairs if value is not None}

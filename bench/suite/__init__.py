@@ -1,0 +1,19 @@
+"""What is compared: suites, and the plan that is made of one."""
+
+from bench.suite.loading import load, names
+from bench.suite.plan import Choices, Plan, make
+from bench.suite.schema import Budget, Suite, SuiteColumn, SuiteRow
+from bench.suite.spec import RunSpec
+
+__all__ = [
+    "Budget",
+    "Choices",
+    "Plan",
+    "RunSpec",
+    "Suite",
+    "SuiteColumn",
+    "SuiteRow",
+    "load",
+    "make",
+    "names",
+]

@@ -1,0 +1,212 @@
+"""From a suite and the user's choices to the list of runs, and what is measured of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import likelihoods
+from bench import models
+from bench.errors import UsageError
+from bench.evaluation import Measurement, measurements
+from bench.metrics import FeatureError
+from bench.progress import say
+from bench.suite.columns import (
+    ColumnData,
+    check_column,
+    column_data,
+    columns,
+    refuse_same_headings,
+)
+from bench.suite.rows import as_row, rows
+from bench.suite.schema import Budget, Suite, SuiteColumn, SuiteRow
+from bench.suite.spec import RunSpec
+from reports import Column, Row, Status
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the command line narrows down or adds."""
+
+    budget: str
+    data_sets: Sequence[str] = ()
+    likelihoods: Sequence[str] = ()
+    """Patterns of names, as in a shell; they narrow the rows of the suite, not the additions."""
+    additions: Sequence[str] = ()
+    """Likelihoods that become rows of their own, as `likelihoods.resolve` takes them."""
+    seeds: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is to be run, measured and reported."""
+
+    suite: str
+    title: str
+    budget: str
+    budget_description: str
+    columns: list[Column]
+    rows: list[Row]
+    runs: list[RunSpec]
+    measurements: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)
+    """`RunSpec.column_key` -> what is measured of the runs of that column."""
+    unavailable: dict[str, str] = field(default_factory=dict)
+    """Measurements that cannot be made here, with the reason."""
+    absent_data: list[str] = field(default_factory=list)
+    """Data sets that are still to be fetched; only a dry run has any."""
+
+    @property
+    def to_fetch(self) -> list[str]:
+        """What else a run would fetch first, in words; only a dry run has any."""
+        every = (each for chosen in self.measurements.values() for each in chosen)
+        return list(dict.fromkeys(each.to_fetch for each in every if each.to_fetch))
+
+    def of(self, run: RunSpec) -> tuple[Measurement, ...]:
+        """What is measured of a run."""
+        return self.measurements[run.column_key]
+
+    def content(self) -> dict[str, Any]:
+        """The plan as plain JSON data; runs by their id."""
+        return {
+            "suite": self.suite,
+            "title": self.title,
+            "budget": self.budget,
+            "budget_description": self.budget_description,
+            "columns": [asdict(column) for column in self.columns],
+            "rows": [asdict(row) for row in self.rows],
+            "runs": [run.run_id for run in self.runs],
+            "measurements": {
+                key: [each.content() for each in chosen]
+                for key, chosen in self.measurements.items()
+            },
+            "unavailable": self.unavailable,
+        }
+
+    def expects(self, run: RunSpec, status: str) -> bool:
+        """Whether the suite counts that a run ended like this as a result."""
+        if status == Status.DIVERGED:
+            return any(row.may_diverge for row in self.rows if run.belongs_to(row))
+        if status == Status.TOO_LARGE:
+            own = [column for column in self.columns if column.key == run.column_key]
+            return any(run.likelihood in column.may_not_fit for column in own)
+        return status == Status.FINISHED
+
+
+def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
+    """Expand a suite into runs: columns by rows by seeds.
+
+    Args:
+        suite: what is compared.
+        choices: of the command line.
+        fetch: whether absent data and weights of feature extractors are fetched.
+
+    Raises:
+        UsageError: a name or option that does not exist, or nothing left to run.
+        datasets.DataError: data that are corrupt, or cannot be had and have no stand-in.
+    """
+    budget = suite.budget(choices.budget)
+    if choices.seeds is not None and choices.seeds < 1:
+        raise UsageError(f"seeds must be at least 1, not {choices.seeds}")
+    chosen_rows, added = rows(suite, choices.likelihoods, choices.additions)
+    planned: list[Column] = []
+    runs: dict[str, RunSpec] = {}
+    measured: dict[str, tuple[Measurement, ...]] = {}
+    unavailable: dict[str, str] = {}
+    absent: list[str] = []
+    for column in columns(suite, choices.data_sets):
+        if column.not_run is not None:
+            planned.append(_column(column))
+            continue
+        models.get(column.model)
+        data = column_data(column, fetch=fetch)
+        absent += [] if data.present else [data.name]
+        check_column(column, data, chosen_rows[0], choices.budget)
+        own = list(_runs(column, data, chosen_rows, choices, budget))
+        key = own[0].column_key
+        evaluation = _measurements(column, choices.budget, budget, unavailable, fetch=fetch)
+        if measured.setdefault(key, evaluation) != evaluation:
+            raise UsageError(
+                f"column {column.heading!r} has the same runs as another, under another "
+                "evaluation: give both the same"
+            )
+        planned.append(_column(column, data, key))
+        runs |= {run.run_id: run for run in own if run.run_id not in runs}
+    refuse_same_headings(planned)
+    if not runs:
+        raise UsageError(f"suite {suite.name!r} has nothing to run with these choices")
+    return Plan(
+        suite=suite.name,
+        title=suite.title,
+        budget=choices.budget,
+        budget_description=budget.description,
+        columns=planned,
+        rows=[as_row(row, added.get(row.label or row.likelihood)) for row in chosen_rows],
+        runs=list(runs.values()),
+        measurements=measured,
+        unavailable=unavailable,
+        absent_data=list(dict.fromkeys(absent)),
+    )
+
+
+def _runs(
+    column: SuiteColumn,
+    data: ColumnData,
+    chosen_rows: list[SuiteRow],
+    choices: Choices,
+    budget: Budget,
+) -> Iterator[RunSpec]:
+    for row in chosen_rows:
+        source = likelihoods.fingerprint(row.likelihood)
+        for options in row.variants(column):
+            for seed in range(choices.seeds or budget.seeds):
+                yield RunSpec(
+                    data_set=data.name,
+                    data_checksum=data.checksum,
+                    model=column.model,
+                    model_options=column.options_for(choices.budget),
+                    model_version=models.get(column.model).version,
+                    likelihood=row.likelihood,
+                    likelihood_options=options,
+                    likelihood_source=source,
+                    training=column.training_for(choices.budget),
+                    history=column.history_for(choices.budget, budget),
+                    seed=seed,
+                )
+
+
+def _measurements(
+    column: SuiteColumn,
+    budget_name: str,
+    budget: Budget,
+    unavailable: dict[str, str],
+    *,
+    fetch: bool,
+) -> tuple[Measurement, ...]:
+    """What is measured in a column; adds to `unavailable` what cannot be, and says so once."""
+    evaluation = column.evaluation_for(budget_name, budget)
+    available = []
+    for measurement in measurements(evaluation, models.get(column.model)):
+        try:
+            available.append(measurement.prepared(fetch=fetch))
+        except FeatureError as error:
+            if measurement.label not in unavailable:
+                say(str(error))
+            unavailable[measurement.label] = str(error)
+    return tuple(available)
+
+
+def _column(column: SuiteColumn, data: ColumnData | None = None, key: str = "") -> Column:
+    """A column as a report takes it; one that is not run has no data."""
+    real = data is None or column.stands_for in (None, data.name)
+    return Column(
+        heading=column.heading,
+        data_set=data.name if data else "",
+        model=column.model,
+        description=data.description if data else "",
+        stands_for=None if real and data else column.stands_for,
+        published=column.published,
+        not_run=column.not_run,
+        may_not_fit=tuple(column.may_not_fit) if data else (),
+        key=key,
+    )

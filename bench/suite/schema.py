@@ -1,0 +1,170 @@
+"""What a suite says: columns, rows and budgets, checked before anything is computed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from bench.errors import unknown
+from bench.evaluation import Evaluation
+from bench.settings import Count, Option, Settings
+from bench.training import History, Training
+
+
+class Budget(Settings):
+    """One size of the experiment."""
+
+    description: str
+    seeds: Count = 1
+    history: History = History()
+    evaluation: Evaluation = Evaluation()
+
+
+class ColumnBudget(Settings):
+    """What a budget changes in one column: keys of training, history, options and evaluation."""
+
+    training: dict[str, Option] = {}
+    history: dict[str, Option] = {}
+    options: dict[str, Option] = {}
+    evaluation: dict[str, Option] = {}
+
+
+class SuiteColumn(Settings):
+    """One model on one kind of data."""
+
+    heading: str
+    data: list[str] = []
+    """Data sets by preference; the first that can be had is used."""
+    stands_for: str | None = None
+    """The data set that this column is about; any other is printed as a stand-in for it."""
+    published: str | None = None
+    """Key of the published numbers of this column."""
+    model: str = "vae"
+    options: dict[str, Option] = {}
+    training: Training | None = None
+    """The published protocol, on stand-ins too."""
+    budgets: dict[str, ColumnBudget] = {}
+    sweeps: dict[str, Annotated[list[Option], Field(min_length=1)]] = {}
+    """Likelihood -> the values that its row sweeps over in this column, instead of its own."""
+    may_not_fit: list[str] = []
+    """Likelihoods for which it is a result, and no fault, that memory is too small."""
+    not_run: str | None = None
+    """Why the column is listed but not run."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> SuiteColumn:
+        if self.not_run is None and not (self.data and self.training):
+            raise ValueError("a column needs `data` and `training`, or `not_run` with the reason")
+        return self
+
+    def training_for(self, budget: str) -> Training:
+        """The training of this column under a budget, the same whatever the data."""
+        if self.training is None:
+            raise ValueError(f"column {self.heading!r} is not run")
+        result = self.training.model_dump(exclude_none=True)
+        changes = self.budgets.get(budget, ColumnBudget()).training
+        for length in {"steps", "epochs"} & changes.keys():
+            result.pop("epochs" if length == "steps" else "steps", None)
+        return Training.model_validate(result | changes)
+
+    def options_for(self, budget: str) -> dict[str, Option]:
+        """The model's options in this column under a budget."""
+        return self.options | self.budgets.get(budget, ColumnBudget()).options
+
+    def history_for(self, name: str, budget: Budget) -> History:
+        """What is recorded in training in this column under the budget of that name."""
+        changes = self.budgets.get(name, ColumnBudget()).history
+        return History.model_validate(budget.history.model_dump() | changes)
+
+    def evaluation_for(self, name: str, budget: Budget) -> Evaluation:
+        """The evaluation of this column under the budget of that name."""
+        changes = self.budgets.get(name, ColumnBudget()).evaluation
+        return Evaluation.model_validate(budget.evaluation.model_dump() | changes)
+
+
+class SuiteRow(Settings):
+    """One decoder likelihood, or one with an option swept over several values."""
+
+    likelihood: str
+    """A registered name, or FILE.py:Class; a relative file is one beside the suite's own."""
+    label: str | None = None
+    options: dict[str, Option] = {}
+    sweep: dict[str, list[Option]] = {}
+    """At most one option, with its values; the report's row is the best one on validation data."""
+    note: str | None = None
+    may_diverge: bool = False
+    """Whether divergence is a result of this row, and not a fault of the run."""
+
+    @field_validator("sweep")
+    @classmethod
+    def _one_option(cls, sweep: dict[str, list[Option]]) -> dict[str, list[Option]]:
+        if len(sweep) > 1 or any(not values for values in sweep.values()):
+            raise ValueError("sweep takes one option with at least one value")
+        return sweep
+
+    @property
+    def swept(self) -> str | None:
+        """The name of the swept option, if there is one."""
+        return next(iter(self.sweep), None)
+
+    def variants(self, column: SuiteColumn | None = None) -> list[dict[str, Option]]:
+        """The options of each run of this row, in a column that may sweep other values."""
+        if not self.sweep:
+            return [self.options]
+        ((option, values),) = self.sweep.items()
+        if column is not None:
+            values = column.sweeps.get(self.likelihood, values)
+        return [self.options | {option: value} for value in values]
+
+
+class Suite(Settings):
+    """A comparison: rows (likelihoods) by columns (model and data), under one of its budgets."""
+
+    name: str
+    title: str
+    columns: Annotated[list[SuiteColumn], Field(min_length=1)]
+    rows: Annotated[list[SuiteRow], Field(min_length=1)]
+    budgets: dict[str, Budget]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Suite:
+        if not self.budgets:
+            raise ValueError("a suite needs at least one budget")
+        swept = [row.likelihood for row in self.rows if row.sweep]
+        for name in swept:
+            if [row.likelihood for row in self.rows].count(name) > 1:
+                raise ValueError(f"the sweep of {name!r} must be the only row of that likelihood")
+        for column in self.columns:
+            self._fits(column, swept)
+        labels = [row.label or row.likelihood for row in self.rows]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(f"two rows are called {label!r}; give them different labels")
+        return self
+
+    def _fits(self, column: SuiteColumn, swept: list[str]) -> None:
+        where = f"column {column.heading!r}"
+        for name in column.budgets:
+            if name not in self.budgets:
+                known = ", ".join(self.budgets)
+                raise ValueError(f"{where} changes budget {name!r}, which is not one of {known}")
+        # A suite that extends another may have dropped a row that its columns speak of.
+        for row in self.rows:
+            if row.likelihood in column.sweeps and row.likelihood not in swept:
+                raise ValueError(f"{where} sweeps {row.likelihood!r}, whose row has no sweep")
+        for name, budget in self.budgets.items():
+            column.history_for(name, budget)
+            column.evaluation_for(name, budget)
+            if column.training is not None:
+                column.training_for(name)
+
+    def budget(self, name: str) -> Budget:
+        """A budget of this suite.
+
+        Raises:
+            UsageError: no such budget.
+        """
+        if name not in self.budgets:
+            raise unknown("budget", name, self.budgets)
+        return self.budgets[name]

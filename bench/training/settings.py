@@ -1,0 +1,62 @@
+"""How one model is trained, and what is recorded meanwhile."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from bench.settings import Count, Fraction, Settings
+
+
+class Training(Settings):
+    """How one model is trained. Identical for every likelihood of a column."""
+
+    optimiser: Literal["adam", "adamax"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    batch_size: Count = 128
+    warmup: Fraction = 0.0
+    """The part of the training over which the learning rate grows linearly to its value."""
+    kl_warmup: Fraction = 0.0
+    """The part over which the weight of the KL grows linearly to its value (Sonderby et al. 2016,
+    "Ladder Variational Autoencoders", arXiv:1602.02282)."""
+    epochs: Count | None = None
+    steps: Count | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Training:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give exactly one of epochs and steps")
+        return self
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step (counted from 0) out of all steps."""
+        return self.learning_rate * _ramp(step, self.warmup * steps)
+
+    def kl_share(self, step: int, steps: int) -> float:
+        """The part of its full weight that the KL has at a step (counted from 0)."""
+        return _ramp(step, self.kl_warmup * steps)
+
+    def total_steps(self, images: int) -> int:
+        """Optimiser steps on a training set of `images`; an incomplete last batch is dropped."""
+        per_epoch = max(1, images // min(self.batch_size, images))
+        return self.steps if self.steps is not None else (self.epochs or 1) * per_epoch
+
+
+class History(Settings):
+    """The convergence curve that is recorded while a model is trained."""
+
+    points: Annotated[int, Field(ge=2)] = 20
+    """Points of the curve."""
+    images: Count = 1000
+    """Validation items behind each point."""
+    batch_size: Count = 128
+    """Items at once."""
+
+    def steps(self, total: int) -> list[int]:
+        """Steps of the points: dense early, where curves are steep; 0 and the last among them."""
+        return sorted({round(total * (i / (self.points - 1)) ** 2) for i in range(self.points)})
+
+
+def _ramp(step: int, length: float) -> float:
+    return min(1.0, (step + 1) / length) if length else 1.0

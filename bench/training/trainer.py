@@ -1,0 +1,207 @@
+"""Training: one loop for every model and every likelihood.
+
+The loop never waits for the device: losses stay there, and are looked at only at the few steps
+where the model is scored on validation images or a checkpoint is written. Batch order and posterior
+noise are derived from the seed and the step (bench.seeds), so they are the same for every
+likelihood, and a run that goes on from a checkpoint repeats the uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from bench import seeds
+from bench.data import Data, subset, to_float
+from bench.evaluation.elbo import estimate_elbo
+from bench.models import Model
+from bench.training.settings import History, Training
+
+CHECKPOINT_SECONDS = 20.0
+"""Training time between two checkpoints; more of it is not lost when a run is killed."""
+
+Progress = Callable[[float], None]
+"""Hears now and then how much of the training is done, from 0 to 1."""
+
+Save = Callable[[dict[str, Any]], None]
+"""Keeps a state of the trainer."""
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What training left behind, beside the model's weights."""
+
+    history: pd.DataFrame
+    """One row a point of the curve: step, seconds (of training alone), and the validation elbo."""
+    seconds: float
+    diverged_step: int | None = None
+    """The first step whose loss was NaN or infinite."""
+
+
+def optimiser(model: Model, training: Training) -> torch.optim.Optimizer:
+    """The optimiser that the protocol names, fused where PyTorch has a fused one."""
+    if training.optimiser == "adamax":
+        return torch.optim.Adamax(model.parameters(), lr=training.learning_rate, foreach=True)
+    return torch.optim.Adam(model.parameters(), lr=training.learning_rate, fused=True)
+
+
+class BatchOrder:
+    """The indices of each batch: a fresh permutation every epoch, the incomplete batch dropped."""
+
+    def __init__(self, items: int, batch_size: int, seed: int, device: torch.device) -> None:
+        self.batch_size = min(batch_size, items)
+        self.per_epoch = items // self.batch_size
+        self._items, self._seed, self._device = items, seed, device
+        self._epoch = -1
+        self._order = torch.empty(0, dtype=torch.long)
+
+    def __call__(self, step: int) -> Tensor:
+        """Indices (batch_size,) of the items of a step (counted from 0)."""
+        epoch, position = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            # Drawn on the CPU: the order is the same whatever the device.
+            order = torch.randperm(
+                self._items, generator=seeds.generator("cpu", self._seed, "batch order", epoch)
+            )
+            self._order, self._epoch = order.to(self._device), epoch
+        return self._order[position * self.batch_size : (position + 1) * self.batch_size]
+
+
+def training_step(
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    x: Tensor,
+    noise: torch.Generator,
+    *,
+    kl_share: float = 1.0,
+) -> Tensor:
+    """One step on items (B, ...); returns the loss, in nats per item, on the device."""
+    log_likelihood, kl = model.elbo(x, noise)
+    loss = (kl_share * model.likelihood.kl_weight * kl - log_likelihood).mean()
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+class Trainer:
+    """Trains one model; its state can be taken and put back at any step.
+
+    Args:
+        model: on the device of `data`.
+        data: uint8 items.
+        training: how.
+        history: what is recorded meanwhile.
+        seed: of the run.
+    """
+
+    def __init__(
+        self, model: Model, data: Data, training: Training, history: History, seed: int
+    ) -> None:
+        self.model, self.data, self.training, self.seed = model, data, training, seed
+        self.steps = training.total_steps(len(data.train))
+        self._curve = history
+        self._points = set(history.steps(self.steps))
+        self._validation = subset(data.validation, history.images, "validation")
+        self._batches = BatchOrder(len(data.train), training.batch_size, seed, data.train.device)
+        self._optimizer = optimiser(model, training)
+        self._losses = torch.zeros(self.steps, device=data.device)
+        self._step = 0
+        self._seconds = 0.0
+        self._rows: list[dict[str, float]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain values from which training goes on as if it had not stopped."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "losses": self._losses,
+            "step": self._step,
+            "seconds": self._seconds,
+            "rows": self._rows,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._losses = state["losses"]
+        self._step, self._seconds, self._rows = state["step"], state["seconds"], state["rows"]
+
+    def run(
+        self, *, save: Save | None = None, progress: Progress = lambda done: None
+    ) -> Trajectory:
+        """Train to the last step, or to the first loss that is not finite.
+
+        Args:
+            save: keeps checkpoints; None keeps none.
+            progress: hears how much is done.
+        """
+        if self._step == 0:
+            self._record()
+        self.model.train()
+        saved = started = self._synchronised()
+        report_every = max(1, self.steps // 100)
+        diverged = None
+        while self._step < self.steps and diverged is None:
+            self._advance()
+            if self._step % report_every == 0:
+                progress(self._step / self.steps)
+            point = self._step in self._points
+            due = time.perf_counter() - saved > CHECKPOINT_SECONDS or self._step == self.steps
+            if point or (save and due):
+                self._seconds += self._synchronised() - started
+                diverged = _first_not_finite(self._losses[: self._step])
+                if point and diverged is None:
+                    self._record()
+                    self.model.train()
+                if save and due and diverged is None:
+                    save(self.state_dict())
+                    saved = time.perf_counter()
+                started = self._synchronised()
+        return Trajectory(pd.DataFrame(self._rows), self._seconds, diverged)
+
+    def _advance(self) -> None:
+        step, device = self._step, self.data.device
+        x = to_float(self.data.train[self._batches(step)], device)
+        noise = seeds.generator(device, self.seed, "posterior noise", step)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.training.rate(step, self.steps)
+        self._losses[step] = training_step(
+            self.model,
+            self._optimizer,
+            x,
+            noise,
+            kl_share=self.training.kl_share(step, self.steps),
+        )
+        self._step += 1
+
+    def _record(self) -> None:
+        """Add a point to the curve, unless the checkpoint that training went on from has it."""
+        if any(row["step"] == self._step for row in self._rows):
+            return
+        estimate = estimate_elbo(
+            self.model,
+            self._validation,
+            seed=self.seed,
+            batch_size=self._curve.batch_size,
+            purpose="validation",
+        )
+        self._rows.append({"step": self._step, "seconds": self._seconds, **estimate.columns()})
+
+    def _synchronised(self) -> float:
+        if self.data.device.type == "cuda":
+            torch.cuda.synchronize(self.data.device)
+        return time.perf_counter()
+
+
+def _first_not_finite(losses: Tensor) -> int | None:
+    """The first step (counted from 1) whose loss is not finite."""
+    steps = (~losses.isfinite()).nonzero()
+    return int(steps[0]) + 1 if len(steps) else None

@@ -117,14 +117,10 @@ class Content(NamedTuple):
 
 def split(images: Bytes, labels: NDArray[Any], counts: tuple[int, int, int]) -> Content:
     """Cut images (N, C, H, W) and labels (N,) into three parts of the given sizes, in order."""
-    train, validation = counts[0], counts[0] + counts[1]
-    return Content(
-        images[:train],
-        images[train:validation],
-        images[validation:],
-        labels={
-            "train": labels[:train],
-            "validation": labels[train:validation],
-            "test": labels[validation:],
-        },
-    )
+    train, validation, test = np.split(images, np.cumsum(counts)[:-1])
+    return Content(train, validation, test, split_labels(labels, counts))
+
+
+def split_labels(labels: NDArray[Any], counts: tuple[int, int, int]) -> Mapping[str, NDArray[Any]]:
+    """Cut labels (N,) likewise."""
+    return dict(zip(SPLITS, np.split(labels, np.cumsum(counts)[:-1]), strict=True))

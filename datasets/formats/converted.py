@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from datasets.core.checksums import checksum, heading
-from datasets.core.dataset import SPLITS, Bytes, Content, DataError, FolderError
+from datasets.core.dataset import SPLITS, Bytes, Content, DataError, FolderError, split_labels
 from datasets.core.loader import RECEIPT, Loader
 from datasets.core.storage import lacking_space, locked, publish, staging
 
@@ -149,13 +149,8 @@ class ConvertedLoader(Loader):
         )
         if labels is not None and labels.shape != (sum(self.counts),):
             raise DataError(f"{folder} is corrupt (labels of shape {labels.shape})")
-        parts = None if labels is None else np.split(labels, np.cumsum(self.counts)[:-1])
-        content = Content(
-            train,
-            validation,
-            test,
-            labels=None if parts is None else dict(zip(SPLITS, parts, strict=True)),
-        )
+        parts = None if labels is None else split_labels(labels, self.counts)
+        content = Content(train, validation, test, parts)
         if stamps != _stamps(folder) and (actual := checksum(content)) != known:
             raise DataError(
                 f"{folder} is corrupt (sha256 of its content: expected {known}, found {actual})"

@@ -28,11 +28,16 @@ class Download(Source):
         for position, mirror in enumerate(self.mirrors, start=1):
             try:
                 for name, path in self.members.items():
-                    partials.deliver(RemoteFile(mirror + name, name), folder / path, progress)
+                    remote = RemoteFile(self.address(mirror, name), name)
+                    partials.deliver(remote, folder / path, progress)
                 return
             except SourceError:
                 if position == len(self.mirrors):
                     raise
+
+    def address(self, mirror: str, name: str) -> str:
+        """Address of a file at a mirror."""
+        return mirror + name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +55,7 @@ class DownloadArchive(Source):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GoogleDrive(Source):
+class GoogleDrive(Download):
     """Single files of Google Drive.
 
     Attributes:
@@ -59,16 +64,9 @@ class GoogleDrive(Source):
     """
 
     ids: Callable[[], Mapping[str, str]]
+    mirrors: Sequence[str] = ("https://drive.google.com/uc?id=",)
     title: str = "official files on Google Drive"
 
-    @property
-    def room(self) -> int:
-        """See `Source.room`: the files are used as they are."""
-        return self.bytes
-
-    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
-        """See `Source.fetch`."""
-        ids = self.ids()
-        for name, path in self.members.items():
-            url = f"https://drive.google.com/uc?id={ids[name]}"
-            partials.deliver(RemoteFile(url, name), folder / path, progress)
+    def address(self, mirror: str, name: str) -> str:
+        """See `Download.address`."""
+        return mirror + self.ids()[name]

@@ -1,8 +1,11 @@
 """names, status and load: what users see, whatever the data set."""
 
 import shutil
+import socket
 import subprocess
 import sys
+import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,6 +135,39 @@ def test_status_without_sources(tiny: Tiny, tmp_path: Path) -> None:
     assert datasets.status("tiny", tmp_path).source == "no source, to be put there by hand"
     with pytest.raises(datasets.DataError, match="tiny is not here and has no source: put train-"):
         datasets.fetch("tiny", tmp_path)
+
+
+def test_status_says_what_a_fetch_would_transfer(tiny: Tiny, tmp_path: Path) -> None:
+    tiny(good("small"), replace(good("larger"), bytes=datasets.AUTOMATIC))
+    before = datasets.status("tiny", tmp_path)
+    assert (before.transfer, before.automatic) == (1_000_000_000, True)
+    tiny(good("small"), replace(good("larger"), bytes=datasets.AUTOMATIC + 1))
+    before = datasets.status("tiny", tmp_path)
+    assert (before.transfer, before.automatic) == (1_000_000_001, False)
+    tiny()
+    before = datasets.status("tiny", tmp_path)
+    assert (before.transfer, before.automatic) == (None, False)
+    tiny(good())
+    after = datasets.fetch("tiny", tmp_path)
+    assert (after.transfer, after.automatic) == (0, True)
+
+
+def test_status_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("status must ask nobody")
+
+    for owner, name in [
+        (socket, "socket"),
+        (socket, "getaddrinfo"),
+        (subprocess, "Popen"),
+        (urllib.request, "urlopen"),
+    ]:
+        monkeypatch.setattr(owner, name, refuse)
+    known = {name: datasets.status(name, tmp_path) for name in datasets.names()}
+    assert {name for name, status in known.items() if not status.automatic} == {"bair", "celeba"}
+    assert {name for name, status in known.items() if status.present} == {"digits", "patches"}
+    assert known["mnist"].transfer == 11_594_722
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_status_reads_no_content(tiny: Tiny, local: Path) -> None:

@@ -62,8 +62,8 @@ def test_unknown_content_is_refused(tiny: Tiny, tmp_path: Path) -> None:
     with pytest.raises(datasets.DataError) as raised:
         datasets.load("tiny", tmp_path)
     expected = vars(loader)["md5"][0]
-    told = r"\(forger: TINY/raw/train-images-idx3-ubyte is corrupt \(md5 of its content: expected "
-    assert re.search(rf"{told}{expected}, found [0-9a-f]{{32}}\)\)", str(raised.value))
+    reason = r"\(forger: TINY/raw/train-images-idx3-ubyte is corrupt \(md5 of its content: "
+    assert re.search(rf"{reason}expected {expected}, found [0-9a-f]{{32}}\)\)", str(raised.value))
     assert entries(tmp_path) == []
 
 
@@ -184,8 +184,8 @@ def test_folder_that_cannot_be_written(tiny: Tiny, tmp_path: Path) -> None:
     tiny(good())
     (tmp_path / "file").write_bytes(b"")
     root = tmp_path / "file" / "data"
-    told = rf"data folder {root} cannot be written \(Not a directory\): .*LIKELIHOOD_BENCH_DATA"
-    with pytest.raises(datasets.DataError, match=told):
+    reason = rf"data folder {root} cannot be written \(Not a directory\): .*LIKELIHOOD_BENCH_DATA"
+    with pytest.raises(datasets.DataError, match=reason):
         datasets.load("tiny", root)
 
 

@@ -142,8 +142,10 @@ def test_hashed_again_only_if_touched(
     file.write_bytes(content)
     with pytest.raises(datasets.DataError) as raised:
         datasets.load("small", root)
-    told = f"{converted(root)} is corrupt (sha256 of its content: expected {first.checksum}, found "
-    assert str(raised.value).startswith(told)
+    reason = (
+        f"{converted(root)} is corrupt (sha256 of its content: expected {first.checksum}, found "
+    )
+    assert str(raised.value).startswith(reason)
     assert str(raised.value).endswith(f"; delete it and put it into {root}/SMALL")
 
 
@@ -170,12 +172,12 @@ def test_damage_to_what_was_converted(damage: str, small: Small, root: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("count", "told"),
+    ("count", "reason"),
     [(9, "the files hold 9 items, expected 10"), (13, "the files hold at least 12 items, exp")],
 )
-def test_wrong_number_of_items(count: int, told: str, small: Small, root: Path) -> None:
+def test_wrong_number_of_items(count: int, reason: str, small: Small, root: Path) -> None:
     (root / "SMALL" / "original").write_bytes(bytes(3 * count))
-    with pytest.raises(datasets.DataError, match=f"^{told}"):
+    with pytest.raises(datasets.DataError, match=f"^{reason}"):
         datasets.load("small", root)
     assert entries(root) == ["SMALL"]
 
@@ -227,24 +229,24 @@ def test_of_two_that_convert_at_once_one_waits(
         return whole(root)
 
     monkeypatch.setattr(small, "batches", slow)
-    found: list[str] = []
+    digests: list[str] = []
     workers = [
-        threading.Thread(target=lambda: found.append(datasets.load("small", root).checksum))
+        threading.Thread(target=lambda: digests.append(datasets.load("small", root).checksum))
         for _ in range(2)
     ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert len(found) == 2
+    assert len(digests) == 2
     assert small.runs == 1
 
 
 def test_no_space(small: Small, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(100, 71, 29))
-    told = rf"^no space to convert small in {root}: needs 0 MB, 0 MB are free$"
-    with pytest.raises(datasets.DataError, match=told):
+    reason = rf"^no space to convert small in {root}: needs 0 MB, 0 MB are free$"
+    with pytest.raises(datasets.DataError, match=reason):
         datasets.load("small", root)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(100, 70, 30))
     assert datasets.load("small", root).checksum

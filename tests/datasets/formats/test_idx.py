@@ -22,7 +22,7 @@ def test_parse() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reason"),
     [
         (b"", "not an idx file"),
         (b"\x00\x00\x08", "not an idx file"),
@@ -34,8 +34,8 @@ def test_parse() -> None:
         (bytes.fromhex("00000802 ffffffff ffffffff"), "cannot hold the shape"),
     ],
 )
-def test_parse_refuses(content: bytes, told: str) -> None:
-    with pytest.raises(datasets.DataError, match=told):
+def test_parse_refuses(content: bytes, reason: str) -> None:
+    with pytest.raises(datasets.DataError, match=reason):
         parse(as_array(content))
 
 

@@ -84,20 +84,20 @@ def videos(count: int, seed: int = 0) -> Pixels:
 
 
 def write(root: Path, parts: dict[str, list[Pixels]]) -> None:
-    for name, some in parts.items():
+    for name, sequences in parts.items():
         file = root / "softmotion30_44k" / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(b"".join(framed(example(video)) for video in some))
+        file.write_bytes(b"".join(framed(example(video)) for video in sequences))
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A data folder with five training sequences in two files, and two for test."""
-    some = videos(7)
+    sequences = videos(7)
     root = tmp_path / "data"
-    write(root, {"train/traj_0_to_2.tfrecords": list(some[:3])})
-    write(root, {"train/traj_3_to_4.tfrecords": list(some[3:5])})
-    write(root, {"test/traj_0_to_1.tfrecords": list(some[5:])})
+    write(root, {"train/traj_0_to_2.tfrecords": list(sequences[:3])})
+    write(root, {"train/traj_3_to_4.tfrecords": list(sequences[3:5])})
+    write(root, {"test/traj_0_to_1.tfrecords": list(sequences[5:])})
     return root
 
 
@@ -132,9 +132,9 @@ def test_a_record_of_tensorflow(tmp_path: Path) -> None:
 
 def test_sequences_in_their_parts(small: Bair, root: Path) -> None:
     data = datasets.load("bair", root)
-    found = np.concatenate([part.numpy() for part in (data.train, data.validation, data.test)])
+    items = np.concatenate([part.numpy() for part in (data.train, data.validation, data.test)])
     assert [len(part) for part in (data.train, data.validation, data.test)] == list(COUNTS)
-    assert (found == videos(7).transpose(0, 1, 4, 2, 3)).all()
+    assert (items == videos(7).transpose(0, 1, 4, 2, 3)).all()
     assert data.shape == datasets.status("bair").shape == (30, 3, 64, 64)
     assert data.train.is_contiguous()
     assert data.labels is None
@@ -163,7 +163,7 @@ def damaged(content: bytes, damage: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "reason"),
     [
         ("truncated", "record 2: the file ends within it"),
         ("header", "record 2: CRC of its data"),
@@ -173,13 +173,13 @@ def damaged(content: bytes, damage: str) -> bytes:
         ("flip -1", "record 2: CRC of its data"),
     ],
 )
-def test_damaged_file(damage: str, told: str, small: Bair, root: Path) -> None:
+def test_damaged_file(damage: str, reason: str, small: Bair, root: Path) -> None:
     file = root / "softmotion30_44k" / "train" / "traj_0_to_2.tfrecords"
     file.write_bytes(damaged(file.read_bytes(), damage))
     with pytest.raises(datasets.DataError) as raised:
         datasets.load("bair", root)
     message = str(raised.value)
-    assert message.startswith(f"{file} is corrupt ({told}); delete it and fetch bair again")
+    assert message.startswith(f"{file} is corrupt ({reason}); delete it and fetch bair again")
     assert "\n" not in message
     assert entries(root) == ["softmotion30_44k"]
 
@@ -191,7 +191,7 @@ def test_file_that_ends_within_a_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "reason"),
     [
         (b"", "it lacks 0/image_aux1/encoded"),
         (b"\x0a\x05\x0a", "a field reaches beyond the message"),
@@ -202,32 +202,32 @@ def test_file_that_ends_within_a_header(tmp_path: Path) -> None:
     ],
 )
 def test_whole_record_that_is_no_such_video(
-    data: bytes, told: str, small: Bair, root: Path
+    data: bytes, reason: str, small: Bair, root: Path
 ) -> None:
     file = root / "softmotion30_44k" / "train" / "traj_0_to_2.tfrecords"
     file.write_bytes(framed(data))
     with pytest.raises(datasets.DataError) as raised:
         datasets.load("bair", root)
-    start = f"{file} holds no such video (record 0: {told}); delete it and fetch "
+    start = f"{file} holds no such video (record 0: {reason}); delete it and fetch "
     assert str(raised.value).startswith(start)
 
 
 @pytest.mark.parametrize(("part", "expected"), [("train", 5), ("test", 2)])
 def test_wrong_number_of_sequences(part: str, expected: int, small: Bair, root: Path) -> None:
     write(root, {f"{part}/traj_9_to_9.tfrecords": list(videos(1))})
-    told = f"^{root}/softmotion30_44k/{part} holds {expected + 1} sequences, expected {expected}"
+    reason = f"^{root}/softmotion30_44k/{part} holds {expected + 1} sequences, expected {expected}"
     if part == "test":  # its surplus shows before its end
-        told = r"^the files hold at least 8 items, expected 7"
-    with pytest.raises(datasets.DataError, match=told):
+        reason = r"^the files hold at least 8 items, expected 7"
+    with pytest.raises(datasets.DataError, match=reason):
         datasets.load("bair", root)
 
 
 def test_missing(tmp_path: Path) -> None:
-    told = (
+    reason = (
         rf"^bair is not in {tmp_path}, and 32.3 GB to fetch, more than the 1.0 GB that are fetched "
         r"unasked: run `python -m bench data fetch bair`, or put the official .*softmotion30_44k$"
     )
-    with pytest.raises(datasets.DataError, match=told):
+    with pytest.raises(datasets.DataError, match=reason):
         datasets.load("bair", tmp_path)
     assert entries(tmp_path) == []
     write(tmp_path, {"train/traj_0_to_0.tfrecords": []})
@@ -341,17 +341,17 @@ def test_corrupt_on_arrival(official: Bair, archived: Path, tmp_path: Path) -> N
     content = bytearray(file.read_bytes())
     content[content.index(b"0/image_aux1/encoded") + 1000] ^= 1
     file.write_bytes(content)
-    told = rf"\(official download: {FOLDER}/{ARCHIVE}/{FOLDER}/.* is corrupt \(record 0: CRC of its"
-    with pytest.raises(datasets.DataError, match=told):
+    reason = rf"\(official download: {FOLDER}/{ARCHIVE}/{FOLDER}/.* is corrupt \(record 0: CRC"
+    with pytest.raises(datasets.DataError, match=reason):
         datasets.fetch("bair", tmp_path / "fetched")
     assert entries(tmp_path / "fetched") == []
 
 
 def test_other_features_are_passed_over() -> None:
     video = videos(1)[0]
-    found = byte_features(example(video))
-    assert len(found) == 60  # two cameras; numbers are no bytes
-    assert bytes(found["7/image_aux1/encoded"]) == video[7].tobytes()
+    features = byte_features(example(video))
+    assert len(features) == 60  # two cameras; numbers are no bytes
+    assert bytes(features["7/image_aux1/encoded"]) == video[7].tobytes()
 
 
 def test_interruption_leaves_nothing(

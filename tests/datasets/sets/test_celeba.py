@@ -68,9 +68,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Celeba:
 
 def test_official_split_cropped_and_resized(small: Celeba, folder: Path) -> None:
     data = datasets.load("celeba", folder.parent)
-    found = [data.train, data.validation, data.test]
-    assert [len(part) for part in found] == list(COUNTS)
-    images = np.concatenate([part.numpy() for part in found])
+    parts = [data.train, data.validation, data.test]
+    assert [len(part) for part in parts] == list(COUNTS)
+    images = np.concatenate([part.numpy() for part in parts])
     for number, image in enumerate(images, start=1):
         assert image.shape == (3, 32, 32)
         centres = (np.arange(32) + 0.5) * 148 / 32 - 0.5  # of the squares that became a pixel
@@ -110,13 +110,13 @@ def test_pictures_are_read_once(small: Celeba, folder: Path) -> None:
 @pytest.mark.parametrize("content", [split_file()[:-2], b"", split_file((5, 3, 3)), b"x"])
 def test_wrong_split_file(content: bytes, small: Celeba, folder: Path) -> None:
     (folder / PARTITION).write_bytes(content)
-    told = rf"^{folder / PARTITION} is corrupt \(md5 of its content: expected "
-    with pytest.raises(datasets.DataError, match=told):
+    reason = rf"^{folder / PARTITION} is corrupt \(md5 of its content: expected "
+    with pytest.raises(datasets.DataError, match=reason):
         datasets.load("celeba", folder.parent)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reason"),
     [
         (split_file((5, 3, 3)), "gives a part 5 pictures, not 6"),
         (b"000001.jpg 3\n", "is not a split of pictures (at '3')"),
@@ -124,13 +124,13 @@ def test_wrong_split_file(content: bytes, small: Celeba, folder: Path) -> None:
     ],
 )
 def test_split_file_that_does_not_fit(
-    content: bytes, told: str, small: Celeba, folder: Path, monkeypatch: pytest.MonkeyPatch
+    content: bytes, reason: str, small: Celeba, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / PARTITION).write_bytes(content)
     publish(monkeypatch, PARTITION, content)
     with pytest.raises(datasets.DataError) as raised:
         datasets.load("celeba", folder.parent)
-    assert str(raised.value).startswith(f"{folder / PARTITION} {told}")
+    assert str(raised.value).startswith(f"{folder / PARTITION} {reason}")
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "other", "size"])
@@ -156,8 +156,8 @@ def test_damaged_picture_is_named(damage: str, small: Celeba, folder: Path) -> N
 
 
 def test_missing(tmp_path: Path) -> None:
-    told = rf"run `python -m bench data fetch celeba`, or put the official .* into {tmp_path}/cel"
-    with pytest.raises(datasets.DataError, match=told):
+    reason = rf"run `python -m bench data fetch celeba`, or put the official .* into {tmp_path}/cel"
+    with pytest.raises(datasets.DataError, match=reason):
         datasets.load("celeba", tmp_path)
     (tmp_path / "celeba" / IMAGES).mkdir(parents=True)
     (tmp_path / "celeba" / PARTITION).write_bytes(split_file())
@@ -212,13 +212,13 @@ def test_damaged_archive(damage: str, archived: Path, monkeypatch: pytest.Monkey
     else:
         content[at + 2000] ^= 1
     file.write_bytes(content)
-    told = f"{file} is corrupt (md5 of its content: expected "
+    reason = f"{file} is corrupt (md5 of its content: expected "
     if damage in ("none", "missing", "crc"):  # whatever may be published one day
         publish(monkeypatch, ARCHIVE, bytes(content))
-        told = str(file) if damage == "none" else f"{file} is damaged (000007.jpg: "
+        reason = str(file) if damage == "none" else f"{file} is damaged (000007.jpg: "
     with pytest.raises(datasets.DataError) as raised:
         datasets.load("celeba", archived.parent)
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(reason)
     assert "\n" not in str(raised.value)
 
 
@@ -252,8 +252,8 @@ def test_forged(name: str, drive: dict[str, bytes], tmp_path: Path) -> None:
     (id,) = (id for id, _, listed in CelebA.file_list if listed == name)
     drive[id] = drive[id][:-1] + b"?"
     root = tmp_path / "fetched"
-    told = rf"official files on Google Drive: celeba/{name} is corrupt \(md5 of its content: .*put"
-    with pytest.raises(datasets.DataError, match=told) as raised:
+    reason = rf"official files on Google Drive: celeba/{name} is corrupt \(md5 of its .*put"
+    with pytest.raises(datasets.DataError, match=reason) as raised:
         datasets.fetch("celeba", root)
     assert "\n" not in str(raised.value)
     assert entries(root) == []
@@ -286,9 +286,9 @@ def test_memory(small: Celeba, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         publish(monkeypatch, PARTITION, content)
         tracemalloc.start()
         small.convert(folder.parent)
-        found = tracemalloc.get_traced_memory()[1]
+        highest = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return found
+        return highest
 
     peak((20, 2, 2))
     assert peak((600, 30, 30)) < peak((20, 2, 2)) + 300_000 < 660 * 3072

@@ -55,7 +55,9 @@ def binary(pixels: Pixels, labels: list[int]) -> bytes:
 
 
 def digests(algorithm: str, write: Callable[[Pixels, list[int]], bytes]) -> Six:
-    return cast(Six, tuple(hashlib.new(algorithm, write(*each)).hexdigest() for each in contents()))
+    return cast(
+        Six, tuple(hashlib.new(algorithm, write(*batch)).hexdigest() for batch in contents())
+    )
 
 
 @pytest.fixture
@@ -72,8 +74,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Cifar10:
 
 def write(folder: Path, suffix: str, form: Callable[[Pixels, list[int]], bytes]) -> Path:
     folder.mkdir(parents=True)
-    for name, each in zip(BATCHES, contents(), strict=True):
-        (folder / f"{name}{suffix}").write_bytes(form(*each))
+    for name, batch in zip(BATCHES, contents(), strict=True):
+        (folder / f"{name}{suffix}").write_bytes(form(*batch))
     return folder
 
 
@@ -112,7 +114,7 @@ def test_package_is_rebuilt_into_official_batches(small: Cifar10, tmp_path: Path
     for name, (pixels, _) in zip(BATCHES, contents(), strict=True):
         rows = pixels.transpose(0, 2, 3, 1).reshape(EACH, 1024, 3)
         Image.fromarray(rows).save(pictures / f"{name}.png")
-    labels = [label for _, each in contents() for label in each]
+    labels = [label for _, batch in contents() for label in batch]
     files = {f"cifar-10-png/{path.name}": path.read_bytes() for path in pictures.iterdir()}
     files["cifar-10-png/train_lables.json"] = json.dumps(labels[:20]).encode()
     files["cifar-10-png/test_lables.json"] = json.dumps(labels[20:]).encode()
@@ -122,8 +124,8 @@ def test_package_is_rebuilt_into_official_batches(small: Cifar10, tmp_path: Path
     data = datasets.load("cifar10", root)
     assert data.source == "package, verified by checksum"
     assert entries(root) == ["cifar-10-batches-bin"]
-    for name, each in zip(BATCHES, contents(), strict=True):
-        assert (root / "cifar-10-batches-bin" / f"{name}.bin").read_bytes() == binary(*each)
+    for name, batch in zip(BATCHES, contents(), strict=True):
+        assert (root / "cifar-10-batches-bin" / f"{name}.bin").read_bytes() == binary(*batch)
 
 
 class Trap:
@@ -155,13 +157,13 @@ def test_damaged_batch(damage: str, small: Cifar10, tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     if damage == "missing":
         file.unlink()
-        told = "is not here and has no source: put data_batch_1, .* of the official cifar-10-py"
+        reason = "is not here and has no source: put data_batch_1, .* of the official cifar-10-py"
     elif damage == "truncated":
         file.write_bytes(content[:-1])
-        told = rf"^{file} is corrupt \(sha1 of its content: expected {small.sha1[2]}, found "
+        reason = rf"^{file} is corrupt \(sha1 of its content: expected {small.sha1[2]}, found "
     else:
         content[100] ^= 1
         file.write_bytes(content)
-        told = rf"^{file} is corrupt \(sha1 of its content: expected {small.sha1[2]}, found "
-    with pytest.raises(datasets.DataError, match=told):
+        reason = rf"^{file} is corrupt \(sha1 of its content: expected {small.sha1[2]}, found "
+    with pytest.raises(datasets.DataError, match=reason):
         datasets.load("cifar10", tmp_path)

@@ -14,16 +14,16 @@ def test_every_digit_is_in_one_part_with_its_label() -> None:
     expected = {tuple(image): label for image, label in zip(levels, official.target, strict=True)}
     assert len(expected) == 1797  # no two are equal: to be in two parts is to be seen twice
 
-    found: list[tuple[tuple[int, ...], int]] = []
+    pairs: list[tuple[tuple[int, ...], int]] = []
     for split, images in (
         ("train", data.train),
         ("validation", data.validation),
         ("test", data.test),
     ):
         small = images[:, 0, 2:26:3, 2:26:3].flatten(1).tolist()
-        found += zip(map(tuple, small), data.labels[split].tolist(), strict=True)
-    assert len(found) == 1797
-    assert dict(found) == expected
+        pairs += zip(map(tuple, small), data.labels[split].tolist(), strict=True)
+    assert len(pairs) == 1797
+    assert dict(pairs) == expected
 
 
 def test_pixels_are_repeated_and_framed() -> None:

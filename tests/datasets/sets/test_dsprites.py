@@ -64,13 +64,13 @@ def test_sample(small: Dsprites, tmp_path: Path) -> None:
         COUNTS,
         strict=True,
     ):
-        found = part.numpy()
-        assert found.shape == (count, 1, 64, 64)
-        assert set(np.unique(found)) == {0, 255}
-        places = np.packbits(found[:, 0, 0, :32] == 255, axis=1).view(">u4").ravel().tolist()
-        assert (found[:, 0] == images[places] * 255).all()
-        assert data.labels[split].tolist() == [place % 3 for place in places]
-        seen += places
+        pixels = part.numpy()
+        assert pixels.shape == (count, 1, 64, 64)
+        assert set(np.unique(pixels)) == {0, 255}
+        positions = np.packbits(pixels[:, 0, 0, :32] == 255, axis=1).view(">u4").ravel().tolist()
+        assert (pixels[:, 0] == images[positions] * 255).all()
+        assert data.labels[split].tolist() == [place % 3 for place in positions]
+        seen += positions
     assert len(set(seen)) == sum(COUNTS)  # nothing is in two parts
     assert max(seen) > 19_000  # and no end of the file is left out
     assert min(seen) < 1000

@@ -81,8 +81,8 @@ def test_frames_show_the_digits_added_and_clipped(monkeypatch: pytest.MonkeyPatc
     video = moving_digits._sequences(20, digits, moving_digits._generator("a test"))
     assert video.shape == (20, 30, 1, 64, 64)
     assert video.dtype == np.uint8
-    each = 5 + 4 * 29
-    drawn = moving_digits._generator("a test").random_raw(20 * 2 * each).reshape(20, 2, each)
+    length = 5 + 4 * 29
+    drawn = moving_digits._generator("a test").random_raw(20 * 2 * length).reshape(20, 2, length)
     for sequence in range(20):
         for frame in range(30):
             canvas = np.zeros((64, 64), np.int64)
@@ -158,8 +158,8 @@ def test_of_digits_otherwise_and_it_says_so(
     small: MovingDigits, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = datasets.load("moving_digits", tmp_path)
-    told = "generated here from digits (scikit-learn's digits instead, verified by checksum)"
-    assert data.source == told
+    reason = "generated here from digits (scikit-learn's digits instead, verified by checksum)"
+    assert data.source == reason
     assert "two digits of digits, " in data.description
     assert "moving_digits: far away: nobody there\n" in capsys.readouterr().err
     assert not datasets.status("mnist", tmp_path).present
@@ -186,18 +186,18 @@ def test_mnist_that_comes_later_is_preferred(
 
 
 def test_two_at_once(small: MovingDigits, tmp_path: Path) -> None:
-    found: list[str] = []
+    digests: list[str] = []
 
     def work() -> None:
-        found.append(datasets.load("moving_digits", tmp_path).checksum)
+        digests.append(datasets.load("moving_digits", tmp_path).checksum)
 
     workers = [threading.Thread(target=work, daemon=True) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(timeout=60)
-    assert len(found) == 2
-    assert found[0] == found[1]
+    assert len(digests) == 2
+    assert digests[0] == digests[1]
 
 
 def test_interruption_leaves_nothing_half_written(

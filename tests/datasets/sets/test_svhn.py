@@ -50,18 +50,18 @@ def test_every_digit_resized_with_its_label(small: Svhn, tmp_path: Path) -> None
     images = np.concatenate([official(1208, 0)[0], official(7, 1)[0]], axis=3)
     labels = np.concatenate([official(1208, 0)[1], official(7, 1)[1]]).ravel()
     start = 0
-    for split, found, count in zip(
+    for split, part, count in zip(
         ("train", "validation", "test"),
         (data.train, data.validation, data.test),
         COUNTS,
         strict=True,
     ):
-        assert found.shape == (count, 3, 28, 28)
+        assert part.shape == (count, 3, 28, 28)
         for index in range(count):
             image = Image.fromarray(images[..., start + index]).resize(
                 (28, 28), Image.Resampling.BILINEAR
             )
-            assert (found[index].permute(1, 2, 0).numpy() == np.asarray(image)).all()
+            assert (part[index].permute(1, 2, 0).numpy() == np.asarray(image)).all()
         expected = [0 if label == 10 else label for label in labels[start : start + count]]
         assert data.labels[split].tolist() == expected
         start += count

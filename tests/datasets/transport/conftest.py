@@ -33,10 +33,10 @@ class Remote:
     asked: list[tuple[str | None, str | None]] = field(default_factory=list)
     sent: int = 0
 
-    def answer(self, wanted: str | None, condition: str | None) -> tuple[int, int]:
+    def answer(self, range_header: str | None, condition: str | None) -> tuple[int, int]:
         """The status, and where the content starts."""
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-        if not wanted or not self.ranges:
+        start = int(range_header.removeprefix("bytes=").rstrip("-")) if range_header else 0
+        if not range_header or not self.ranges:
             return 200, 0
         if condition is not None and condition not in self.headers.values():
             return 200, 0
@@ -49,17 +49,17 @@ def remote() -> Iterator[Remote]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            wanted, condition = self.headers["Range"], self.headers["If-Range"]
-            remote.asked.append((wanted, condition))
-            status, start = remote.answer(wanted, condition)
+            range_header, condition = self.headers["Range"], self.headers["If-Range"]
+            remote.asked.append((range_header, condition))
+            status, start = remote.answer(range_header, condition)
             body = b"" if status == 416 else remote.content[start:]
             self.send_response(status)
             for name, value in remote.headers.items():
                 self.send_header(name, value)
             if status == 206:
                 first, last = start + remote.shift, len(remote.content) - 1
-                told = f"bytes {first}-{last}/{len(remote.content)}"
-                self.send_header("Content-Range", told)
+                content_range = f"bytes {first}-{last}/{len(remote.content)}"
+                self.send_header("Content-Range", content_range)
             if remote.length:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -47,8 +47,8 @@ def test_a_truncated_answer_is_no_file(
     headers: dict[str, str], remote: Remote, partials: Partials
 ) -> None:
     remote.headers = headers
-    told = r"^file: .*incomplete.* after 1 MB, the same command goes on from there$"
-    with breaking(remote, 1_200_000), pytest.raises(TransferError, match=told):
+    reason = r"^file: .*incomplete.* after 1 MB, the same command goes on from there$"
+    with breaking(remote, 1_200_000), pytest.raises(TransferError, match=reason):
         get(remote, partials)
 
 
@@ -76,7 +76,7 @@ def test_what_breaks_off_is_retried_while_it_brings_something(
 ) -> None:
     remote.break_after = 1_200_000
     assert get(remote, partials) == CONTENT
-    starts = [int(wanted[6:-1]) for wanted, _ in remote.asked if wanted]
+    starts = [int(range_header[6:-1]) for range_header, _ in remote.asked if range_header]
     assert len(starts) == len(set(starts)) == 3
     assert starts == sorted(starts)
     remote.asked.clear()
@@ -99,9 +99,9 @@ def test_a_wrong_answer_to_a_range_is_not_appended(
     arrived = broken(remote, partials)
     vars(remote).update(behaviour)
     assert get(remote, partials) == remote.content
-    assert [wanted for wanted, _ in remote.asked] == [None, f"bytes={arrived}-", None]
-    told = "file: starting over, the server cannot resume at 1 MB\n"
-    assert capsys.readouterr().err.endswith(told)
+    assert [range_header for range_header, _ in remote.asked] == [None, f"bytes={arrived}-", None]
+    reason = "file: starting over, the server cannot resume at 1 MB\n"
+    assert capsys.readouterr().err.endswith(reason)
 
 
 def test_more_than_there_can_be_is_taken_anew(remote: Remote, partials: Partials) -> None:
@@ -162,8 +162,8 @@ def left_in(root: Path) -> list[str]:
 
 
 def test_an_interrupted_fetch_goes_on_and_leaves_no_part(served: Remote, tmp_path: Path) -> None:
-    told = "after 0 MB, the same command goes on from there"
-    with breaking(served, 20), pytest.raises(datasets.DataError, match=told):
+    reason = "after 0 MB, the same command goes on from there"
+    with breaking(served, 20), pytest.raises(datasets.DataError, match=reason):
         datasets.fetch("tiny", tmp_path)
     (path,) = (tmp_path / PARTIAL / "tiny").iterdir()
     assert path.read_bytes() == served.content[:20]

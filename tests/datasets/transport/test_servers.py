@@ -115,7 +115,7 @@ def test_archive_is_resumed(remote: Remote, partials: Partials, tmp_path: Path) 
     source = DownloadArchive(url=remote.address, members={}, bytes=1)
     with pytest.raises(tarfile.TarError, match="could not be opened"):  # it is none
         source.fetch(tmp_path, partials, False)
-    assert [bool(wanted) for wanted, _ in remote.asked] == [False, False, True]
+    assert [bool(range_header) for range_header, _ in remote.asked] == [False, False, True]
 
 
 @pytest.fixture
@@ -159,8 +159,8 @@ def test_google_drive_goes_on(
 def test_google_drive_that_does_not_resume_starts_over(
     drive: Remote, partials: Partials, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = r"incomplete.* after 1 MB, the same command goes on"
-    with breaking(drive, 1_500_000), pytest.raises(TransferError, match=told):
+    reason = r"incomplete.* after 1 MB, the same command goes on"
+    with breaking(drive, 1_500_000), pytest.raises(TransferError, match=reason):
         DRIVE.fetch(tmp_path, partials, False)
     drive.ranges = False
     DRIVE.fetch(tmp_path, partials, False)
@@ -178,8 +178,8 @@ def test_google_drive_refuses(
             raise gdown.exceptions.FileURLRetrievalError(f"Failed:\n\n\t{error}\n\nBut") from None
 
     monkeypatch.setattr(gdown, "download", download)
-    told = r"^file: Too many users. Try again later. In a browser: https://.*\?id=secret$"
-    with pytest.raises(TransferError, match=told):
+    reason = r"^file: Too many users. Try again later. In a browser: https://.*\?id=secret$"
+    with pytest.raises(TransferError, match=reason):
         DRIVE.fetch(tmp_path, partials, None)
     assert not partials.folder.exists()
 

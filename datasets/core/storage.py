@@ -54,7 +54,7 @@ def locked(root: Path) -> Iterator[None]:
             f"data folder {root} cannot be written ({error.strerror}): "
             f"choose another by {ENVIRONMENT} or root="
         ) from error
-    lock = FileLock(root / LOCK)
+    lock = FileLock(root / LOCK, mode=0o666)  # for all users who share the folder
     try:
         if _acquire(lock, root):
             for leftover in root.glob(STAGING + "*"):  # of a process that was killed

@@ -126,11 +126,11 @@ def _transfer(remote: RemoteFile, path: Path, progress: bool | None) -> None:
 def _attempt(remote: RemoteFile, path: Path, progress: bool | None) -> None:
     """Transfer the rest of a file by gdown, once.
 
-    Why gdown: it takes web servers and Google Drive, resumes by range requests, compares the range
-    that the server sends with the one that was asked for, and refuses an answer that is too short
-    (pooch does not resume; huggingface_hub and pypdl compare no ranges). It does not
-    notice that a file changed between two commands: then the checksum of the data set fails, and
-    the next command starts over.
+    Why gdown: it reads web servers and Google Drive, resumes by range requests, compares the range
+    that the server sends with the one that was asked for, and refuses an answer that is too short.
+    (pooch does not resume; huggingface_hub and pypdl compare no ranges.) It does not notice that a
+    file changed between two commands: then the checksum of the data set fails, and the next
+    command starts over.
     """
     import gdown  # noqa: PLC0415 - takes half a second, and most commands do not need it
 

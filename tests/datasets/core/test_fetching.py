@@ -137,6 +137,12 @@ def test_of_two_that_fetch_at_once_one_waits(
     assert f"another process is filling {tmp_path}: waiting for it\n" in capsys.readouterr().err
 
 
+def test_lock_serves_all_users(tiny: Tiny, tmp_path: Path) -> None:
+    tiny(good())
+    datasets.fetch("tiny", tmp_path)
+    assert (tmp_path / storage.LOCK).stat().st_mode & 0o777 == 0o666
+
+
 def test_without_locks(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unsupported(*_: object) -> None:
         raise OSError(95, "Operation not supported")

@@ -13,7 +13,7 @@ import pandas as pd
 
 import likelihoods
 import reports
-from bench import CHECKOUT, models
+from bench import CHECKOUT, catalogue, models
 from bench.environment import PACKAGES
 from bench.errors import UsageError
 from bench.plan import Plan, PlannedRow
@@ -130,24 +130,14 @@ def content(store: Store, output: Path) -> reports.Content:
             ).items()
         },
         columns=[
-            reports.Column(**{k: v for k, v in column.items() if k != "may_not_fit"})
+            reports.Column(**column | {"may_not_fit": tuple(column["may_not_fit"])})
             for column in plan["columns"]
         ],
-        rows=[
-            reports.Row(
-                row["name"],
-                row["label"],
-                row["sweep"],
-                row["note"],
-                json.dumps(row["options"], sort_keys=True),
-                row["may_diverge"],
-                row.get("given"),
-            )
-            for row in plan["rows"]
-        ],
+        rows=[reports.Row(**row) for row in plan["rows"]],
         about=_about(store, plan, table),
         budget=plan["budget"],
-        quality=quality(plan, table),
+        metrics=catalogue.metrics(quality(plan, table)),
+        features={name: each["protocol"] for name, each in plan["features"].items()},
         order=[name for name in likelihoods.names() if likelihoods.is_own(name)],
         metrics_document=_definitions(output),
     )

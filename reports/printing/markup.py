@@ -81,3 +81,17 @@ def bullets(lines: Iterable[str]) -> str:
 def paragraphs(*parts: str) -> str:
     """Join what is not empty by empty lines."""
     return "\n\n".join(part for part in parts if part)
+
+
+Field = tuple[str, str, Sequence[str]]
+"""Heading, side and cells of what stands below one heading of a table."""
+
+
+def table_of(fields: Sequence[Field]) -> str:
+    """Return the table with these fields side by side."""
+    rows = zip(*(cells for _, _, cells in fields), strict=True)
+    return table(
+        [heading for heading, _, _ in fields],
+        [list(row) for row in rows],
+        [side for _, side, _ in fields],
+    )

@@ -9,12 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.cells import NOT_MEASURED, absent, outcome, with_spread
-from reports.comparison import Entry, Group
+from reports.analysis.groups import Entry, Group
+from reports.analysis.statistics import finished
 from reports.content import Content
-from reports.markup import LEFT, RIGHT, escape, short
-from reports.statistics import finished, summary
-from reports.tables import from_columns
 
 BITS, NLL = "bits_per_dim", "nll_nats"
 OVER = ("step", "seconds")
@@ -28,11 +25,11 @@ class Reach:
     seconds: float
 
 
-def points(history: pd.DataFrame | None, column: str) -> pd.DataFrame:
+def points(history: pd.DataFrame | None, key: str) -> pd.DataFrame:
     """Return step, seconds and value where all are finite, ascending; empty without any."""
-    if history is None or not {*OVER, column} <= set(history):
+    if history is None or not {*OVER, key} <= set(history):
         return pd.DataFrame(columns=[*OVER, "value"], dtype=np.float64)
-    chosen = history[[*OVER, column]].set_axis([*OVER, "value"], axis=1)
+    chosen = history[[*OVER, key]].set_axis([*OVER, "value"], axis=1)
     numbers: pd.DataFrame = chosen.apply(pd.to_numeric, errors="coerce")
     finite = np.isfinite(numbers.to_numpy(dtype=np.float64)).all(axis=1)
     kept: pd.DataFrame = numbers[finite].sort_values("step")
@@ -57,11 +54,11 @@ def reach(curve: pd.DataFrame, target: float) -> Reach | None:
     return Reach(*map(float, found))
 
 
-def curves(content: Content, entry: Entry, column: str) -> dict[int, pd.DataFrame]:
+def curves(content: Content, entry: Entry, key: str) -> dict[int, pd.DataFrame]:
     """Return the curves of the finished runs that have one, by seed."""
     ended = finished(entry.runs)
     found = {
-        seed: points(content.histories.get(str(run)), column)
+        seed: points(content.histories.get(str(run)), key)
         for run, seed in zip(ended["run"], ended["seed"], strict=True)
     }
     return {seed: curve for seed, curve in found.items() if len(curve)}
@@ -108,35 +105,7 @@ def targets(found: Mapping[Entry, Mapping[int, pd.DataFrame]]) -> Targets | None
     return Targets(max(map(max, finals)), median)
 
 
-def group_curves(
-    content: Content, group: Group, column: str
-) -> dict[Entry, dict[int, pd.DataFrame]]:
+def group_curves(content: Content, group: Group, key: str) -> dict[Entry, dict[int, pd.DataFrame]]:
     """Return the curves of every entry that has any."""
-    found = {
-        entry: curves(content, entry, column) for entry in group.entries if not entry.runs.empty
-    }
+    found = {entry: curves(content, entry, key) for entry in group.entries if not entry.runs.empty}
     return {entry: each for entry, each in found.items() if each}
-
-
-def speed_table(content: Content, group: Group, found: Targets) -> str:
-    """Return steps and seconds of every decoder to both targets."""
-    entries = {entry: curves(content, entry, BITS) for entry in group.entries}
-    columns = [("decoder", LEFT, [escape(entry.label) for entry in group.entries])]
-    for target in dict.fromkeys((found.worst, found.median)):
-        for over, decimals in (("steps", 0), ("seconds", 1)):
-            cells = [_cell(e, by_seed, target, over, decimals) for e, by_seed in entries.items()]
-            columns.append((f"{over} to {short(target)}", RIGHT, cells))
-    return from_columns(columns)
-
-
-def _cell(
-    entry: Entry, by_seed: Mapping[int, pd.DataFrame], target: float, over: str, decimals: int
-) -> str:
-    if not by_seed:
-        return absent(entry) if entry.runs.empty else outcome(entry.runs) or NOT_MEASURED
-    reached = [at for curve in by_seed.values() if (at := reach(curve, target))]
-    found = summary(np.array([getattr(at, over) for at in reached], dtype=np.float64))
-    missed = len(by_seed) - len(reached)
-    lost = f"not reached ({missed}/{len(by_seed)})" if missed else ""
-    text = with_spread(found, decimals) if found else ""
-    return ", ".join(part for part in (text, lost, outcome(entry.runs)) if part)

@@ -18,8 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from reports.markup import plural
-from reports.statistics import finished
+from reports.analysis.statistics import finished
 
 Values = npt.NDArray[np.float64]
 
@@ -77,10 +76,15 @@ def effect(measured: Values) -> Effect:
 def without_interval(measured: Values) -> str:
     """Return why a bootstrap of `measured` says nothing; "" if it does."""
     if measured.size < FEWEST:
-        return f"{plural(measured.size, 'seed')}, an interval needs {FEWEST}"
+        return too_few(measured.size)
     if np.ptp(measured) <= ROUNDING * np.abs(measured).max():
         return "the same value for every seed"
     return ""
+
+
+def too_few(seeds: int) -> str:
+    """Return that so few seeds have no interval."""
+    return f"{seeds} seed{'' if seeds == 1 else 's'}, an interval needs {FEWEST}"
 
 
 @cache
@@ -111,12 +115,12 @@ def bootstrap(
     return Interval(float(found.low), float(found.high))
 
 
-def by_seed(runs: pd.DataFrame, column: str) -> pd.Series[float]:
+def by_seed(runs: pd.DataFrame, key: str) -> pd.Series[float]:
     """Return what the finished runs measured, seed -> value; missing values are left out."""
-    if column not in runs or runs.empty:
+    if key not in runs or runs.empty:
         return pd.Series(dtype=np.float64)
     ended = finished(runs)
-    numbers = pd.to_numeric(ended[column], errors="coerce").groupby(ended["seed"]).mean()
+    numbers = pd.to_numeric(ended[key], errors="coerce").groupby(ended["seed"]).mean()
     kept: pd.Series[float] = numbers.dropna().astype(np.float64)
     return kept
 
@@ -135,17 +139,17 @@ def differences(first: pd.Series[float], second: pd.Series[float]) -> Values:
     return found
 
 
-def compare(first: pd.DataFrame, second: pd.DataFrame, column: str) -> Effect:
+def paired(first: pd.DataFrame, second: pd.DataFrame, key: str) -> Effect:
     """Return the mean of first minus second, paired by seed, with its interval."""
-    found = effect(differences(by_seed(first, column), by_seed(second, column)))
+    found = effect(differences(by_seed(first, key), by_seed(second, key)))
     planned = {*first.get("seed", ()), *second.get("seed", ())}
     why = found.why if found.count else "no seed was measured in both"
     return Effect(found.mean, found.interval, found.count, why, len(planned) - found.count)
 
 
-def told_apart(first: pd.DataFrame, second: pd.DataFrame, column: str) -> bool:
+def told_apart(first: pd.DataFrame, second: pd.DataFrame, key: str) -> bool:
     """Tell whether the interval of the paired difference exists and does not contain zero."""
-    interval = compare(first, second, column).interval
+    interval = paired(first, second, key).interval
     return interval is not None and interval.excludes(0.0)
 
 
@@ -162,7 +166,7 @@ def improvement(first: Values, second: Values, *, lower: bool = True) -> Effect:
         first, second = second, first
     share = float(_share(first, second))
     if count < FEWEST:
-        return Effect(share, None, count, f"{plural(count, 'seed')}, an interval needs {FEWEST}")
+        return Effect(share, None, count, too_few(count))
     if share in (0.0, 1.0) or np.unique(np.concatenate([first, second])).size == 1:
         return Effect(share, None, count, "the same value in every resample")
     return Effect(share, bootstrap((first, second), _share), count)

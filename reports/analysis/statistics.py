@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-FINISHED = "finished"
+from reports.content import Status
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,20 @@ class Estimate:
 
 def finished(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that ended as planned; diverged and failed ones hold no measurement."""
-    return runs[runs["status"] == FINISHED]
+    return runs[runs["status"] == Status.FINISHED]
 
 
-def values(runs: pd.DataFrame, column: str) -> npt.NDArray[np.float64]:
+def values(runs: pd.DataFrame, key: str) -> npt.NDArray[np.float64]:
     """Return what the finished runs measured, (n,), without the missing values."""
-    if column not in runs:
+    if key not in runs:
         return np.empty(0)
-    numbers = pd.to_numeric(finished(runs)[column], errors="coerce")
+    numbers = pd.to_numeric(finished(runs)[key], errors="coerce")
     return numbers.dropna().to_numpy(dtype=np.float64)
 
 
-def estimate(runs: pd.DataFrame, column: str) -> Estimate | None:
-    """Return mean and spread of `column` over the finished runs; None if none measured it."""
-    return summary(values(runs, column))
+def estimate(runs: pd.DataFrame, key: str) -> Estimate | None:
+    """Return mean and spread of a metric over the finished runs; None if none measured it."""
+    return summary(values(runs, key))
 
 
 def summary(measured: npt.NDArray[np.float64]) -> Estimate | None:
@@ -49,9 +49,9 @@ def summary(measured: npt.NDArray[np.float64]) -> Estimate | None:
     return Estimate(float(np.mean(measured)), spread, measured.size)
 
 
-def complete(runs: pd.DataFrame, column: str) -> bool:
-    """Tell whether every run finished and measured `column`: only then may it be called best.
+def complete(runs: pd.DataFrame, key: str) -> bool:
+    """Tell whether every run finished and measured a metric: only then may it be called best.
 
     The mean over the runs that survived favours the decoder that loses its worst runs.
     """
-    return 0 < len(runs) == values(runs, column).size
+    return 0 < len(runs) == values(runs, key).size

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.comparison import Entry, Setting
-from reports.statistics import estimate
-from reports.uncertainty import FEWEST, Interval, Values, array, bootstrap, by_seed
+from reports.analysis.groups import Entry, Setting
+from reports.analysis.intervals import FEWEST, Interval, Values, array, bootstrap, by_seed
+from reports.analysis.statistics import estimate
 
 MARGINAL, INFORMATION = "marginal_kl_nats", "information_nats"
 CAP = "information_cap_nats"
@@ -23,12 +23,6 @@ LEAST_RANGE = 1.0
 NEAR_CAP = 0.9
 """From this share of ln N on, an estimate of I_e is near its cap."""
 RESAMPLES = 1999
-
-RULE = (
-    f"KL(m‖p) takes off at the variance where its mean over seeds crosses floor + {SHARE:.0%} of "
-    "its range over the sweep (floor: its minimum), interpolated linearly in log σ²; of several "
-    "crossings the one at the smallest variance counts, after which it stays above."
-)
 
 
 @dataclass(frozen=True)

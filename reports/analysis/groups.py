@@ -13,16 +13,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from reports.content import PAPER, REQUIRED, Column, Content, Row
+from reports.analysis.statistics import estimate, finished, values
+from reports.content import (
+    NOT_MEASURED,
+    PAPER,
+    REQUIRED,
+    Column,
+    Content,
+    ReportError,
+    Row,
+    Status,
+    run_options,
+)
+from reports.metric import Metric, described
 from reports.published import TABLE_B
-from reports.statistics import FINISHED, estimate, finished, values
 
 Place = tuple[str, str, str]
 """Data set, model, and key of a column: what a group is made of."""
@@ -85,6 +97,8 @@ class Group:
     """One for each decoder of the report, in its order."""
     named: bool = False
     """Whether its data and model do not name it, because another group has the same."""
+    described: Mapping[str, Sequence[Metric]] = field(default_factory=dict)
+    """Key of a metric of the content -> what the results hold of it, as tables here print it."""
 
     @property
     def heading(self) -> str:
@@ -109,32 +123,47 @@ class Group:
         headings = [column.heading for column in self.columns] if self.named else []
         return [self.data_set, self.model, *headings]
 
-    @property
+    @cached_property
     def runs(self) -> pd.DataFrame:
         """All runs of the group."""
         every = [entry.every_run for entry in self.entries]
         return pd.concat(every) if every else pd.DataFrame(columns=list(REQUIRED))
 
-    @property
+    @cached_property
     def video(self) -> bool:
         """Whether the images are the predicted frames of videos."""
         return bool(values(self.runs, "predicted_frames").size)
 
     @property
-    def unit(self) -> str:
+    def image(self) -> str:
         """What one image is called."""
         return "frame" if self.video else "image"
+
+    def metric(self, key: str) -> Metric:
+        """Return a metric that a table shows whether or not it was measured here.
+
+        Raises:
+            ReportError: the content does not describe it.
+
+        """
+        if key not in self.described:
+            raise ReportError(f"no metric describes {key!r}, which a report needs")
+        return next(iter(self.described[key]))
+
+    def measured(self, *keys: str) -> list[Metric]:
+        """Return those of these metrics that some run of the group holds."""
+        metrics = [metric for key in keys for metric in self.described.get(key, ())]
+        return [metric for metric in metrics if values(self.runs, metric.key).size]
+
+    @property
+    def headlines(self) -> list[Metric]:
+        """The headline metrics that some run of the group holds."""
+        return [metric for metric in self.measured(*self.described) if metric.headline]
 
     @property
     def shown_frames(self) -> list[str]:
         """The numbers of the frames in a row of pictures, counted from 1; none but for video."""
         return (recorded(self.runs, "shown_frames") or "").split(", ") if self.video else []
-
-    @property
-    def without_information(self) -> str:
-        """Why I_e(x;z) and KL(m‖p) were not measured, as a sentence; "" if they were."""
-        reason = recorded(self.runs, "information_absent")
-        return f"I_e(x;z) and KL(m‖p) were not measured: {reason}." if reason else ""
 
     def published(self, budget: str) -> str | None:
         """Return the key of the published numbers that may stand beside this group, if any.
@@ -147,11 +176,19 @@ class Group:
         return next((key for key in keys if key in TABLE_B), None)
 
 
-def recorded(runs: pd.DataFrame, column: str) -> str | None:
-    """Return the first text that the runs hold in `column`; None if there is none."""
-    if column not in runs or runs[column].isna().all():
+def recorded(runs: pd.DataFrame, key: str) -> str | None:
+    """Return the first text that the runs hold in a column; None if there is none."""
+    if key not in runs or runs[key].isna().all():
         return None
-    return str(runs[column].dropna().iloc[0])
+    return str(runs[key].dropna().iloc[0])
+
+
+def lacking(runs: pd.DataFrame, measurement: str) -> str | None:
+    """Return the reason that runs record why a measurement is not there; None if there is none."""
+    parts = "; ".join(runs.get(NOT_MEASURED, pd.Series(dtype=str)).dropna().astype(str)).split("; ")
+    reasons = (part.partition(": ") for part in parts)
+    stated = next((reason for name, _, reason in reasons if name == measurement), None)
+    return recorded(runs, f"{measurement}_absent") or stated
 
 
 def decoders(content: Content) -> tuple[Row, ...]:
@@ -183,16 +220,29 @@ def groups(content: Content) -> tuple[Group, ...]:
     places = _places(content.results)
     held = {place: columns for place, columns in found.items() if (places == place).any()}
     pairs = [place[:2] for place in held]
-    return tuple(
+    known = described(content.metrics, map(str, content.results))
+    known = {metric.key: known[metric.key] or [metric] for metric in content.metrics}
+    made = (
         Group(
             place[0],
             place[1],
             tuple(columns),
             tuple(_entry(row, content.results[places == place]) for row in rows),
             named=pairs.count(place[:2]) > 1,
+            described=known,
         )
         for place, columns in held.items()
     )
+    return tuple(_of_frames(group) if group.video else group for group in made)
+
+
+def _of_frames(group: Group) -> Group:
+    """Return a group of video, whose metrics are of frames in place of images."""
+    changed = {
+        key: [replace(each, unit=each.unit.replace("/image", "/frame")) for each in metrics]
+        for key, metrics in group.described.items()
+    }
+    return replace(group, described=changed)
 
 
 def learned(content: Content, group: Group) -> tuple[Entry, ...]:
@@ -220,60 +270,46 @@ def _moved(history: pd.DataFrame | None) -> bool:
 def _unnamed(content: Content) -> list[Column]:
     named = {(each.data_set, each.model, each.key) for each in content.columns if not each.not_run}
     return [
-        Column(f"{model} {key}".strip(), data_set, model, "", None, None, None, key)
+        Column(f"{model} {key}".strip(), data_set, model, "", None, None, None, key=key)
         for data_set, model, key in sorted(set(_places(content.results)) - named)
     ]
 
 
 def _places(results: pd.DataFrame) -> pd.Series[Any]:
     """Return the place of each run."""
-    columns = results[["data_set", "model"]].astype(str)
+    names = results[["data_set", "model"]].astype(str)
     keys = results.get("column_key", pd.Series("", index=results.index)).astype(str)
-    places = list(zip(columns["data_set"], columns["model"], keys, strict=True))
+    places = list(zip(names["data_set"], names["model"], keys, strict=True))
     return pd.Series(places, index=results.index, dtype=object)
 
 
 def _split(row: Row, results: pd.DataFrame) -> Iterator[Row]:
-    found = sorted(set(_options(row, results[results["likelihood"] == row.name])))
-    if row.options is not None or len(found) < 2:
+    options = run_options(results[results["likelihood"] == row.name])
+    texts = {
+        json.dumps({k: v for k, v in each.items() if k != row.sweep}, sort_keys=True)
+        for each in options
+    }
+    if row.options is not None or len(texts) < 2:
         yield row
         return
-    for text in found:
-        yield replace(row, label=f"{row.label} ({_readable(text)})", options=text)
-
-
-def _options(row: Row, runs: pd.DataFrame) -> pd.Series[str]:
-    """Return the options of each run without the swept one, as canonical JSON text."""
-    if "options" not in runs:
-        return pd.Series("{}", index=runs.index)
-    return runs["options"].fillna("{}").astype(str).map(lambda text: _canonical(text, row.sweep))
-
-
-def _canonical(text: str, without: str | None = None) -> str:
-    try:
-        options = json.loads(text)
-    except json.JSONDecodeError:
-        return text
-    if not isinstance(options, dict):
-        return text
-    return json.dumps({k: v for k, v in options.items() if k != without}, sort_keys=True)
-
-
-def _readable(text: str) -> str:
-    return text.strip("{}").replace('"', "").replace(": ", " = ") or "default options"
+    for text in sorted(texts):
+        label = text.strip("{}").replace('"', "").replace(": ", " = ") or "default options"
+        yield replace(row, label=f"{row.label} ({label})", options=json.loads(text))
 
 
 def _entry(row: Row, runs: pd.DataFrame) -> Entry:
-    runs = runs[runs["likelihood"] == row.name]
-    if row.options is not None:
-        runs = runs[_options(row, runs) == _canonical(row.options, row.sweep)]
+    kept = [
+        row.holds(name, options)
+        for name, options in zip(runs["likelihood"], run_options(runs), strict=True)
+    ]
+    runs = runs[kept]
     if row.sweep is None or runs.empty or (tried := _tried(row.sweep, runs)).isna().all():
         return Entry(row, runs)
     by_value = runs.groupby(tried, sort=True)
     settings = tuple(Setting(float(str(value)), each) for value, each in by_value)
     chosen = _choose(settings)
     if chosen is None:
-        return Entry(row, runs[runs["status"] != FINISHED], settings)
+        return Entry(row, runs[runs["status"] != Status.FINISHED], settings)
     return Entry(row, chosen.runs, settings, chosen.value)
 
 
@@ -285,8 +321,8 @@ def _tried(option: str, runs: pd.DataFrame) -> pd.Series[float]:
 
 def _choose(settings: tuple[Setting, ...]) -> Setting | None:
     """Return the setting that is best on validation data; see the head of this module."""
-    for column in SELECTORS:
-        measured = [(each, found) for each in settings if (found := estimate(each.runs, column))]
+    for key in SELECTORS:
+        measured = [(each, found) for each in settings if (found := estimate(each.runs, key))]
         if measured:
             most = max(found.count for _, found in measured)
             candidates = [pair for pair in measured if pair[1].count == most]

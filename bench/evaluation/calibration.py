@@ -99,4 +99,34 @@ class Calibration(Measurement):
         return METRICS
 
 
-METRICS: tuple[Metric, ...] = ()
+METRICS = (
+    Metric(
+        "calibration_error",
+        "calibration error",
+        "mean distance |F(p) − p| of the distribution F of u from the uniform one over p = 0.05, "
+        "0.10, ... 0.95; u is the cdf of a test value under p(x|z), z ~ q(z|x), at a random place "
+        "within its own grey level (pit). 0 to 0.5",
+        decimals=4,
+        best="lowest",
+        source="after Kuleshov et al., arXiv:1807.00263, section 3.5",
+    ),
+    Metric(
+        "coverage_{c}_percent",
+        "in {c} % interval",
+        "how many percent of the test values have u within the central c percent; a calibrated "
+        "decoder has c",
+        unit="%",
+        decimals=1,
+    ),
+    Metric(
+        "pit_{bin}",
+        "u in bin {bin}",
+        "share of the test values with u in one of equal bins of [0, 1]; equal shares are best",
+    ),
+    Metric(
+        "calibration_images",
+        "test images for the calibration",
+        "test images (of video: frames) of the calibration",
+        count=True,
+    ),
+)

@@ -69,4 +69,55 @@ def posterior_seconds(trial: Trial, batch_size: int) -> float:
     return trial.seconds("posterior", lambda few: posteriors(model, few, batch_size))
 
 
-METRICS: tuple[Metric, ...] = ()
+_SURGERY = "Hoffman & Johnson, ELBO surgery, NIPS workshop 2016"
+
+METRICS = (
+    Metric(
+        "rate_nats",
+        "rate",
+        "the KL over the images of the information, the sum of I_e(x;z) and KL(m‖p)",
+        unit="nats",
+        decimals=2,
+    ),
+    Metric(
+        "information_nats",
+        "I_e(x;z)",
+        "mutual information of image and code under the encoder, estimated over N images; the "
+        "estimate cannot exceed ln N",
+        unit="nats",
+        decimals=2,
+        source=_SURGERY,
+    ),
+    Metric(
+        "marginal_kl_nats",
+        "KL(m‖p)",
+        "divergence of the aggregate posterior m(z) = E_x q(z|x) from the prior: what a sample "
+        "from the prior misses",
+        unit="nats",
+        decimals=2,
+        source=_SURGERY,
+    ),
+    Metric(
+        "information_cap_nats",
+        "ln N",
+        "what the estimate of I_e(x;z) cannot exceed",
+        unit="nats",
+        decimals=2,
+        constant=True,
+    ),
+    Metric(
+        "information_images",
+        "test images for the information",
+        "N, test images of the information",
+        count=True,
+    ),
+    Metric(
+        "active_units",
+        "active units",
+        "latent dimensions whose posterior mean moves between images: variance over images above "
+        "0.01",
+        decimals=1,
+        source="Burda et al., arXiv:1509.00519, section 5.2",
+    ),
+    Metric("latent_units", "latent units", "latent dimensions", count=True),
+)

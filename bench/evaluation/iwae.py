@@ -139,4 +139,50 @@ def _log_weight(model: Model, x: Tensor, noise: torch.Generator) -> Tensor:
     return of_items + sampled.log_ratio.double()
 
 
-METRICS: tuple[Metric, ...] = ()
+_SOURCE = "Burda et al., arXiv:1509.00519, equation 8"
+
+METRICS = (
+    Metric(
+        "iwae_nats",
+        "IWAE NLL",
+        "the importance-weighted bound of K posterior samples an image: an upper bound on "
+        "−ln p(x) that lies below the NLL. Compare at one K only",
+        unit="nats/image",
+        decimals=1,
+        best="lowest",
+        native=True,
+        source=_SOURCE,
+    ),
+    Metric(
+        "iwae_bits_per_dim",
+        "IWAE bits/dim",
+        "the importance-weighted bound with the log probability of the 8-bit image, in bits for "
+        "each of its values",
+        decimals=3,
+        best="lowest",
+        source=_SOURCE,
+    ),
+    Metric(
+        "iwae_elbo_nats",
+        "ELBO NLL",
+        "the NLL of the images and from the samples of the importance-weighted bound",
+        unit="nats/image",
+        decimals=1,
+        best="lowest",
+        native=True,
+    ),
+    Metric(
+        "iwae_elbo_bits_per_dim",
+        "ELBO bits/dim",
+        "the bits/dim of the images and from the samples of the importance-weighted bound",
+        decimals=3,
+        best="lowest",
+    ),
+    Metric("importance_samples", "importance samples", "K, posterior samples an image", count=True),
+    Metric(
+        "importance_images",
+        "test images for the importance-weighted bound",
+        "test images (of video: frames) of the importance-weighted bound",
+        count=True,
+    ),
+)

@@ -94,4 +94,11 @@ def _as_images(images: Tensor) -> Images:
     return result
 
 
-METRICS: tuple[Metric, ...] = ()
+METRICS = (
+    Metric(
+        "shown_frames",
+        "shown frames",
+        "numbers of the frames in a row of pictures, counted from 1",
+        unit="text",
+    ),
+)

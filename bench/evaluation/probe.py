@@ -59,4 +59,25 @@ class Probe(Measurement):
         return METRICS
 
 
-METRICS: tuple[Metric, ...] = ()
+METRICS = (
+    Metric(
+        "probe_accuracy",
+        "probe accuracy",
+        "share of test images whose class a linear classifier reads off the posterior mean",
+        decimals=3,
+        best="highest",
+        source="Alain & Bengio, arXiv:1610.01644",
+    ),
+    Metric(
+        "probe_images",
+        "training images for the probe",
+        "training images that the probe was fitted on",
+        count=True,
+    ),
+    Metric(
+        "probe_test_images",
+        "test images for the probe",
+        "test images that the probe was scored on",
+        count=True,
+    ),
+)

@@ -67,4 +67,28 @@ class Similarity(Measurement):
         return METRICS
 
 
-METRICS: tuple[Metric, ...] = ()
+_BEST_OF = "Denton & Fergus, arXiv:1802.07687, section 4"
+
+METRICS = (
+    Metric(
+        "ssim_best_of_n",
+        "SSIM",
+        "structural similarity of predicted with true frames (Wang et al. 2004), mean over frames, "
+        "of the most similar of n predictions of a test video",
+        decimals=3,
+        best="highest",
+        source=_BEST_OF,
+    ),
+    Metric(
+        "psnr_best_of_n_db",
+        "PSNR",
+        "squared error of predicted frames in decibels, mean over frames, of the most similar of n "
+        "predictions of a test video",
+        unit="dB",
+        decimals=2,
+        best="highest",
+        source=_BEST_OF,
+    ),
+    Metric("best_of", "predictions of a video", "n, of which the best one counts", count=True),
+    Metric("best_of_videos", "predicted test videos", "test videos that are predicted", count=True),
+)

@@ -55,6 +55,11 @@ class Metric:
         if not (self.key and self.name and self.definition):
             raise ValueError(f"metric {self.key!r} needs a key, a name and a definition")
 
+    @classmethod
+    def number_of(cls, key: str, name: str, definition: str = "") -> Metric:
+        """Return the metric of a number of images (or the like) that others were measured on."""
+        return cls(key, name, definition or name, count=True)
+
     @property
     def label(self) -> str:
         """The name with its unit."""

@@ -119,75 +119,6 @@ def _smallest_sigma(likelihood: Likelihood, distribution: Distribution) -> Tenso
     return torch.full((), math.nan, device=distribution.mean.device)
 
 
-class Elbo(Measurement):
-    """The single-sample elbo on test and on validation images, in both units, and its parts."""
-
-    name: ClassVar[str] = "elbo"
-    test_images: Annotated[int, Field(ge=0)] = 0
-    """Held-out test items; 0 means all of them."""
-    validation_images: Count = 1000
-    """Validation items, for selection."""
-
-    def measure(self, trained: Trained) -> Measured:
-        """Take the elbo on fixed subsets of the test and of the validation part."""
-        data = trained.data
-        test = subset(data.test, self.test_images, "test")
-        validation = subset(data.validation, self.validation_images, "validation")
-        on_test = self._finite(trained, test, "test")
-        on_validation = self._finite(trained, validation, "validation")
-        sequences = {"test_sequences": len(test), "predicted_frames": on_test.frames}
-        columns: dict[str, Any] = {
-            **on_test.columns(),
-            "sigma": math.sqrt(on_test.variance),
-            **{f"validation_{key}": value for key, value in on_validation.columns().items()},
-            "test_images": len(test) * on_test.frames,
-            "validation_images": len(validation) * on_validation.frames,
-            **(sequences if trained.model.video else {}),
-        }
-        return Measured(columns)
-
-    def _finite(self, trained: Trained, items: Tensor, part: str) -> ElboEstimate:
-        estimate = estimate_elbo(
-            trained.model, items, seed=trained.seed, batch_size=self.batch_size, purpose=part
-        )
-        if not math.isfinite(estimate.bits_per_dim):
-            raise NotFiniteError(f"the elbo of {part} images is not finite")
-        return estimate
-
-    def seconds(self, trial: Trial) -> float:
-        """Scored images of both parts."""
-        data = trial.trained.data
-        items = min(self.test_images or len(data.test), len(data.test))
-        items += min(self.validation_images, len(data.validation))
-        return items * scoring_seconds(trial, self.batch_size)
-
-    def describe(self, items: str) -> str:
-        """Numbers of items."""
-        return (
-            f"{self.test_images or 'all'} test {items}, one posterior sample each; "
-            f"{self.validation_images} validation {items}"
-        )
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Those of the test part; those of the validation part have names of their own."""
-        return METRICS
-
-
-def scoring_seconds(trial: Trial, batch_size: int) -> float:
-    """Seconds to score one item once."""
-    return trial.seconds(
-        "elbo",
-        lambda few: estimate_elbo(
-            trial.trained.model,
-            few,
-            seed=trial.trained.seed,
-            batch_size=batch_size,
-            purpose="estimate",
-        ),
-    )
-
-
 _METRICS_OF_A_PART = (
     Metric(
         "nll_nats",
@@ -285,18 +216,73 @@ METRICS = (
         )
         for metric in _METRICS_OF_A_PART
     ),
-    Metric("test_sequences", "test videos", "videos that the bound is of", count=True),
-    Metric(
-        "predicted_frames",
-        "predicted frames of each",
-        "frames that are predicted of each video",
-        count=True,
-    ),
-    Metric("test_images", "test images", "test images (of video: frames) of the bound", count=True),
-    Metric(
-        "validation_images",
-        "validation images",
-        "validation images (of video: frames) of the bound",
-        count=True,
-    ),
+    Metric.number_of("test_sequences", "test videos"),
+    Metric.number_of("predicted_frames", "predicted frames of each"),
+    Metric.number_of("test_images", "test images"),
+    Metric.number_of("validation_images", "validation images"),
 )
+
+
+class Elbo(Measurement):
+    """The single-sample elbo on test and on validation images, in both units, and its parts."""
+
+    name: ClassVar[str] = "elbo"
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
+    test_images: Annotated[int, Field(ge=0)] = 0
+    """Held-out test items; 0 means all of them."""
+    validation_images: Count = 1000
+    """Validation items, for selection."""
+
+    def measure(self, trained: Trained) -> Measured:
+        """Take the elbo on fixed subsets of the test and of the validation part."""
+        data = trained.data
+        test = subset(data.test, self.test_images, "test")
+        validation = subset(data.validation, self.validation_images, "validation")
+        on_test = self._finite(trained, test, "test")
+        on_validation = self._finite(trained, validation, "validation")
+        sequences = {"test_sequences": len(test), "predicted_frames": on_test.frames}
+        columns: dict[str, Any] = {
+            **on_test.columns(),
+            "sigma": math.sqrt(on_test.variance),
+            **{f"validation_{key}": value for key, value in on_validation.columns().items()},
+            "test_images": len(test) * on_test.frames,
+            "validation_images": len(validation) * on_validation.frames,
+            **(sequences if trained.model.video else {}),
+        }
+        return Measured(columns)
+
+    def _finite(self, trained: Trained, items: Tensor, part: str) -> ElboEstimate:
+        estimate = estimate_elbo(
+            trained.model, items, seed=trained.seed, batch_size=self.batch_size, purpose=part
+        )
+        if not math.isfinite(estimate.bits_per_dim):
+            raise NotFiniteError(f"the elbo of {part} images is not finite")
+        return estimate
+
+    def seconds(self, trial: Trial) -> float:
+        """Scored images of both parts."""
+        data = trial.trained.data
+        items = min(self.test_images or len(data.test), len(data.test))
+        items += min(self.validation_images, len(data.validation))
+        return items * scoring_seconds(trial, self.batch_size)
+
+    def describe(self, items: str) -> str:
+        """Numbers of items."""
+        return (
+            f"{self.test_images or 'all'} test {items}, one posterior sample each; "
+            f"{self.validation_images} validation {items}"
+        )
+
+
+def scoring_seconds(trial: Trial, batch_size: int) -> float:
+    """Seconds to score one item once."""
+    return trial.seconds(
+        "elbo",
+        lambda few: estimate_elbo(
+            trial.trained.model,
+            few,
+            seed=trial.trained.seed,
+            batch_size=batch_size,
+            purpose="estimate",
+        ),
+    )

@@ -15,60 +15,6 @@ from bench.models import Model
 from bench.settings import Count
 from reports import Metric
 
-
-class Information(Measurement):
-    """I_e(x;z), KL(m||p) and active units, of models whose code is one factorised Gaussian."""
-
-    name: ClassVar[str] = "information"
-    information_images: Annotated[int, Field(ge=2)] = 2000
-    """Test images; the estimate of I_e cannot exceed the logarithm of their number."""
-    information_samples: Count = 4
-    """Posterior samples an image."""
-
-    def measure(self, trained: Trained) -> Measured:
-        """Estimate both from a fixed subset of the test part."""
-        items = subset(trained.data.test, self.information_images, "information")
-        posterior = posteriors(trained.model, items, self.batch_size)
-        estimate = information(
-            *posterior,
-            samples=self.information_samples,
-            generator=seeds.generator("cpu", trained.seed, "information noise"),
-        )
-        return Measured(
-            {
-                "rate_nats": estimate.rate_nats,
-                "information_nats": estimate.information_nats,
-                "marginal_kl_nats": estimate.marginal_kl_nats,
-                "information_cap_nats": estimate.cap_nats,
-                "information_images": len(items),
-                "active_units": active_units(posterior.mean),
-                "latent_units": posterior.mean.shape[1],
-            }
-        )
-
-    def seconds(self, trial: Trial) -> float:
-        """Images whose posterior is taken; the densities of the estimate are not counted."""
-        items = min(self.information_images, len(trial.trained.data.test))
-        return items * posterior_seconds(trial, self.batch_size)
-
-    def describe(self, items: str) -> str:
-        """Number of items."""
-        return f"{self.information_images} test {items} for the information"
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """The rate and its parts, and what the estimate stands on."""
-        return METRICS
-
-
-def posterior_seconds(trial: Trial, batch_size: int) -> float:
-    """Seconds to encode one item; 0 where the model has no such code."""
-    model = trial.trained.model
-    if type(model).posterior is Model.posterior:
-        return 0.0
-    return trial.seconds("posterior", lambda few: posteriors(model, few, batch_size))
-
-
 _SURGERY = "Hoffman & Johnson, ELBO surgery, NIPS workshop 2016"
 
 METRICS = (
@@ -105,12 +51,7 @@ METRICS = (
         decimals=2,
         constant=True,
     ),
-    Metric(
-        "information_images",
-        "test images for the information",
-        "N, test images of the information",
-        count=True,
-    ),
+    Metric.number_of("information_images", "test images for the information"),
     Metric(
         "active_units",
         "active units",
@@ -119,5 +60,54 @@ METRICS = (
         decimals=1,
         source="Burda et al., arXiv:1509.00519, section 5.2",
     ),
-    Metric("latent_units", "latent units", "latent dimensions", count=True),
+    Metric.number_of("latent_units", "latent units"),
 )
+
+
+class Information(Measurement):
+    """I_e(x;z), KL(m||p) and active units, of models whose code is one factorised Gaussian."""
+
+    name: ClassVar[str] = "information"
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
+    information_images: Annotated[int, Field(ge=2)] = 2000
+    """Test images; the estimate of I_e cannot exceed the logarithm of their number."""
+    information_samples: Count = 4
+    """Posterior samples an image."""
+
+    def measure(self, trained: Trained) -> Measured:
+        """Estimate both from a fixed subset of the test part."""
+        items = subset(trained.data.test, self.information_images, "information")
+        posterior = posteriors(trained.model, items, self.batch_size)
+        estimate = information(
+            *posterior,
+            samples=self.information_samples,
+            generator=seeds.generator("cpu", trained.seed, "information noise"),
+        )
+        return Measured(
+            {
+                "rate_nats": estimate.rate_nats,
+                "information_nats": estimate.information_nats,
+                "marginal_kl_nats": estimate.marginal_kl_nats,
+                "information_cap_nats": estimate.cap_nats,
+                "information_images": len(items),
+                "active_units": active_units(posterior.mean),
+                "latent_units": posterior.mean.shape[1],
+            }
+        )
+
+    def seconds(self, trial: Trial) -> float:
+        """Images whose posterior is taken; the densities of the estimate are not counted."""
+        items = min(self.information_images, len(trial.trained.data.test))
+        return items * posterior_seconds(trial, self.batch_size)
+
+    def describe(self, items: str) -> str:
+        """Number of items."""
+        return f"{self.information_images} test {items} for the information"
+
+
+def posterior_seconds(trial: Trial, batch_size: int) -> float:
+    """Seconds to encode one item; 0 where the model has no such code."""
+    model = trial.trained.model
+    if type(model).posterior is Model.posterior:
+        return 0.0
+    return trial.seconds("posterior", lambda few: posteriors(model, few, batch_size))

@@ -85,60 +85,6 @@ def estimate_iwae(
     )
 
 
-class Iwae(Measurement):
-    """The importance-weighted bound, and the elbo from the same weights."""
-
-    name: ClassVar[str] = "iwae"
-    importance_samples: Count = 100
-    """Posterior samples K an item."""
-    importance_images: Count = 500
-    """Test items; they are among those of the elbo."""
-
-    def measure(self, trained: Trained) -> Measured:
-        """Take both bounds on a fixed subset of the test part."""
-        estimate = estimate_iwae(
-            trained.model,
-            subset(trained.data.test, self.importance_images, "test"),
-            seed=trained.seed,
-            samples=self.importance_samples,
-            batch_size=self.batch_size,
-        )
-        if not math.isfinite(estimate.iwae_bits_per_dim):
-            raise NotFiniteError("the iwae of test images is not finite")
-        return Measured(asdict(estimate))
-
-    def seconds(self, trial: Trial) -> float:
-        """Each importance sample of an item is scored as an item of the elbo is."""
-        items = min(self.importance_images, len(trial.trained.data.test))
-        return self.importance_samples * items * scoring_seconds(trial, self.batch_size)
-
-    def describe(self, items: str) -> str:
-        """Numbers of items and samples."""
-        return f"{self.importance_images} {items} with {self.importance_samples} samples each"
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Both bounds, in both units."""
-        return METRICS
-
-
-Sums = tuple[Tensor, Tensor]
-"""Of weights: the log of their sum, and the sum of their logs."""
-
-
-def _add(first: Sums, second: Sums) -> Sums:
-    return torch.logaddexp(first[0], second[0]), first[1] + second[1]
-
-
-def _log_weight(model: Model, x: Tensor, noise: torch.Generator) -> Tensor:
-    """Return ln p(x|z) p(z) / q(z|x) of one sample, (2, B): native measure and mass."""
-    sampled: Sampled = model(x, noise)
-    _, *both = score_images(model.likelihood, sampled.outputs, model.targets(x))
-    log_likelihood = torch.stack([part.double() for part in both])
-    of_items: Tensor = log_likelihood.unflatten(1, (len(x), -1)).sum(dim=2)
-    return of_items + sampled.log_ratio.double()
-
-
 _SOURCE = "Burda et al., arXiv:1509.00519, equation 8"
 
 METRICS = (
@@ -178,11 +124,57 @@ METRICS = (
         decimals=3,
         best="lowest",
     ),
-    Metric("importance_samples", "importance samples", "K, posterior samples an image", count=True),
-    Metric(
-        "importance_images",
-        "test images for the importance-weighted bound",
-        "test images (of video: frames) of the importance-weighted bound",
-        count=True,
-    ),
+    Metric.number_of("importance_samples", "importance samples"),
+    Metric.number_of("importance_images", "test images for the importance-weighted bound"),
 )
+
+
+class Iwae(Measurement):
+    """The importance-weighted bound, and the elbo from the same weights."""
+
+    name: ClassVar[str] = "iwae"
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
+    importance_samples: Count = 100
+    """Posterior samples K an item."""
+    importance_images: Count = 500
+    """Test items; they are among those of the elbo."""
+
+    def measure(self, trained: Trained) -> Measured:
+        """Take both bounds on a fixed subset of the test part."""
+        estimate = estimate_iwae(
+            trained.model,
+            subset(trained.data.test, self.importance_images, "test"),
+            seed=trained.seed,
+            samples=self.importance_samples,
+            batch_size=self.batch_size,
+        )
+        if not math.isfinite(estimate.iwae_bits_per_dim):
+            raise NotFiniteError("the iwae of test images is not finite")
+        return Measured(asdict(estimate))
+
+    def seconds(self, trial: Trial) -> float:
+        """Each importance sample of an item is scored as an item of the elbo is."""
+        items = min(self.importance_images, len(trial.trained.data.test))
+        return self.importance_samples * items * scoring_seconds(trial, self.batch_size)
+
+    def describe(self, items: str) -> str:
+        """Numbers of items and samples."""
+        samples = f"{self.importance_samples} importance samples"
+        return f"{self.importance_images} test {items} with {samples} each"
+
+
+Sums = tuple[Tensor, Tensor]
+"""Of weights: the log of their sum, and the sum of their logs."""
+
+
+def _add(first: Sums, second: Sums) -> Sums:
+    return torch.logaddexp(first[0], second[0]), first[1] + second[1]
+
+
+def _log_weight(model: Model, x: Tensor, noise: torch.Generator) -> Tensor:
+    """Return ln p(x|z) p(z) / q(z|x) of one sample, (2, B): native measure and mass."""
+    sampled: Sampled = model(x, noise)
+    _, *both = score_images(model.likelihood, sampled.outputs, model.targets(x))
+    log_likelihood = torch.stack([part.double() for part in both])
+    of_items: Tensor = log_likelihood.unflatten(1, (len(x), -1)).sum(dim=2)
+    return of_items + sampled.log_ratio.double()

@@ -191,8 +191,8 @@ METRICS = (
         decimals=0,
         constant=True,
     ),
-    Metric("steps", "training steps", "optimiser steps of the protocol", count=True),
-    Metric("batch_size", "items in a batch", "images in a step", count=True),
+    Metric.number_of("steps", "training steps"),
+    Metric.number_of("batch_size", "items in a batch"),
     Metric(
         "step_memory_megabytes",
         "memory of a step",

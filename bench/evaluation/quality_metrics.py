@@ -82,12 +82,12 @@ def metrics_of(extractor: Description) -> tuple[Metric, ...]:
         "the same of samples x ~ p(x|z) of the same latents, clipped to [0, 1] and rounded; of "
         "video, each frame drawn given the means before it"
     )
-    distances = [
+    kernels = _with_samples_and_floor(kernel, kernel.protocol)
+    return (
         *_with_samples_and_floor(frechet, noisy),
-        *_with_samples_and_floor(kernel, kernel.protocol),
-    ]
-    errors = [_standard_error(each) for each in distances if each.key.startswith(kernel.key)]
-    return (*distances, *errors, *_shares(extractor.name))
+        *(each for distance in kernels for each in (distance, _standard_error(distance))),
+        *_shares(extractor.name),
+    )
 
 
 def _with_samples_and_floor(distance: Metric, of_samples: str) -> tuple[Metric, ...]:

@@ -17,7 +17,7 @@ from bench import checking, comparing, experiment, models, publish, suite, templ
 from bench.environment import default_jobs, device
 from bench.errors import UsageError
 from bench.estimate import Estimate
-from bench.executors import Executor
+from bench.execution import executors
 from bench.plan import Choices, Plan, make
 from bench.progress import duration, say
 from bench.store import Store
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace, given: Sequence[str]) -> int:
     jobs = min(options.jobs or default_jobs(on), max(1, len(todo)))
     say(f"{len(plan.runs)} runs, {len(plan.runs) - len(todo)} of them done before")
     prepare = partial(experiment.recall, likelihoods.references())
-    with Executor(jobs, prepare=prepare) as executor:
+    with executors.create(jobs, prepare) as executor:
         expected = experiment.estimates(todo, on, executor) if todo else {}
         if todo:
             seconds = experiment.total_seconds(expected, jobs)

@@ -15,7 +15,7 @@ import likelihoods
 from bench.data import on_device
 from bench.errors import UsageError
 from bench.estimate import Estimate, estimate, kind
-from bench.executors import Executor, tell
+from bench.execution.executors import Ended, Executor, Failed, tell
 from bench.plan import Plan
 from bench.progress import Progress, duration, say
 from bench.reference import features, reference
@@ -35,10 +35,11 @@ def estimates(runs: list[RunSpec], device: torch.device, executor: Executor) -> 
     """Expected seconds of each run, from a few measured steps of each kind of run."""
     kinds = {kind(run): run for run in runs}
     measured: dict[str, Estimate] = {}
-    tasks = [(run, device) for run in kinds.values()]
-    for (run, _), result in executor.run(estimate, tasks):
-        if isinstance(result, Estimate):
-            measured[kind(run)] = result
+    for name, run in kinds.items():
+        executor.submit(name, estimate, (run, device))
+    for outcome in executor.outcomes():
+        if isinstance(outcome, Ended):
+            measured[outcome.name] = outcome.result
     # What cannot take two steps will fail in its run, where the reason is kept.
     typical = Estimate(
         statistics.median([each.train for each in measured.values()] or [1.0]),
@@ -77,15 +78,18 @@ def carry_out(
         each = expected[run_id]
         progress.advance(run_id, done * each.train / each.total if each.total else 0.0)
 
-    executor.listener = heard
-    work = partial(_work, root=store.root, device=device)
+    runs = {run.run_id: run for run in todo}
+    for run_id, run in runs.items():
+        executor.submit(run_id, _work, run, store.root, device)
     try:
-        for run, result in executor.run(work, todo):
-            metrics = result
-            if isinstance(metrics, Exception):
-                metrics = {"status": "failed", "error": likelihoods.described(metrics)}
+        for outcome in executor.outcomes(heard):
+            run = runs[outcome.name]
+            if isinstance(outcome, Failed):
+                metrics = {"status": "failed", "error": likelihoods.described(outcome.error)}
                 store.begin(run, {})
                 store.write_metrics(run.run_id, metrics)
+            else:
+                metrics = outcome.result
             progress.end(run.run_id, _summary(run, metrics))
     finally:
         progress.close()
@@ -106,10 +110,13 @@ def _prepare(runs: list[RunSpec], store: Store, device: torch.device, executor: 
         for run in runs
         for name in run.extractors
     )
-    work = partial(_reference, root=store.root, device=device)
-    for (data_set, _, name, _), result in executor.run(work, list(tasks)):
-        if isinstance(result, Exception):
-            say(f"{name} features of {data_set}: {likelihoods.described(result)}")
+    for task in tasks:
+        data_set, _, name, _ = task
+        title = f"{name} features of {data_set}"
+        executor.submit(title, _reference, task, store.root, device)
+    for outcome in executor.outcomes():
+        if isinstance(outcome, Failed):
+            say(f"{outcome.name}: {likelihoods.described(outcome.error)}")
 
 
 def _reference(task: tuple[str, str, str, int], root: Path, device: torch.device) -> None:

@@ -1,196 +1,169 @@
-"""Where tasks are carried out: in this process, or in several beside it.
+"""Tasks are carried out in several processes beside this one.
 
-On the CPU every task uses one thread, whatever the number of processes, because the number of
-threads may change the last bits of a sum: results depend neither on `--jobs` nor on the cores.
+Each process has a pipe of its own and shares nothing with the others, neither a queue nor a lock
+that it could hold when it is killed. Its death is the end of its pipe, and costs its own task only.
+(Of the usual pools, those of concurrent.futures and loky fail all tasks when one process dies;
+that of pebble waits for minutes, and fails others, if it dies while it sends a result.)
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
+import select
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.process import BaseProcess
-from multiprocessing.queues import Queue
-from typing import Self, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
 
-import torch
+from bench.execution.executors.base import Ended, Executor, Failed, Listener, Outcome, nothing
+from bench.execution.executors.worker import configure, listening
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-Listener = Callable[[str, float], None]
-"""Told the name of a task and how much of it is done, from 0 to 1."""
+SECONDS_TO_DIE = 5.0
 
 
-def _deaf(name: str, done: float) -> None:
-    """The listener of a process that nobody listens to."""
+class Processes(Executor):
+    """Starts up to `jobs` processes when there are tasks for them, and keeps them for the next.
 
-
-_listener: Listener = _deaf
-
-
-def tell(name: str, done: float) -> None:
-    """Called from within a task: how much of it is done."""
-    _listener(name, done)
-
-
-class Executor:
-    """Carries out functions for many items. A context manager: leaving it ends its processes.
-
-    Args:
-        jobs: processes; 1 means this one.
-        listener: hears what the tasks `tell`; may be called from another thread.
-        prepare: what each new process does first; importable by name, can be pickled.
+    There is no thread in this process: messages are read while the next outcome is waited for.
     """
 
-    def __init__(
-        self,
-        jobs: int,
-        listener: Listener = _deaf,
-        prepare: Callable[[], object] = bool,
-    ) -> None:
-        self.listener = listener
-        self._prepare = prepare
-        self._jobs = jobs
-        self._pool: ProcessPoolExecutor | None = None
-        self._context = multiprocessing.get_context("spawn")
-        self._messages: Queue[tuple[str, float] | None] = self._context.Queue()
-        self._hearing = threading.Thread(target=self._hear, daemon=True)
-        self._hearing.start()
+    def __init__(self, jobs: int, prepare: Callable[[], object] = nothing) -> None:
+        super().__init__(jobs, prepare)
+        self._waiting: deque[tuple[str, bytes]] = deque()
+        self._workers: list[_Worker] = []
 
-    def __enter__(self) -> Self:
-        return self
+    def submit(self, name: str, function: Callable[..., object], *arguments: object) -> None:
+        """Add a task; what cannot be pickled is refused here."""
+        self._waiting.append((name, pickle.dumps((function, arguments))))
 
-    def __exit__(self, *_: object) -> None:
-        self._stop()
-        self._messages.put(None)
-        # Not left behind: a thread that hears on while the interpreter goes down would complain.
-        self._hearing.join(timeout=5)
+    def outcomes(self, listener: Listener = nothing) -> Iterator[Outcome]:
+        """Yield outcomes as they come; each message is heard when it has arrived."""
+        self._hand_out()
+        while busy := [worker for worker in self._workers if worker.task is not None]:
+            ready = wait([worker.connection for worker in busy])
+            for worker in busy:
+                if worker.connection not in ready:
+                    continue
+                if outcome := self._received(worker, listener):
+                    self._hand_out()
+                    yield outcome
+            self._hand_out()
 
-    def run(
-        self, function: Callable[[T], R], items: Sequence[T]
-    ) -> Iterator[tuple[T, R | Exception]]:
-        """Yield each item with its result or its exception, as they come.
+    def close(self) -> None:
+        """Kill all processes; nobody waits for the tasks that are under way."""
+        self._waiting.clear()
+        for worker in self._workers:
+            worker.process.kill()
+        while self._workers:
+            self._workers.pop().end()
 
-        When a process dies (killed for its memory, say), the tasks that were under way are tried
-        again one at a time, so that only the one that kills its process fails.
+    def _hand_out(self) -> None:
+        """Give waiting tasks to idle processes, and to new ones as far as allowed."""
+        while self._waiting:
+            self._workers = [worker for worker in self._workers if worker.is_of_use()]
+            idle = [worker for worker in self._workers if worker.task is None]
+            if not idle and len(self._workers) < self.jobs:
+                idle = [_Worker(self.prepare)]
+                self._workers += idle
+            if not idle:
+                return
+            idle[0].begin(*self._waiting.popleft())
 
-        Args:
-            function: importable by name; its items and results can be pickled.
-            items: what to do, in this order.
-        """
-        if self._jobs == 1:
-            yield from self._inline(function, items)
-            return
-        waiting = list(reversed(items))
-        while waiting:
-            suspects: list[T] = []
-            yield from self._parallel(function, waiting, suspects, self._jobs)
-            for suspect in suspects:
-                culprit: list[T] = []
-                yield from self._parallel(function, [suspect], culprit, 1)
-                for item in culprit:
-                    yield item, RuntimeError("its process died; was it out of memory?")
-
-    def _inline(
-        self, function: Callable[[T], R], items: Sequence[T]
-    ) -> Iterator[tuple[T, R | Exception]]:
-        _configure(self.listener)
-        for item in items:
-            try:
-                result: R | Exception = function(item)
-            except Exception as error:
-                result = error
-            yield item, result
-
-    def _parallel(
-        self, function: Callable[[T], R], waiting: list[T], lost: list[T], jobs: int
-    ) -> Iterator[tuple[T, R | Exception]]:
-        """Work on the waiting items, last first, until none is left or a process dies.
-
-        In the latter case `lost` receives the items that were under way.
-        """
-        pool = self._started()
-        running: dict[Future[R], T] = {}
+    def _received(self, worker: _Worker, listener: Listener) -> Outcome | None:
+        """Read one message of a process: progress, an outcome, or its end."""
         try:
-            while waiting or running:
-                while waiting and len(running) < jobs:
-                    running[pool.submit(function, waiting[-1])] = waiting[-1]
-                    waiting.pop()
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    outcome = _outcome(future)
-                    yield running.pop(future), outcome
-        except BrokenProcessPool:
-            self._stop()
-            for future, item in running.items():
-                if future.done() and not isinstance(future.exception(), BrokenProcessPool):
-                    outcome = _outcome(future)
-                    yield item, outcome
-                else:
-                    lost.append(item)
-
-    def _started(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._jobs,
-                self._context,
-                initializer=_start_worker,
-                initargs=(self._messages, os.getpid(), self._prepare),
-            )
-        return self._pool
-
-    def _stop(self) -> None:
-        if self._pool is None:
-            return
-        # On the way out of an interrupted suite nobody waits for the runs that are under way.
-        processes: list[BaseProcess] = list((self._pool._processes or {}).values())
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join(timeout=5)
-        self._pool = None
-
-    def _hear(self) -> None:
-        while (message := self._messages.get()) is not None:
-            self.listener(*message)
+            message = pickle.loads(worker.connection.recv_bytes())
+        except (EOFError, OSError):
+            self._workers.remove(worker)
+            return Failed(str(worker.task), worker.end())
+        if isinstance(message, Outcome):
+            worker.task = None
+            return message
+        listener(*message)
+        return None
 
 
-def _outcome(future: Future[R]) -> R | Exception:
-    """The result of a task or its exception; the death of its process is raised."""
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        raise
-    except Exception as error:
-        return error
+class _Worker:
+    """A process as seen from the one that started it, and the name of its task."""
+
+    def __init__(self, prepare: Callable[[], object]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.task: str | None = None
+        self.process = context.Process(target=_serve, args=(theirs, prepare), daemon=True)
+        self.process.start()
+        theirs.close()  # or the pipe would not end with the process
+
+    def is_of_use(self) -> bool:
+        """False of a process that died when it had no task: nothing is lost with it."""
+        return self.task is not None or self.process.is_alive()
+
+    def begin(self, name: str, task: bytes) -> None:
+        self.task = name
+        # A process that has just died is noticed as soon as its pipe is read.
+        with suppress(OSError):
+            self.connection.send((name, task))
+
+    def end(self) -> RuntimeError:
+        """Wait until the process is gone, and return what is to be said of its death."""
+        self.process.join(SECONDS_TO_DIE)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join(SECONDS_TO_DIE)
+        self.connection.close()
+        status = self.process.exitcode or 0
+        how = signal.strsignal(-status) if status < 0 else f"exit status {status}"
+        return RuntimeError(f"its process died ({how}); was it out of memory?")
 
 
-def _configure(listener: Listener) -> None:
-    global _listener  # noqa: PLW0603 - one listener a process, set before its first task
-    _listener = listener
-    torch.set_num_threads(1)
-    # Few shapes occur over and over: let cuDNN choose its fastest kernels.
-    torch.backends.cudnn.benchmark = True
-
-
-def _start_worker(
-    messages: Queue[tuple[str, float] | None], parent: int, prepare: Callable[[], object]
-) -> None:
+def _serve(connection: Connection, prepare: Callable[[], object]) -> None:
+    """The life of a worker: carry out one task after another until it is killed."""
     # Ctrl-C reaches every process of the terminal; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-    _configure(lambda name, done: messages.put((name, done)))
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    configure()
     prepare()
+    free = select.poll()
+    free.register(connection, select.POLLOUT)
+
+    def send_progress(name: str, done: float) -> None:
+        # Where nobody reads the pipe is full, or gone: training neither waits nor fails for it.
+        with suppress(OSError):
+            if free.poll(0):
+                connection.send((name, done))
+
+    with listening(send_progress), suppress(EOFError):
+        while True:
+            name, task = connection.recv()
+            outcome: Outcome
+            try:
+                function, arguments = pickle.loads(task)
+                outcome = Ended(name, function(*arguments))
+            except Exception as error:
+                outcome = Failed(name, error)
+            connection.send_bytes(_packed(outcome))
 
 
-def _die_with(parent: int) -> None:
+def _packed(outcome: Outcome) -> bytes:
+    """Pickle an outcome; of what cannot be pickled and read again, only the text arrives."""
+    try:
+        packed = pickle.dumps(outcome)
+        pickle.loads(packed)
+    except Exception as error:
+        reason = outcome.error if isinstance(outcome, Failed) else error
+        packed = pickle.dumps(
+            Failed(outcome.name, RuntimeError(f"{type(reason).__name__}: {reason}"))
+        )
+    return packed
+
+
+def _die_with_parent() -> None:
     """A worker whose parent was killed would otherwise train on, unseen."""
-    while os.getppid() == parent:
-        time.sleep(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
     os._exit(1)

@@ -1,0 +1,81 @@
+"""What every engine offers: tasks are submitted by name, and each comes to one outcome."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A task has returned its result."""
+
+    name: str
+    result: Any
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A task has raised an error, or its process has died."""
+
+    name: str
+    error: Exception
+
+
+Outcome = Ended | Failed
+
+Listener = Callable[[str, float], object]
+"""Hears the name of a task and how much of it is done, from 0 to 1."""
+
+
+def nothing(*_: object) -> None:
+    """Do nothing: for who need not listen or prepare."""
+
+
+class Executor(ABC):
+    """Carries out tasks. A context manager: leaving it ends its processes at once.
+
+    The caller hears of everything in its own thread, while it waits for the next outcome: no lock
+    is needed around what a listener changes.
+
+    Args:
+        jobs: tasks at a time.
+        prepare: what each new process does first; importable by name, can be pickled.
+    """
+
+    def __init__(self, jobs: int, prepare: Callable[[], object] = nothing) -> None:
+        self.jobs = jobs
+        self.prepare = prepare
+
+    @abstractmethod
+    def submit(self, name: str, function: Callable[..., object], *arguments: object) -> None:
+        """Add a task; tasks begin in the order in which they were added.
+
+        Args:
+            name: unique among the tasks of this executor.
+            function: importable by name.
+            arguments: what it is called with; can be pickled, as its result.
+        """
+
+    @abstractmethod
+    def outcomes(self, listener: Listener = nothing) -> Iterator[Outcome]:
+        """Yield what came of each task, as they end; more may be submitted meanwhile.
+
+        Tasks make headway while the caller waits for the next outcome. The death of a process is
+        the failure of its own task and of no other.
+
+        Args:
+            listener: called with what the tasks `tell`, in the thread of the caller.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End all processes at once, whatever they are doing, and forget the tasks."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

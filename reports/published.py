@@ -89,6 +89,9 @@ TABLE_B: dict[str, dict[str, Published]] = {
 }
 """Column of the paper -> name of the likelihood -> cells."""
 
+UNIT, OPTIMAL = "gaussian", "optimal_sigma"
+"""Decoders whose numbers arithmetic says something of: of unit variance, of the optimal one."""
+
 SWEEP_COLUMN = "SVHN"
 """The column of the paper on which the sweep was made."""
 

@@ -11,7 +11,6 @@ from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.verdict import ABOVE, BELOW, Region, Verdict
 from reports.claims.decoders import (
-    OPTIMAL,
     PER_IMAGE,
     PER_PIXEL,
     SHARED,
@@ -32,6 +31,7 @@ from reports.claims.evidence import (
 from reports.content import Content, Status
 from reports.metric import Metric
 from reports.printing.markup import plural
+from reports.published import OPTIMAL
 
 OFTEN = 0.5
 """A share of diverged runs whose interval lies below this refutes claim 4."""

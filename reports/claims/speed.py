@@ -11,9 +11,10 @@ from reports.analysis.groups import Group
 from reports.analysis.intervals import Effect, effect
 from reports.analysis.speed import NLL, curves, log_ratios
 from reports.analysis.verdict import BELOW
-from reports.claims.decoders import OPTIMAL, SHARED, entry_of
+from reports.claims.decoders import SHARED, entry_of
 from reports.claims.evidence import Absent, Claim, Finding, judge, piece
 from reports.content import Content
+from reports.published import OPTIMAL
 
 
 def _converges_faster(content: Content, group: Group) -> Iterator[Finding]:

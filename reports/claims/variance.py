@@ -14,9 +14,7 @@ from reports.analysis.statistics import estimate
 from reports.analysis.takeoff import NoTakeOff, TakeOff, take_off, variance_of
 from reports.analysis.verdict import BELOW, Region, Verdict
 from reports.claims.decoders import (
-    OPTIMAL,
     SHARED,
-    UNIT,
     better_learned,
     entry_of,
     no_frechet,
@@ -27,6 +25,7 @@ from reports.content import Content
 from reports.metric import Metric
 from reports.printing.markup import number, short
 from reports.printing.tables import without_information
+from reports.published import OPTIMAL, UNIT
 
 MARGIN = 0.01
 """A loss of up to this share of the range of the sweep's NLL is none."""

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.statistics import values
 from reports.content import PAPER, Content
-from reports.metric import Metric, described
+from reports.metric import PLACEHOLDER, Metric, described
 from reports.printing.markup import RIGHT, bold, bullets, escape, paragraphs, table
 from reports.published import (
     DIMENSIONS,
     LEARNED,
+    OPTIMAL,
     SWEEP_COLUMN,
     TABLE_A,
     TABLE_B,
+    UNIT,
     floor,
     optimal_floor,
 )
@@ -53,10 +55,11 @@ def _definitions(content: Content) -> Iterator[str]:
     """Yield what each metric is that the results hold; those of one definition on one line."""
     names: dict[tuple[str, str], dict[str, None]] = {}
     for metric in _explained(content):
-        names.setdefault((metric.definition, metric.source), {})[metric.label] = None
+        label = PLACEHOLDER.sub("…", metric.label)
+        names.setdefault((metric.definition, metric.source), {})[label] = None
     for (definition, source), of_it in names.items():
         cited = f" ({source})" if source else ""
-        yield f"**{escape(', '.join(of_it))}**: {escape(definition)}{escape(cited)}."
+        yield f"**{escape(', '.join(of_it))}**: {definition}{cited}."
 
 
 def _explained(content: Content) -> Iterator[Metric]:
@@ -132,7 +135,7 @@ def _sweep_table() -> str:
 
 def _audit_sweep() -> str:
     size = DIMENSIONS[SWEEP_COLUMN]
-    unit = TABLE_B[SWEEP_COLUMN]["gaussian"].nll_nats
+    unit = TABLE_B[SWEEP_COLUMN][UNIT].nll_nats
     return (
         f"{SWEEP_COLUMN}, D = {size}: the unit-variance Gaussian cannot go below "
         f"{_nats(floor(size, 1))} nats; the {unit:g} of the table of decoders fits. The sweep fits "
@@ -156,7 +159,7 @@ def _audit_learned() -> str:
 
 def _audit_video() -> str:
     size = DIMENSIONS["BAIR"]
-    unit = TABLE_B["BAIR"]["gaussian"].nll_nats
+    unit = TABLE_B["BAIR"][UNIT].nll_nats
     return (
         f"BAIR, D = {size}: a unit-variance Gaussian cannot go below {_nats(floor(size, 1))}, so "
         f"the reported {unit:g} is not in nats for a 64×64×3 frame with its constant. Compare "
@@ -166,7 +169,7 @@ def _audit_video() -> str:
 
 def _audit_images() -> str:
     size = DIMENSIONS["CelebA"]
-    reported = [TABLE_B[name]["gaussian"].nll_nats for name in ("CelebA", "CIFAR")]
+    reported = [TABLE_B[name][UNIT].nll_nats for name in ("CelebA", "CIFAR")]
     grey = floor(size, 1) + size / 2 * 0.25
     return (
         f"CelebA and CIFAR, D = {size}: on pixels in [0, 1] a unit-variance Gaussian that always "
@@ -178,6 +181,6 @@ def _audit_images() -> str:
 
 _AUDIT_FID = (
     "FID: an independent reader of the public code obtained 44.79 where the table says "
-    f"{TABLE_B['SVHN']['optimal_sigma'].fid:g}. It depends on the number of images, the resizing, "
+    f"{TABLE_B['SVHN'][OPTIMAL].fid:g}. It depends on the number of images, the resizing, "
     "the quantisation and the reference split, which is why this report states them."
 )

@@ -161,18 +161,6 @@ class Content:
         for problem in _problems(self):
             raise ReportError(problem)
 
-    def metric(self, key: str) -> Metric:
-        """Return the metric of this key.
-
-        Raises:
-            ReportError: no metric describes it.
-
-        """
-        for metric in self.metrics:
-            if metric.key == key:
-                return metric
-        raise ReportError(f"no metric describes {key!r}, which a report needs: add it to `metrics`")
-
 
 def _problems(content: Content) -> Iterator[str]:
     """Yield what makes the content unfit for a report, one line each."""

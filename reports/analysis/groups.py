@@ -158,7 +158,8 @@ class Group:
     @property
     def headlines(self) -> list[Metric]:
         """The headline metrics that some run of the group holds."""
-        return [metric for metric in self.measured(*self.described) if metric.headline]
+        keys = [key for key, (first, *_) in self.described.items() if first.headline]
+        return self.measured(*keys)
 
     @property
     def shown_frames(self) -> list[str]:

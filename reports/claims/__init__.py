@@ -5,11 +5,14 @@ the report, and a function that looks for its evidence on one group.
 """
 
 from reports.claims.decoders import of_the_paper
-from reports.claims.discrete import DISCRETE
 from reports.claims.evidence import Claim, Finding, findings, overall
-from reports.claims.images import BEST_IMAGES, GOOD_NLL_POOR_SAMPLES
-from reports.claims.speed import CONVERGES_FASTER
-from reports.claims.variance import AT_INFLECTION, BEATS_UNIT_VARIANCE, MATCHES_BEST_BETA
+from reports.claims.images import BEST_IMAGES, DISCRETE, GOOD_NLL_POOR_SAMPLES
+from reports.claims.variance import (
+    AT_INFLECTION,
+    BEATS_UNIT_VARIANCE,
+    CONVERGES_FASTER,
+    MATCHES_BEST_BETA,
+)
 
 CLAIMS = (
     BEATS_UNIT_VARIANCE,

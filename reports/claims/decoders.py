@@ -14,7 +14,7 @@ from reports.claims.evidence import Absent, Finding, judge, measured, ranked
 from reports.content import run_options
 from reports.metric import Metric
 from reports.printing.cells import outcome
-from reports.printing.markup import listing
+from reports.printing.words import listing
 from reports.published import OPTIMAL, TABLE_B
 
 PER_PIXEL, PER_IMAGE = "per_pixel_sigma", "optimal_per_image_sigma"

@@ -15,7 +15,7 @@ from reports.analysis.verdict import Region, Verdict
 from reports.content import SMOKE, Content
 from reports.metric import Metric
 from reports.printing.cells import gap, with_interval
-from reports.printing.markup import decimals_for, plural, short
+from reports.printing.words import decimals_for, plural, short
 
 
 @dataclass(frozen=True)

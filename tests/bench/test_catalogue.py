@@ -22,7 +22,7 @@ EVERY = catalogue.metrics([*INCEPTION, *VGG])
 def test_every_column_of_real_results_is_described(name: str) -> None:
     table = pd.read_csv(CHECKOUT / "docs" / "results" / name / "results.csv")
     identification = [Metric(key, key, "which run it is") for key in IDENTIFICATION]
-    left = set(table)
+    left = set(map(str, table))
     for metrics in (identification, EVERY):
         left -= {each.key for known in described(metrics, left).values() for each in known}
     assert left == set()

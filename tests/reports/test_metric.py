@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,9 @@ def test_a_column_has_one_description_the_exact_one_before_a_pattern() -> None:
 
 @pytest.mark.parametrize("missing", ["key", "name", "definition"])
 def test_a_metric_says_what_it_is(missing: str) -> None:
+    empty: dict[str, Any] = {missing: ""}
     with pytest.raises(ValueError, match="needs a key, a name and a definition"):
-        replace(LAYER, **{missing: ""})
+        replace(LAYER, **empty)
 
 
 def test_the_overview_has_a_line_for_each() -> None:

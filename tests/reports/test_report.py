@@ -181,7 +181,7 @@ def test_a_metric_without_a_section_needs_no_edit_elsewhere() -> None:
     section = text.split("## Other measurements\n")[1].split("\n## ")[0]
     assert cells(section, "Wide")["sharpness (1/pixel) ↑"] == "**1.25**"
     assert cells(section, "Soft")["sharpness (1/pixel) ↑"] == "not run"
-    assert "images for the sharpness: 64." in section
+    assert "- 64 images for the sharpness" in section
     assert "- **sharpness (1/pixel)**: mean edge." in text
     assert "Other measurements" not in document(content(runs)).readme
 

@@ -38,9 +38,6 @@ IDENTIFICATION = (
 )
 """Columns of the results that say which run it is, and no metric; in the order of results.csv."""
 
-TOLD_APART_BY = ("data_set", "model", "column_key", "likelihood", "options", "seed")
-"""Columns that, with every option_*, tell two runs of one report apart."""
-
 PAPER = "paper"
 """The only budget that may be set beside published numbers."""
 SMOKE = "smoke"
@@ -209,7 +206,8 @@ def _ambiguities(results: pd.DataFrame) -> Iterator[str]:
     twice = results["run"][results["run"].duplicated()]
     if len(twice):
         yield f"the results name run {twice.iloc[0]} twice"
-    what = [name for name in results if name in TOLD_APART_BY or str(name).startswith("option_")]
+    told_apart_by = set(IDENTIFICATION) - {"run", "budget", "status", "device"}
+    what = [name for name in results if name in told_apart_by or str(name).startswith("option_")]
     same = results[results[what].astype(str).duplicated(keep=False)]  # options may be lists
     if len(same):
         yield (

@@ -80,12 +80,7 @@ TABLE_A = (
 LEARNED = PublishedSweep("sigma-VAE", 0.006, -3333, 22.25)
 """The last row of the sweep: `beta` is the variance that was learned."""
 
-DIMENSIONS = {
-    "CelebA": 32 * 32 * 3,
-    "SVHN": 28 * 28 * 3,
-    "CIFAR": 32 * 32 * 3,
-    "BAIR": 64 * 64 * 3,
-}
+DIMENSIONS = {"CelebA": 32 * 32 * 3, "SVHN": 28 * 28 * 3, "CIFAR": 32 * 32 * 3, "BAIR": 64 * 64 * 3}
 """Scalar values in an image (a frame, for video)."""
 
 

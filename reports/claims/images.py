@@ -21,15 +21,7 @@ from reports.claims.decoders import (
     no_frechet,
     unbounded,
 )
-from reports.claims.evidence import (
-    Absent,
-    Claim,
-    Finding,
-    against_median,
-    judge,
-    piece,
-    ranked,
-)
+from reports.claims.evidence import Absent, Claim, Finding, against_median, judge, piece, ranked
 from reports.content import Content, Status
 from reports.metric import Metric
 from reports.printing.words import plural

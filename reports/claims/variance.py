@@ -14,13 +14,7 @@ from reports.analysis.speed import NLL, curves, log_ratios
 from reports.analysis.statistics import estimate
 from reports.analysis.takeoff import NoTakeOff, TakeOff, take_off, variance_of
 from reports.analysis.verdict import BELOW, Region, Verdict
-from reports.claims.decoders import (
-    SHARED,
-    better_learned,
-    entry_of,
-    no_frechet,
-    sweep_of,
-)
+from reports.claims.decoders import SHARED, better_learned, entry_of, no_frechet, sweep_of
 from reports.claims.evidence import Absent, Claim, Finding, judge, measured, noted, piece, shifted
 from reports.content import Content
 from reports.metric import Metric
@@ -103,36 +97,36 @@ def _at_inflection(content: Content, group: Group) -> Iterator[Finding]:
 
 def _near_take_off(quantity: str, group: Group, name: str) -> Finding:
     sweep = sweep_of(group)
-    found = take_off(sweep)
-    if isinstance(found, NoTakeOff):
-        raise Absent(without_information(group).rstrip(".") or found.why)
-    at = math.log10(found.variance)
+    rise = take_off(sweep)
+    if isinstance(rise, NoTakeOff):
+        raise Absent(without_information(group).rstrip(".") or rise.why)
+    at = math.log10(rise.variance)
     learned = _log_variance(entry_of(group, name))
-    region = _around(sweep, found)
+    region = _around(sweep, rise)
     low, high = (short(10 ** (at + edge)) for edge in (region.low, region.high))
-    quantity += f" (take-off at {_place(found)}, region {low} to {high})"
+    quantity += f" (take-off at {_place(rise)}, region {low} to {high})"
     finding = judge(quantity, shifted(learned, -at), region, 2)
     here = estimate(entry_of(group, name).runs, "information_nats")
     if here:
         finding = noted(finding, f"I_e = {number(here.mean, 2)} nats")
-    if not found.capped:
+    if not rise.capped:
         return finding
     reason = "I_e is near its cap ln N at the take-off, so KL(m‖p) and the take-off are unreliable"
     return replace(finding, verdict=Verdict.NOT_DECIDED, reason=reason)
 
 
-def _place(found: TakeOff) -> str:
-    low, high = short(found.interval.low), short(found.interval.high)
-    return f"{short(found.variance)} [{low}, {high}]"
+def _place(rise: TakeOff) -> str:
+    low, high = short(rise.interval.low), short(rise.interval.high)
+    return f"{short(rise.variance)} [{low}, {high}]"
 
 
-def _around(sweep: Entry, found: TakeOff) -> Region:
+def _around(sweep: Entry, rise: TakeOff) -> Region:
     """Return the interval of the take-off, half a step of the sweep wider, as log10 ratios."""
-    at = math.log10(found.variance)
+    at = math.log10(rise.variance)
     places = np.sort(np.log10([variance_of(each) for each in sweep.settings]))
     right = min(max(1, int(np.searchsorted(places, at))), len(places) - 1)
     half = float(places[right] - places[right - 1]) / 2
-    low, high = (math.log10(edge) - at for edge in (found.interval.low, found.interval.high))
+    low, high = (math.log10(edge) - at for edge in (rise.interval.low, rise.interval.high))
     return Region(low - half, high + half)
 
 

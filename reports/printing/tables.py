@@ -56,9 +56,9 @@ def layer_table(group: Group) -> str:
 
 def counts(group: Group, metrics: Sequence[Metric]) -> list[str]:
     """Return such as "64 test images"; a number that differs between runs is shown as such."""
-    found = {m.name: sorted(set(values(group.runs, m.key))) for m in metrics}
+    numbers = {m.name: sorted(set(values(group.runs, m.key))) for m in metrics}
     return [
         f"{listing([number(each, 0) for each in of_it])} {name}"
         + (" (differs!)" if len(of_it) > 1 else "")
-        for name, of_it in found.items()
+        for name, of_it in numbers.items()
     ]

@@ -10,7 +10,7 @@ import pandas as pd
 from reports.analysis.groups import Entry, Group, recorded
 from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import values
-from reports.content import NOT_MEASURED, Column, Content, Status
+from reports.content import NOT_MEASURED, Content, Status
 from reports.printing import tables
 from reports.printing.cells import absent
 from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table_of
@@ -70,7 +70,10 @@ def columns_not_run(subject: Subject) -> Section:
     """Return the columns that are missing, each with its reason."""
     ran = {id(column) for group in subject.groups for column in group.columns}
     missing = [column for column in subject.content.columns if id(column) not in ran]
-    lines = [f"**{escape(column.heading)}**: {_reason(column)}." for column in missing]
+    lines = []
+    for column in missing:
+        reason = escape(column.not_run or "no run of it is in the results").rstrip(".")
+        lines.append(f"**{escape(column.heading)}**: {reason}.")
     return Section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
 
 
@@ -187,7 +190,3 @@ def _what(entry: Entry, run: pd.Series[Any]) -> str:
         line = " ".join(error.replace("`", "'").split())
         text += f" (`{line[:LONGEST_ERROR]}{'…' if len(line) > LONGEST_ERROR else ''}`)"
     return text
-
-
-def _reason(column: Column) -> str:
-    return escape(column.not_run or "no run of it is in the results").rstrip(".")

@@ -175,8 +175,8 @@ def _rank(entry: Entry, rank: float | None, metric: Metric) -> str:
     return f"{rank:g}{lost}"
 
 
-def _mean_rank(ranks_: Sequence[float | None]) -> str:
-    placed = [rank for rank in ranks_ if rank is not None]
-    if len(placed) < len(ranks_):
-        return f"ranked in {len(placed)} of {len(ranks_)}" if placed else NOT_RUN
+def _mean_rank(every: Sequence[float | None]) -> str:
+    placed = [rank for rank in every if rank is not None]
+    if len(placed) < len(every):
+        return f"ranked in {len(placed)} of {len(every)}" if placed else NOT_RUN
     return number(float(np.mean(placed)), 2)

@@ -55,8 +55,7 @@ def summary(subject: Subject) -> Section:
         else "No decoder finished all its runs with a measurement, so none can be called best."
     )
     return Section(
-        "Summary",
-        paragraphs(_count(subject), reading, best, bullets(_variances(subject))),
+        "Summary", paragraphs(_count(subject), reading, best, bullets(_variances(subject)))
     )
 
 

@@ -118,10 +118,10 @@ def _pictures(
 
     Decoders that are not `drawable` are named below the figures, with the reason, after a `remark`.
     """
-    figures_: dict[str, Figure] = {}
+    drawn: dict[str, Figure] = {}
 
     def part(group: Group) -> list[str]:
-        shows = [picture(figures_, group, name, make(group)) for name, make in draw.items()]
+        shows = [picture(drawn, group, name, make(group)) for name, make in draw.items()]
         if not any(shows):
             return [reason(group) or nothing]
         missing = [
@@ -132,7 +132,7 @@ def _pictures(
         note = f"Not shown: {listing(missing)}." if missing else ""
         return [*shows, remark(group), note]
 
-    return by_group(subject, title, reading, part, nothing=nothing, figures=figures_, anchor=anchor)
+    return by_group(subject, title, reading, part, nothing=nothing, figures=drawn, anchor=anchor)
 
 
 def _take_offs(group: Group) -> str:
@@ -141,20 +141,20 @@ def _take_offs(group: Group) -> str:
     return paragraphs(*(f"{escape(e.decoder.label)}: {_take_off(take_off(e))}" for e in swept))
 
 
-def _take_off(found: TakeOff | NoTakeOff) -> str:
-    if isinstance(found, NoTakeOff):
-        return f"no take-off, {found.why}."
+def _take_off(rise: TakeOff | NoTakeOff) -> str:
+    if isinstance(rise, NoTakeOff):
+        return f"no take-off, {rise.why}."
     interval = (
-        f"{LEVEL:.0%} bootstrap interval over {found.seeds} seeds"
-        if found.kind == "bootstrap"
+        f"{LEVEL:.0%} bootstrap interval over {rise.seeds} seeds"
+        if rise.kind == "bootstrap"
         else "the values of the sweep around it; the seeds give no interval"
     )
     text = (
-        f"KL(m‖p) takes off at σ² = {short(found.variance)} [{short(found.interval.low)}, "
-        f"{short(found.interval.high)}] ({interval}), where it crosses "
-        f"{number(found.threshold, 2)} nats."
+        f"KL(m‖p) takes off at σ² = {short(rise.variance)} [{short(rise.interval.low)}, "
+        f"{short(rise.interval.high)}] ({interval}), where it crosses "
+        f"{number(rise.threshold, 2)} nats."
     )
-    if found.capped:
+    if rise.capped:
         text += " I_e is near its cap ln N there, so KL(m‖p) is too high and the place unreliable."
     return text
 

@@ -69,8 +69,8 @@ def _cells(entry: Entry) -> tuple[str, str, str]:
 
 def _numbers(runs: pd.DataFrame, key: str) -> pd.Series[float]:
     """Return what the runs hold of a metric, whatever became of them."""
-    found = runs.get(key, pd.Series(dtype=float))
-    return pd.to_numeric(found, errors="coerce").dropna()
+    values = runs.get(key, pd.Series(dtype=float))
+    return pd.to_numeric(values, errors="coerce").dropna()
 
 
 def speed(subject: Subject) -> Section:

@@ -16,10 +16,7 @@ Command = Callable[[Row, int], str]
 
 
 def missing(
-    content: Content,
-    choices: Sequence[Choice],
-    matches: Sequence[Match],
-    command: Command | None,
+    content: Content, choices: Sequence[Choice], matches: Sequence[Match], command: Command | None
 ) -> str:
     """Return a list of the missing runs with the commands that make them; "" if there are none."""
     missing_: dict[tuple[Row, int], list[str]] = {}

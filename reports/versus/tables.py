@@ -129,18 +129,18 @@ def differences(matches: Sequence[Match]) -> pd.DataFrame:
             "decoder": match.new.label,
             "baseline": baseline.label,
             "metric": metric.key,
-            "pairs": found.effect.count,
-            "difference": found.effect.mean,
-            **_interval("difference", found.effect),
-            "improvement": found.improvement.mean,
-            **_interval("improvement", found.improvement),
-            "verdict": found.words,
-            "why": found.why,
+            "pairs": pair.effect.count,
+            "difference": pair.effect.mean,
+            **_interval("difference", pair.effect),
+            "improvement": pair.improvement.mean,
+            **_interval("improvement", pair.improvement),
+            "verdict": pair.words,
+            "why": pair.why,
         }
         for match in matches
         for metric in match.metrics
         for baseline in match.baselines
-        for found in [match.difference(baseline, metric)]
+        for pair in [match.difference(baseline, metric)]
     )
 
 

@@ -128,8 +128,8 @@ def noted(finding: Finding, note: str) -> Finding:
 
 
 def ranked(finding: Finding, entry: Entry, others: Sequence[Entry], metric: Metric) -> Finding:
-    """Return a finding with the rank of an entry among others, such as "rank 2 of 5"."""
-    placed = rank(entry, others, metric)
+    """Return a finding with the rank of an entry among others, such as "rank 2 of 5", by means."""
+    placed = rank(entry, others, metric, lost_last=False)
     return noted(finding, f"rank {placed[0]:g} of {placed[1]}") if placed else finding
 
 

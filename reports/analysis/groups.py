@@ -304,7 +304,9 @@ def _entry(row: Row, runs: pd.DataFrame) -> Entry:
         for name, options in zip(runs["likelihood"], run_options(runs), strict=True)
     ]
     runs = runs[kept]
-    if row.sweep is None or runs.empty or (tried := _tried(row.sweep, runs)).isna().all():
+    swept = runs.get(f"option_{row.sweep}", pd.Series(np.nan, index=runs.index))
+    tried = pd.to_numeric(swept, errors="coerce")
+    if row.sweep is None or runs.empty or tried.isna().all():
         return Entry(row, runs)
     by_value = runs.groupby(tried, sort=True)
     settings = tuple(Setting(float(str(value)), each) for value, each in by_value)
@@ -312,12 +314,6 @@ def _entry(row: Row, runs: pd.DataFrame) -> Entry:
     if chosen is None:
         return Entry(row, runs[runs["status"] != Status.FINISHED], settings)
     return Entry(row, chosen.runs, settings, chosen.value)
-
-
-def _tried(option: str, runs: pd.DataFrame) -> pd.Series[float]:
-    """Return the value of the swept option of each run, NaN where it is not a number."""
-    tried = runs.get(f"option_{option}", pd.Series(np.nan, index=runs.index))
-    return pd.to_numeric(tried, errors="coerce")
 
 
 def _choose(settings: tuple[Setting, ...]) -> Setting | None:

@@ -90,12 +90,12 @@ def cell(entry: Entry, metric: Metric, best: bool = False) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def gap(entry: Entry, metric: Metric) -> str:
-    """Return why an entry has no measurement at all."""
+def gap(entry: Entry, metric: Metric | None = None) -> str:
+    """Return why an entry has no measurement at all, of a metric or of something else."""
     if entry.runs.empty:
         return absent(entry)
-    missing = NOT_NORMALISED if metric.native and entry.measure == UNNORMALISED else ""
-    return outcome(entry.runs) or missing or NOT_MEASURED
+    unnormalised = metric and metric.native and entry.measure == UNNORMALISED
+    return outcome(entry.runs) or (NOT_NORMALISED if unnormalised else NOT_MEASURED)
 
 
 def absent(entry: Entry) -> str:

@@ -10,7 +10,7 @@ from reports import figures
 from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import LEVEL
 from reports.analysis.takeoff import SHARE, NoTakeOff, TakeOff, take_off
-from reports.printing.cells import NOT_MEASURED, absent, outcome
+from reports.printing.cells import gap
 from reports.printing.markup import escape, paragraphs
 from reports.printing.tables import without_information
 from reports.printing.words import listing, number, short
@@ -125,7 +125,7 @@ def _pictures(
         if not any(shows):
             return [reason(group) or nothing]
         missing = [
-            f"{escape(entry.label)} ({_why(entry)})"
+            f"{escape(entry.label)} ({gap(entry)})"
             for entry in group.entries
             if not drawable(entry)
         ]
@@ -157,7 +157,3 @@ def _take_off(rise: TakeOff | NoTakeOff) -> str:
     if rise.capped:
         text += " I_e is near its cap ln N there, so KL(m‖p) is too high and the place unreliable."
     return text
-
-
-def _why(entry: Entry) -> str:
-    return absent(entry) if entry.runs.empty else outcome(entry.runs) or NOT_MEASURED

@@ -12,7 +12,7 @@ from reports.analysis.groups import Entry, Group
 from reports.analysis.speed import Targets, curves, group_curves, reach, targets
 from reports.analysis.statistics import estimate, summary
 from reports.content import Content, Status
-from reports.printing.cells import NOT_MEASURED, absent, outcome, with_spread
+from reports.printing.cells import NOT_MEASURED, absent, gap, outcome, with_spread
 from reports.printing.markup import RIGHT, escape, paragraphs, table, table_of
 from reports.printing.tables import decoders, metric_fields
 from reports.printing.words import listing, number, short
@@ -114,7 +114,7 @@ def _time(
     entry: Entry, by_seed: Mapping[int, pd.DataFrame], target: float, over: str, decimals: int
 ) -> str:
     if not by_seed:
-        return absent(entry) if entry.runs.empty else outcome(entry.runs) or NOT_MEASURED
+        return gap(entry)
     reached = [at for curve in by_seed.values() if (at := reach(curve, target))]
     mean = summary(np.array([getattr(at, over) for at in reached], dtype=np.float64))
     missed = len(by_seed) - len(reached)

@@ -22,6 +22,10 @@ from reports.versus.tables import cost_table, differences, equal_table, metric_t
 from reports.versus.words import summary
 
 DIFFERENCES = "differences.csv"
+MISSING = (
+    "Finished runs are never computed again: each command makes only what is missing, on all data "
+    "of these results."
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ def compare(
     figures: dict[str, Figure] = {}
     parts = [paragraphs(*_on(subject, each, figures)) for each in matches]
     named = listing([escape(each.label) for each in others])
+    commands = missing(content, [one, *others], matches, command)
     readme = paragraphs(
         f"# {escape(one.label)} against {named if len(others) <= 3 else f'{len(others)} others'}",
         budget(subject),
@@ -65,7 +70,8 @@ def compare(
         _reading(content, escape(one.label)),
         *parts,
         "## Missing runs",
-        _missing(missing(content, [one, *others], matches, command)),
+        MISSING if commands else "None: on all data, both sides have the same seeds.",
+        commands,
     )
     table = differences(matches).to_csv(index=False, lineterminator="\n")
     return Comparison(said, Document(readme + "\n", figures, {DIFFERENCES: table}))
@@ -156,14 +162,4 @@ def _forest(subject: Subject, matched: Match) -> Figure | None:
         [entry.label for entry in matched.baselines],
         [subject.styles[entry.decoder] for entry in matched.baselines],
         panels,
-    )
-
-
-def _missing(commands: str) -> str:
-    if not commands:
-        return "None: on all data, both sides have the same seeds."
-    return paragraphs(
-        "Finished runs are never computed again: each command makes only what is missing, on all "
-        "data of these results.",
-        commands,
     )

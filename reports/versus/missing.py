@@ -22,7 +22,9 @@ def missing(
     missing_: dict[tuple[Row, int], list[str]] = {}
     for match in matches:
         for entry, seeds in _lacking(match):
-            where = f"{escape(match.group.title)} ({_what(entry)})"
+            count = len(_seeds(entry))
+            so_far = f"{plural(count, 'seed')} so far" if count else "no runs"
+            where = f"{escape(match.group.title)} ({so_far})"
             missing_.setdefault((entry.decoder, seeds), []).append(where)
     seeds = 1 + max(map(int, content.results.get("seed", ())), default=0)
     for column in _never_run(content, matches):
@@ -57,8 +59,3 @@ def _lacking(match: Match) -> Iterator[tuple[Entry, int]]:
 
 def _seeds(entry: Entry) -> set[int]:
     return {int(seed) for seed in entry.every_run.get("seed", ())}
-
-
-def _what(entry: Entry) -> str:
-    count = len(_seeds(entry))
-    return f"{plural(count, 'seed')} so far" if count else "no runs"

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench import seeds
+from bench.catalogue import QUALITY_SIZES
 from bench.data import Data, subset
 from bench.generate import generate, generate_both
 from bench.metrics import (
@@ -184,13 +185,10 @@ def test_all_columns_are_described_once(
     network = extractor("random_vgg")
     planned = {key.name: getattr(network, key.name) for key in fields(PlannedFeatures)}
     table = pd.DataFrame([found | {"data_set": "random"}])
-    (features,) = described({"features": {"random_vgg": planned}}, table)
-    printed = [measure.column for measure in features.measures]
-    ideals = [measure.ideal for measure in features.measures if measure.ideal]
-    named = [*printed, *ideals, *features.sizes]
+    metrics = described({"features": {"random_vgg": planned}}, table)
+    named = [metric.key for metric in (*QUALITY_SIZES, *metrics)]
     assert len(set(named)) == len(named)
-    assert set(found) - set(named) == {
-        "kd_random_vgg_samples_standard_error",
-        "manifold_sample_images",
-    }
-    assert set(named) <= set(found)
+    assert set(named) == set(found)
+    (distance,) = (metric for metric in metrics if metric.headline)
+    sizes = [f"{found[key]:.0f}" for key in ("frechet_images", "frechet_reference_images")]
+    assert distance.protocol.endswith(f"test part: {' against '.join(sizes)} of random")

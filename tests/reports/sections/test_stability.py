@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from reports.comparison import groups
+from reports.analysis.groups import groups
 from reports.document import document
 from tests.reports.example import example
 from tests.reports.typed import ROWS, STAND_IN, cells, content, run

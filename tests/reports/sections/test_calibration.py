@@ -11,10 +11,10 @@ from matplotlib.colors import same_color
 from matplotlib.patches import StepPatch
 
 from reports import figures
-from reports.comparison import decoders, groups
+from reports.analysis.groups import decoders, groups
 from reports.document import document
 from reports.figures.calibration import histogram
-from reports.tables import calibration_table
+from reports.sections.measurements import calibration_table
 from tests.reports.example import DECODERS, MNIST, PATCHES, example
 from tests.reports.typed import cells, content, run
 

@@ -5,15 +5,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.cells import BITS, Metric, leaders
-from reports.comparison import Entry, groups
+from reports.analysis.groups import Entry, groups
+from reports.analysis.ranks import ranks
 from reports.content import Content
-from reports.differences import difference_table, rank_tables, ranks, without_intervals
 from reports.document import document
-from reports.tables import best_table, decoder_table
+from reports.printing.cells import leaders
+from reports.sections.decoders import decoder_table
+from reports.sections.differences import difference_table, rank_tables, without_intervals
+from reports.sections.overview import best_table
+from tests.reports.typed import BITS_PER_DIM as BITS
 from tests.reports.typed import cells, content, run
-
-FID = Metric("fid", "FID", best="lowest")
 
 
 def seeded(bits: dict[str, list[float]], **changes: Any) -> list[dict[str, Any]]:
@@ -72,7 +73,7 @@ def test_fewer_seeds_are_never_bold() -> None:
 def test_the_difference_stands_with_its_interval() -> None:
     subject = content(seeded(CLOSE))
     (group,) = groups(subject)
-    table = difference_table(subject, group)
+    table = difference_table(group)
     assert cells(table, "Soft")["Δ bits/dim"] == "the best"
     assert cells(table, "Wide")["Δ bits/dim"] == "+1.100 [1.000, 1.200]"
     assert cells(table, "Hard")["Δ bits/dim"] == "+0.033 [-0.100, 0.100]"
@@ -83,7 +84,7 @@ def test_the_difference_stands_with_its_interval() -> None:
 def test_the_native_nll_is_compared_within_its_measure() -> None:
     subject = content()
     (group,) = groups(subject)
-    table = difference_table(subject, group)
+    table = difference_table(group)
     nll = {name: cells(table, name)["Δ NLL (nats/image)"] for name in ("Soft", "Hard", "Wide")}
     assert nll == {"Soft": "+10.0", "Hard": "the best", "Wide": "+80.0"}
 
@@ -93,17 +94,15 @@ def test_lost_seeds_are_counted() -> None:
     runs[-1] |= {"status": "diverged", "bits_per_dim": np.nan}
     subject = content(runs)
     (group,) = groups(subject)
-    table = difference_table(subject, group)
+    table = difference_table(group)
     assert cells(table, "Fit")["Δ bits/dim"] == "+2.250 (2 of 3 seeds)"
-    assert "No interval (2 seeds, an interval needs 3): Fit: NLL" in without_intervals(
-        subject, group
-    )
+    assert "No interval (2 seeds, an interval needs 3): Fit: NLL" in without_intervals(group)
 
 
 def test_one_reason_for_all_is_said_once() -> None:
     subject = content()
     (group,) = groups(subject)
-    found = without_intervals(subject, group)
+    found = without_intervals(group)
     assert found == "No difference has an interval: 1 seed, an interval needs 3."
 
 
@@ -143,12 +142,12 @@ def test_one_decoder_has_no_ranks() -> None:
 
 def test_the_summary_names_who_cannot_be_told_apart() -> None:
     subject = content(seeded(CLOSE, fid=np.nan))
-    assert best_table(subject, groups(subject)).rstrip("| ").endswith("Hard")
-    assert "unknown from 1 seed" in best_table(content(), groups(content()))
+    assert best_table(groups(subject)).rstrip("| ").endswith("Hard")
+    assert "unknown from 1 seed" in best_table(groups(content()))
 
 
 def test_bold_in_the_table_follows_the_rule() -> None:
     subject = content(seeded(CLOSE))
-    table = decoder_table(subject, groups(subject)[0])
+    table = decoder_table(groups(subject)[0], "quick")
     printed = {name: cells(table, name)["bits/dim ↓"] for name in ("Soft", "Hard", "Wide")}
     assert [text.startswith("**") for text in printed.values()] == [True, True, False]

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from scipy.stats import mannwhitneyu
 
-from reports.uncertainty import (
+from reports.analysis.intervals import (
     FEWEST,
     Interval,
     _interval,
-    compare,
     effect,
     improvement,
+    paired,
     told_apart,
 )
 
@@ -76,7 +76,7 @@ def test_without_an_interval_there_is_a_reason(values: list[float], why: str) ->
 def test_differences_are_paired_by_seed_and_not_by_position() -> None:
     first = runs([1.0, 2.0, 3.0], [0, 1, 2])
     second = runs([2.5, 2.0, 1.5], [2, 1, 0])
-    found = compare(first, second, "x")
+    found = paired(first, second, "x")
     assert found.mean == pytest.approx(0.0)
     assert found.interval == Interval(-0.5, 0.5)
 
@@ -92,26 +92,26 @@ def test_pairing_removes_what_a_seed_does_to_both() -> None:
 def test_a_seed_that_one_of_both_lost_is_counted() -> None:
     second = runs([1.0, 2.0, 4.0, 8.0])
     second.loc[3, "status"] = "diverged"
-    found = compare(runs([0.0, 0.0, 0.0, 0.0]), second, "x")
+    found = paired(runs([0.0, 0.0, 0.0, 0.0]), second, "x")
     assert (found.count, found.lost) == (3, 1)
     assert found.mean == pytest.approx(-7 / 3)
 
 
-def test_different_seeds_do_not_compare() -> None:
-    found = compare(runs([1.0, 2.0], [0, 1]), runs([1.0, 2.0], [2, 3]), "x")
+def test_different_seeds_do_not_paired() -> None:
+    found = paired(runs([1.0, 2.0], [0, 1]), runs([1.0, 2.0], [2, 3]), "x")
     assert (found.mean, found.interval, found.lost) == (None, None, 4)
     assert found.why == "no seed was measured in both"
 
 
 def test_equal_infinities_differ_by_nothing() -> None:
-    found = compare(runs([np.inf] * 3), runs([np.inf] * 3), "x")
+    found = paired(runs([np.inf] * 3), runs([np.inf] * 3), "x")
     assert found.mean == 0.0
-    assert compare(runs([np.inf] * 3), runs([1.0] * 3), "x").why == "an infinite value"
+    assert paired(runs([np.inf] * 3), runs([1.0] * 3), "x").why == "an infinite value"
 
 
-def test_what_nobody_measured_does_not_compare() -> None:
-    assert compare(runs([1.0] * 3), runs([1.0] * 3), "y").mean is None
-    assert compare(pd.DataFrame(), runs([1.0] * 3), "x").mean is None
+def test_what_nobody_measured_does_not_paired() -> None:
+    assert paired(runs([1.0] * 3), runs([1.0] * 3), "y").mean is None
+    assert paired(pd.DataFrame(), runs([1.0] * 3), "x").mean is None
 
 
 @pytest.mark.parametrize("size", [1, 3, 8])

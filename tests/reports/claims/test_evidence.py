@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reports.evidence import Finding, Region, Verdict, overall
-from reports.uncertainty import Interval
+from reports.analysis.intervals import Interval
+from reports.analysis.verdict import Region, Verdict
+from reports.claims import Finding, overall
 
 S, R, N = Verdict.SUPPORTED, Verdict.REFUTED, Verdict.NOT_DECIDED
 

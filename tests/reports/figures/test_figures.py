@@ -12,10 +12,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from reports import figures
-from reports.comparison import decoders, groups
+from reports.analysis.groups import decoders, groups
+from reports.analysis.takeoff import TakeOff, take_off
 from reports.content import Content, Row
 from reports.document import document
-from reports.takeoff import TakeOff, take_off
 from tests.reports.example import DECODERS, MNIST, example
 from tests.reports.typed import content, run
 
@@ -203,7 +203,7 @@ def test_labels_stay_inside_the_figure(draw: object) -> None:
 
 def test_a_likelihood_looks_the_same_in_every_report() -> None:
     order = ["a", "b", "c"]
-    bounded, free = Row("b", "B"), Row("b", "B, free", options='{"bounds": "none"}')
+    bounded, free = Row("b", "B"), Row("b", "B, free", options={"bounds": "none"})
     own, a = Row("mine", "Mine"), Row("a", "A")
     first = figures.styles([free, own, bounded, a], order)
     second = figures.styles([a, bounded], order)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.statistics import Estimate, complete, estimate
+from reports.analysis.statistics import Estimate, complete, estimate
 
 
 def runs(values: list[float], statuses: list[str] | None = None) -> pd.DataFrame:

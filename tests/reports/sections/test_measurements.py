@@ -8,8 +8,7 @@ import numpy as np
 
 from reports import Row
 from reports.sections import Subject
-from reports.sections.bounds import bounds
-from reports.sections.codes import codes
+from reports.sections.measurements import iwae, latents
 from tests.reports.typed import cells, content, run
 
 ROWS = (Row("wide", "Wide"), Row("fit", "Fit"))
@@ -30,7 +29,7 @@ def test_both_bounds_stand_side_by_side() -> None:
         run("wide", **BOUND, iwae_nats=9.0, iwae_elbo_bits_per_dim=2.5, iwae_bits_per_dim=2.25),
         run("fit", **BOUND, iwae_nats=10.0, iwae_elbo_bits_per_dim=2.0, iwae_bits_per_dim=1.75),
     ]
-    text = bounds(Subject(content(runs, rows=ROWS))).text
+    text = iwae(Subject(content(runs, rows=ROWS))).text
     assert "K = 10, on 32 test images." in text
     assert cells(text, "Wide") == {
         "decoder": "Wide",
@@ -42,7 +41,7 @@ def test_both_bounds_stand_side_by_side() -> None:
 
 
 def test_a_bound_that_was_not_measured_is_said() -> None:
-    assert "bound was not measured" in bounds(Subject(content())).text
+    assert "bound was not measured" in iwae(Subject(content())).text
 
 
 def test_what_a_code_is_worth() -> None:
@@ -50,11 +49,11 @@ def test_what_a_code_is_worth() -> None:
         run("wide", **CODE, probe_accuracy=0.75, probe_images=1000),
         run("fit", **CODE | {"information_nats": 7.5}, probe_accuracy=0.5, probe_images=1000),
     ]
-    text = codes(Subject(content(runs, rows=ROWS))).text
+    text = latents(Subject(content(runs, rows=ROWS))).text
     assert cells(text, "Wide") == {
         "decoder": "Wide",
-        "rate (nats)": "20.00",
-        "distortion (MSE)": "0.01230",
+        "KL (nats/image)": "20.00",
+        "MSE": "0.01230",
         "I_e(x;z) (nats)": "5.00",
         "KL(m‖p) (nats)": "15.00",
         "active units": "7 of 20",
@@ -75,7 +74,7 @@ def test_codes_without_a_posterior_or_labels_say_so() -> None:
             probe_absent="the data have no labels",
         )
     ]
-    text = codes(Subject(content(runs, rows=ROWS))).text
+    text = latents(Subject(content(runs, rows=ROWS))).text
     assert "KL(m‖p) were not measured: the code of hvae" in text
     assert "The probe was not measured: the data have no labels." in text
-    assert cells(text, "Fit")["rate (nats)"] == "not run"
+    assert cells(text, "Fit")["KL (nats/image)"] == "not run"

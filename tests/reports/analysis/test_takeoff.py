@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reports.comparison import Entry, groups
-from reports.takeoff import NoTakeOff, TakeOff, crossing, take_off
+from reports.analysis.groups import Entry, groups
+from reports.analysis.takeoff import NoTakeOff, TakeOff, crossing, take_off
 from tests.reports.typed import content, run
 
 BETAS = (0.01, 0.1, 1.0, 10.0)

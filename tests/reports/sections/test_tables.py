@@ -7,19 +7,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports import cells as cells_module
-from reports.comparison import groups
+from reports.analysis.groups import groups
 from reports.document import document
-from reports.markup import decimals_for, escape, number, short
-from reports.tables import best_table, cost_table, decoder_table, layer_table, sweep_table
-from tests.reports.typed import REAL, cells, content, five, run
+from reports.printing.markup import escape
+from reports.printing.tables import layer_table
+from reports.printing.words import decimals_for, number, short
+from reports.sections.decoders import decoder_table
+from reports.sections.overview import best_table
+from reports.sections.sweep import sweep_table
+from reports.sections.training import cost_table
+from tests.reports.typed import BITS_PER_DIM, METRICS, REAL, cells, content, five, run
+from tests.reports.typed import FID as DISTANCE
 
 NLL, BITS, FID = "NLL (nats/image) ↓", "bits/dim ↓", "FID ↓"
 
 
 def test_the_best_nll_is_bold_within_its_measure_only() -> None:
     subject = content()
-    table = decoder_table(subject, groups(subject)[0])
+    table = decoder_table(groups(subject)[0], "quick")
     nll = {name: cells(table, name)[NLL] for name in ("Soft", "Hard", "Wide", "Fit", "Odd")}
     assert nll == {
         "Soft": "50.0",
@@ -30,18 +35,19 @@ def test_the_best_nll_is_bold_within_its_measure_only() -> None:
     }
 
 
-def test_a_metric_of_no_decimals_is_printed_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_metric_of_no_decimals_is_printed_without() -> None:
     """0 is a number of decimals, and not the absence of one."""
-    subject = content()
-    monkeypatch.setattr("reports.tables.BITS", replace(cells_module.BITS, decimals=0))
-    line = best_table(subject, groups(subject)).splitlines()[2]
+    whole = replace(BITS_PER_DIM, decimals=0)
+    metrics = [whole if metric is BITS_PER_DIM else metric for metric in METRICS]
+    subject = content(metrics=(*metrics, DISTANCE))
+    line = best_table(groups(subject)).splitlines()[2]
     assert "bits/dim" in line
     assert not re.search(r": \d+\.\d", line)
 
 
 def test_bits_and_frechet_distances_compare_over_all_rows() -> None:
     subject = content()
-    table = decoder_table(subject, groups(subject)[0])
+    table = decoder_table(groups(subject)[0], "quick")
     assert table.count("**1.200**") == 1
     assert cells(table, "Hard")[BITS] == "**1.200**"
     assert cells(table, "Fit")[FID] == "**10.00**"
@@ -50,13 +56,13 @@ def test_bits_and_frechet_distances_compare_over_all_rows() -> None:
 
 def test_equal_values_are_not_bold() -> None:
     subject = content([run(name) for name in ("soft", "hard", "wide", "fit")])
-    assert "**" not in decoder_table(subject, groups(subject)[0])
-    assert "4 decoders tie: 2.000" in best_table(subject, groups(subject))
+    assert "**" not in decoder_table(groups(subject)[0], "quick")
+    assert "4 decoders tie: 2.000" in best_table(groups(subject))
 
 
 def test_a_lone_decoder_of_its_measure_is_not_bold() -> None:
     subject = content([run("soft"), run("wide"), run("fit", nll_nats=-5.0)])
-    table = decoder_table(subject, groups(subject)[0])
+    table = decoder_table(groups(subject)[0], "quick")
     assert cells(table, "Soft")[NLL] == "10.0"
     assert cells(table, "Fit")[NLL] == "**-5.0**"
 
@@ -67,7 +73,7 @@ def test_survivors_of_divergence_are_shown_and_never_best() -> None:
     runs += [run("wide", s, nll_nats=s) for s in range(3)]
     runs += [run("odd", s, status="diverged", option_beta=1.0) for s in range(3)]
     subject = content(runs)
-    table = decoder_table(subject, groups(subject)[0])
+    table = decoder_table(groups(subject)[0], "quick")
     assert cells(table, "Fit")[NLL] == "-99.0 ± 0.0, diverged (1/3)"
     assert cells(table, "Wide")[NLL] == "1.0 ± 1.0"
     assert cells(table, "Odd")[NLL] == "diverged (3/3)"
@@ -82,7 +88,7 @@ def test_every_gap_has_its_reason() -> None:
         run("odd", option_beta=1.0, validation_nll_nats=np.nan),
     ]
     subject = content(runs)
-    table = decoder_table(subject, groups(subject)[0])
+    table = decoder_table(groups(subject)[0], "quick")
     assert cells(table, "Soft")[NLL] == "not normalised"
     assert cells(table, "Hard")[NLL] == "failed"
     assert cells(table, "Wide")[BITS] == "not measured"
@@ -120,7 +126,7 @@ def test_the_layers_of_a_hierarchical_model_are_shown_in_order() -> None:
         ("layer 1 (nats)", "1.00"),
         ("layer 2 (nats)", "2.00"),
         ("layer 10 (nats)", "10.00"),
-        ("KL (nats)", "13.00"),
+        ("KL (nats/image)", "13.00"),
     ]
     assert cells(table, "Wide")["layer 1 (nats)"] == "not measured"
     assert "KL of each stochastic layer" in document(subject).readme
@@ -160,7 +166,7 @@ def test_labels_cannot_break_a_table() -> None:
     assert escape("a|b\nc <d> *e*") == r"a\|b c &lt;d> \*e\*"
     runs = [*five(), run("x|y*z")]
     subject = content(runs)
-    lines = decoder_table(subject, groups(subject)[0]).splitlines()
+    lines = decoder_table(groups(subject)[0], "quick").splitlines()
     assert len({line.replace(r"\|", "").count("|") for line in lines}) == 1
 
 

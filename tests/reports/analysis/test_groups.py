@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from reports import Content, Features, ReportError, Row
-from reports.comparison import Entry, decoders, groups, learned
-from tests.reports.typed import FID, REAL, ROWS, STAND_IN, content, five, run
+from reports import Content, ReportError, Row
+from reports.analysis.groups import Entry, decoders, groups, lacking, learned
+from reports.document import document
+from tests.reports.typed import FID, METRICS, NLL, REAL, ROWS, STAND_IN, content, five, run
 
 
 def entry(subject: Content, name: str) -> Entry:
@@ -68,7 +70,7 @@ def test_runs_with_other_options_are_never_averaged() -> None:
 
 
 def test_a_row_can_ask_for_options() -> None:
-    row = Row("fit", "Unbounded", options='{"bounds": null}')
+    row = Row("fit", "Unbounded", options={"bounds": None})
     runs = [run("fit", options='{"bounds":null}'), run("fit", 1, options="{}")]
     assert list(entry(content(runs, rows=[row]), "fit").runs["seed"]) == [0]
 
@@ -106,6 +108,8 @@ def test_only_a_moving_variance_is_learned() -> None:
         ([run("fit"), run("fit")], "twice"),
         ([run("fit", run="a"), run("fit", run="b")], "share data set"),
         ([run("fit", budget="smoke")], "budget smoke"),
+        ([run("fit", status="lost")], "the status 'lost'; a run is finished, diverged, failed"),
+        ([run("fit", options="wide")], "are not a JSON object"),
     ],
 )
 def test_unfit_results_are_refused_in_one_line(runs: list[dict[str, object]], message: str) -> None:
@@ -114,12 +118,49 @@ def test_unfit_results_are_refused_in_one_line(runs: list[dict[str, object]], me
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("spoilt", ["features", "measure"])
-def test_a_measure_without_its_protocol_is_refused(spoilt: str) -> None:
-    measure = replace(FID, protocol=" ") if spoilt == "measure" else FID
-    features = Features("inception", "" if spoilt == "features" else "Inception", [measure])
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"metrics": (*METRICS, replace(FID, protocol=" "))},
+        {"features": {"inception": ""}},
+        {"features": {}},
+    ],
+)
+def test_a_metric_without_its_protocol_is_refused(spoilt: dict[str, Any]) -> None:
     with pytest.raises(ReportError, match="the protocol of fid on inception features is not"):
-        content(quality=[features])
+        content(**spoilt)
+
+
+def test_a_metric_that_is_described_twice_is_refused() -> None:
+    with pytest.raises(ReportError, match="2 metrics describe 'nll_nats'"):
+        content(metrics=(*METRICS, FID, NLL))
+
+
+def test_a_report_asks_for_the_description_of_what_it_cannot_do_without() -> None:
+    without = [metric for metric in METRICS if metric.key != "bits_per_dim"]
+    subject = content(metrics=(*without, FID))
+    with pytest.raises(ReportError, match="no metric describes 'bits_per_dim'"):
+        document(subject)
+
+
+def test_what_is_not_described_counts_as_not_measured() -> None:
+    fewer = [metric for metric in METRICS if metric.key != "calibration_error"]
+    subject = content([run("fit", calibration_error=0.1)], metrics=(*fewer, FID))
+    assert "The calibration was not measured." in document(subject).readme
+
+
+def test_tables_of_video_are_of_frames() -> None:
+    (images,) = groups(content())
+    (frames,) = groups(content([run("fit", predicted_frames=3)]))
+    assert images.metric("nll_nats").heading == "NLL (nats/image) ↓"
+    assert frames.metric("nll_nats").heading == "NLL (nats/frame) ↓"
+
+
+def test_why_something_is_missing_is_read_from_either_column() -> None:
+    runs = pd.DataFrame([run("fit", not_measured="elbo: not finite; probe: no labels")])
+    assert lacking(runs, "probe") == "no labels"
+    assert lacking(runs, "iwae") is None
+    assert lacking(pd.DataFrame([run("fit", probe_absent="no labels")]), "probe") == "no labels"
 
 
 def test_published_numbers_need_the_real_data_and_the_paper_budget() -> None:

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.comparison import groups
+from reports.analysis.groups import groups
+from reports.analysis.speed import Reach, group_curves, points, reach, targets
 from reports.document import document
-from reports.speed import Reach, group_curves, points, reach, speed_table, targets
+from reports.sections.training import speed_table
 from tests.reports.typed import cells, content, run
 
 

@@ -14,14 +14,15 @@ import pandas as pd
 import pytest
 
 import reports
-from reports import Column, Content, ReportError, Row
-from reports.comparison import Entry, groups
+from reports import Column, Content, Metric, ReportError, Row
+from reports.analysis.groups import Entry, groups
+from reports.analysis.intervals import Effect, Interval
+from reports.analysis.ranks import rank
 from reports.figures.forest import Panel, forest
 from reports.figures.style import Style
-from reports.uncertainty import Effect, Interval
 from reports.versus.choice import choose
 from reports.versus.equal import Equal, equal
-from reports.versus.pairs import Match, Verdict, difference, match, rank
+from reports.versus.pairs import Match, difference, match
 from tests.reports.example import MNIST, PATCHES, example
 from tests.reports.typed import STAND_IN, cells, content, run
 
@@ -39,6 +40,10 @@ def seeded(bits: dict[str, list[float]], **changes: Any) -> list[dict[str, Any]]
 def matched(subject: Content, new: str, *against: str) -> Match:
     (group,) = groups(subject)
     return match(subject, group, *choose(subject, new, against))
+
+
+def ranked(found: Match, metric: Metric) -> tuple[float, int] | None:
+    return rank(found.new, found.everyone[1:], metric)
 
 
 def readme(subject: Content, new: str, *against: str) -> str:
@@ -113,10 +118,10 @@ def test_difference_probability_and_rank_are_those_computed_by_hand() -> None:
     assert wide.effect.interval.low == pytest.approx(-0.6)
     assert wide.effect.interval.high == pytest.approx(-0.4)
     assert wide.improvement.mean == pytest.approx(6 / 9)
-    assert wide.verdict == Verdict.BETTER
+    assert wide.words == "better"
     assert soft.effect.mean == pytest.approx(0.0, abs=1e-12)  # of -0.1, 0.1 and 0.0
-    assert soft.verdict == Verdict.EVEN
-    assert rank(found, bits) == (1.5, 3)
+    assert soft.words == "not told apart"
+    assert ranked(found, bits) == (1.5, 3)
 
 
 def test_the_table_shows_it_and_only_what_is_told_apart_is_bold() -> None:
@@ -136,8 +141,8 @@ def test_seen_from_the_other_side_all_is_reversed() -> None:
     (back,) = (difference(found.content, found.new, e, found.metrics[0]) for e in found.baselines)
     assert back.effect.mean == pytest.approx(0.5)
     assert back.improvement.mean == pytest.approx(3 / 9)
-    assert back.verdict == Verdict.WORSE
-    assert rank(found, found.metrics[0]) == (3.0, 3)
+    assert back.words == "worse"
+    assert ranked(found, found.metrics[0]) == (3.0, 3)
 
 
 def test_where_more_is_better_more_is_better() -> None:
@@ -149,8 +154,8 @@ def test_where_more_is_better_more_is_better() -> None:
     (ssim,) = (each for each in found.metrics if each.name == "SSIM")
     (each,) = (difference(found.content, found.new, e, ssim) for e in found.baselines)
     assert each.effect.mean == pytest.approx(-0.05)
-    assert each.verdict == Verdict.WORSE
-    assert rank(found, ssim) == (2.5, 3)
+    assert each.words == "worse"
+    assert ranked(found, ssim) == (2.5, 3)
 
 
 def test_a_density_and_a_mass_have_no_difference_of_nll() -> None:
@@ -320,7 +325,7 @@ def test_values_of_a_sweep_are_ranked_beside_all_others() -> None:
         "Wide",
         "Fit",
     ]
-    assert rank(found, found.metrics[0]) == (3.5, 6)  # 1.2, 1.5, twice 2.0, 3.0, 6.0
+    assert ranked(found, found.metrics[0]) == (3.5, 6)  # 1.2, 1.5, twice 2.0, 3.0, 6.0
     text = readme(content(), "odd(beta=0.1)", "odd(beta=0.01)", "hard")
     assert cells(text, "Odd (beta = 0.01)", 3)["bits/dim ↓"] == "3.5"
 

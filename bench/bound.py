@@ -14,7 +14,7 @@ from bench import seeds
 from bench.data import to_float
 from bench.models import Model
 from bench.spec import RunSpec
-from likelihoods import Likelihood
+from likelihoods import Likelihood, checked_log_mass
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Scores(NamedTuple):
 def scores(likelihood: Likelihood, outputs: Tensor, targets: Tensor) -> Scores:
     """Score images (N, C, H, W) under raw outputs, in both measures; a mass is taken once."""
     distribution = likelihood(outputs)
-    log_mass = likelihood.log_mass(outputs, targets)
+    log_mass = checked_log_mass(likelihood, outputs, targets)
     native = likelihood.measure != "mass"
     return Scores(distribution, distribution.log_prob(targets) if native else log_mass, log_mass)
 

@@ -13,6 +13,7 @@ from bench.data import to_float
 from bench.metrics import Calibration, Transforms, transform
 from bench.models import Model
 from bench.spec import RunSpec
+from likelihoods import checked_level_cdf
 
 ABSENT = "the likelihood has no level_cdf"
 
@@ -38,7 +39,8 @@ def calibration(model: Model, items: Tensor, spec: RunSpec) -> Calibration | Non
         codes = seeds.generator(device, spec.seed, "calibration noise", "codes", start)
         places = seeds.generator(device, spec.seed, "calibration noise", "places", start)
         try:
-            below, above = model.likelihood.level_cdf(model(x, codes).outputs, model.targets(x))
+            outputs, targets = model(x, codes).outputs, model.targets(x)
+            below, above = checked_level_cdf(model.likelihood, outputs, targets)
         except NotImplementedError:  # no fault: `calibration_columns` gives the reason instead
             return None
         if not (below.isfinite() & above.isfinite()).all():

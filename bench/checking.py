@@ -9,8 +9,8 @@ import torch
 import likelihoods
 from likelihoods.check import Result, run
 
-TRIED: likelihoods.Shape = (3, 4, 4)
-"""Images for which a likelihood is made before all else, to learn of bad options."""
+SHAPE: likelihoods.Shape = (3, 4, 4)
+"""Images for which a likelihood is created first, so that bad options are an error."""
 
 
 def check(text: str) -> int:
@@ -25,25 +25,25 @@ def check(text: str) -> int:
     Raises:
         LikelihoodError: there is no such likelihood, or it cannot have such options.
     """
-    given = likelihoods.resolve(text)
+    likelihood = likelihoods.resolve(text)
     try:
-        given.create(TRIED)
+        likelihood.create(SHAPE)
     except likelihoods.LikelihoodError:
         raise
     except Exception:
-        pass  # no bad input but a defect: the kit says which, and where
+        pass  # a defect and not bad input: the kit says which, and where
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in a run on the CPU
     try:
-        found = Counter(result.outcome for result in run(given.create, _tell))
+        counts = Counter(result.outcome for result in run(likelihood.create, _print))
     finally:
         torch.set_num_threads(threads)
     print(
-        f"{found['pass']} passed, {found['FAIL']} failed, {found['skip']} skipped, "
-        f"{found['note']} noted"
+        f"{counts['pass']} passed, {counts['FAIL']} failed, {counts['skip']} skipped, "
+        f"{counts['note']} noted"
     )
-    return 1 if found["FAIL"] else 0
+    return 1 if counts["FAIL"] else 0
 
 
-def _tell(result: Result) -> None:
+def _print(result: Result) -> None:
     print(result, flush=True)

@@ -10,7 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from likelihoods.check.core import Factory, Note, random_images, random_outputs
 from likelihoods.core.base import Shape
-from likelihoods.gaussian import Gaussian
+from likelihoods.families.gaussian import Gaussian
 
 SHAPE: Final[Shape] = (3, 32, 32)
 BATCH: Final = 64

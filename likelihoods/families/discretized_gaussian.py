@@ -24,8 +24,8 @@ class DiscretizedGaussian(Likelihood):
         >>> likelihood = likelihoods.create("discretized_gaussian", shape=(1, 1, 1))
         >>> outputs = torch.zeros(256, 2, 1, 1)
         >>> levels = torch.arange(256).view(256, 1, 1, 1) / 255
-        >>> likelihood(outputs).log_prob(levels).exp().sum()
-        tensor(1.0000)
+        >>> likelihood(outputs).log_prob(levels).exp().sum().round(decimals=4)
+        tensor(1.)
     """
 
     measure = "mass"

@@ -20,9 +20,9 @@ class LaplaceLikelihood(Likelihood):
     Example:
         >>> import torch, likelihoods
         >>> likelihood = likelihoods.create("laplace", shape=(1, 1, 1))
-        >>> outputs = torch.zeros(1, 2, 1, 1)
-        >>> likelihood(outputs).mean, likelihood(outputs).stddev
-        (tensor([0.]))
+        >>> outputs = torch.tensor([0.0, -3.0]).view(1, 2, 1, 1)
+        >>> likelihood(outputs).mean, likelihood(outputs).stddev  # 1/2, b sqrt(2)
+        (tensor([[[[0.5000]]]]), tensor([[[[0.0706]]]]))
     """
 
     outputs_per_value = 2

@@ -43,8 +43,8 @@ class DiscretizedLogistic(Likelihood):
         >>> import torch, likelihoods
         >>> likelihood = likelihoods.create("discretized_logistic", shape=(1, 1, 1))
         >>> outputs, x = torch.tensor([20.0, -9.0]).view(1, 2, 1, 1), torch.ones(1, 1, 1, 1)
-        >>> likelihood(outputs).log_prob(x).exp()  # of level 255
-        tensor([0.])
+        >>> likelihood(outputs).log_prob(x).exp()  # of level 255, at the location
+        tensor([0.6799])
     """
 
     measure = "mass"
@@ -79,7 +79,7 @@ class LogisticMixture(Likelihood):
         >>> likelihood = likelihoods.create("logistic_mixture", shape=(1, 1, 1), components=2)
         >>> outputs = torch.tensor([0.0, 0, -1, 1, -7, -7]).view(1, 6, 1, 1)  # black or white
         >>> likelihood(outputs).mean
-        tensor([0.])
+        tensor([[[[0.5000]]]])
     """
 
     measure = "mass"

@@ -43,7 +43,7 @@ class StudentT(Likelihood):
         >>> likelihood = likelihoods.create("student_t", shape=(1, 1, 1))
         >>> outputs, x = torch.zeros(1, 3, 1, 1), torch.zeros(1, 1, 1, 1)
         >>> likelihood(outputs).log_prob(x)
-        tensor([0.])
+        tensor([-0.9917])
     """
 
     outputs_per_value = 3

@@ -26,7 +26,7 @@ class TruncatedGaussianLikelihood(Likelihood):
         >>> outputs = torch.zeros(3, 2, 1, 1)
         >>> x = torch.tensor([-0.1, 0.5, 1.1]).view(3, 1, 1, 1)
         >>> likelihood(outputs).log_prob(x)
-        tensor([0.])
+        tensor([  -inf, 0.1545,   -inf])
     """
 
     outputs_per_value = 2

@@ -16,7 +16,13 @@ _BUILDERS: dict[str, Callable[[torch.device], FeatureExtractor]] = {
 
 
 def names() -> list[str]:
-    """Return the registered names."""
+    """Return the registered names, sorted.
+
+    Example:
+        >>> from bench.metrics import features
+        >>> features.names()
+        ['inception', 'random_vgg']
+    """
     return sorted(_BUILDERS)
 
 
@@ -25,7 +31,14 @@ def extractor(name: str, device: torch.device | str = "cpu") -> FeatureExtractor
 
     Raises:
         ValueError: unknown name.
-        FeatureError: its weights cannot be had.
+        FeatureError: its weights are not available.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import extractor
+        >>> network = extractor("random_vgg")
+        >>> network(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).shape
+        torch.Size([2, 64])
     """
     if name not in _BUILDERS:
         raise ValueError(f"unknown feature extractor {name!r}; there are {', '.join(names())}")

@@ -1,4 +1,4 @@
-"""What every feature extractor is: a frozen network, its preprocessing, and the words to print."""
+"""The feature extractor: a frozen network, its preprocessing, and its description."""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class FeatureError(RuntimeError):
-    """A feature extractor cannot be had; one line that says why and what would help."""
+    """A feature extractor is not available; the message says why and what would help."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,14 +20,21 @@ class FeatureExtractor:
         name: registered name.
         dimensions: number of features F.
         column: prefix of the column of results that holds this extractor's Frechet distance.
-        heading: what a reader sees; "FID" is reserved for the Inception network.
+        heading: heading of the Frechet distance; "FID" is reserved for the Inception network.
         kernel_column: prefix of the columns that hold its kernel distance.
-        kernel_heading: what a reader sees of that; "KID" is reserved likewise.
-        protocol: one sentence on resizing, scaling and weights, to be printed beside every number.
+        kernel_heading: heading of the kernel distance; "KID" is reserved likewise.
+        protocol: one sentence on resizing, scaling and weights, printed beside every number.
         fingerprint: hash of weights and preprocessing; features of one fingerprint are comparable.
-        batch_size: images at once, unless a call says otherwise.
-        network: maps RGB (B, 3, H, W) float32 in [0, 1] to (B, F); owns resizing and scaling.
-        device: where it runs.
+        batch_size: images that go through the network at once, unless a call chooses another.
+        network: maps RGB (B, 3, H, W) float32 in [0, 1] to (B, F); includes resizing and scaling.
+        device: device of the network.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import FeatureExtractor, extractor
+        >>> network = extractor("random_vgg")
+        >>> isinstance(network, FeatureExtractor), network.dimensions, network.heading
+        (True, 64, 'FD-random-VGG')
     """
 
     name: str
@@ -67,12 +74,12 @@ class FeatureExtractor:
 
 
 def fingerprint(version: str, tensors: Iterable[Tensor]) -> str:
-    """Return 16 hexadecimal digits that change with any bit of the weights, or with the version."""
+    """Return 16 hexadecimal digits that depend on every bit of the weights and on the version."""
     return digest(tensors, version.encode())[:16]
 
 
 def digest(tensors: Iterable[Tensor], prefix: bytes = b"") -> str:
-    """Return the SHA-256 of the values, float32 in C order, whatever file or device they are in."""
+    """Return the SHA-256 of the values as float32 in C order, on whatever device they are."""
     sha = hashlib.sha256(prefix)
     for tensor in tensors:
         sha.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())

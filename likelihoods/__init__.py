@@ -20,13 +20,7 @@ Example:
     torch.Size([5])
 """
 
-from likelihoods.core.base import (
-    Likelihood,
-    Measure,
-    Shape,
-    checked_level_cdf,
-    checked_log_mass,
-)
+from likelihoods.core.base import Likelihood, Measure, Shape, checked_level_cdf, checked_log_mass
 from likelihoods.core.contract import without_validation
 from likelihoods.core.grid import quantise, to_levels
 from likelihoods.core.numerics import soft_clip

@@ -157,6 +157,9 @@ def without_validation() -> Iterator[None]:
     For a whole training run or measurement. A distribution that is made with
     ``validate_args=True`` is validated all the same.
 
+    Example:
+        >>> import torch
+        >>> from likelihoods import without_validation
         >>> with without_validation():
         ...     torch.distributions.Normal(0.0, torch.tensor(-1.0)).scale
         tensor(-1.)
@@ -167,11 +170,6 @@ def without_validation() -> Iterator[None]:
         yield
     finally:
         Distribution.set_default_validate_args(before)
-
-
-def _delegated(name: str) -> Any:
-    """Return a property that reads an attribute of the author's distribution."""
-    return property(attrgetter(f"distribution.{name}"))
 
 
 class CheckedDistribution(Distribution):
@@ -188,21 +186,6 @@ class CheckedDistribution(Distribution):
     """
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
-
-    support = _delegated("support")
-    mean = _delegated("mean")
-    mode = _delegated("mode")
-    variance = _delegated("variance")
-    stddev = _delegated("stddev")
-    has_rsample = _delegated("has_rsample")
-    has_enumerate_support = _delegated("has_enumerate_support")
-    sample = _delegated("sample")
-    rsample = _delegated("rsample")
-    cdf = _delegated("cdf")
-    icdf = _delegated("icdf")
-    entropy = _delegated("entropy")
-    enumerate_support = _delegated("enumerate_support")
-    expand = _delegated("expand")
 
     def __init__(
         self, distribution: Distribution, name: str, values: Values, device: torch.device
@@ -236,6 +219,14 @@ class CheckedDistribution(Distribution):
 
     def __repr__(self) -> str:
         return repr(self.distribution)
+
+
+# The base class defines these, so that `__getattr__` is not asked for them.
+for _name in (
+    *("support", "mean", "mode", "variance", "stddev", "has_rsample", "has_enumerate_support"),
+    *("sample", "rsample", "cdf", "icdf", "entropy", "enumerate_support", "expand"),
+):
+    setattr(CheckedDistribution, _name, property(attrgetter(f"distribution.{_name}")))
 
 
 def _kl_divergence(p: Distribution, q: Distribution) -> Tensor:

@@ -35,10 +35,7 @@ class Bernoulli(Likelihood):
     """
 
     measure = "unnormalised"
-    reference = (
-        "Gregor et al. 2015, DRAW: A Recurrent Neural Network For Image Generation, "
-        "arXiv:1502.04623"
-    )
+    reference = "Gregor et al. 2015, DRAW, arXiv:1502.04623"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "BernoulliImages":
         """Return the Bernoulli images of the logits."""

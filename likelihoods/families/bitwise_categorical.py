@@ -29,10 +29,7 @@ class BitwiseCategorical(Likelihood):
 
     measure = "mass"
     outputs_per_value = BITS
-    reference = (
-        "Rybkin et al. 2021, Simple and Effective VAE Training with Calibrated Decoders, "
-        "arXiv:2006.13202"
-    )
+    reference = "Rybkin et al. 2021, VAE Training with Calibrated Decoders, arXiv:2006.13202"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "BitwiseImages":
         """Return the images whose bits have the outputs as logits."""
@@ -49,9 +46,8 @@ class BitwiseImages(ImageDistribution):
     def __init__(self, logits: Tensor) -> None:
         super().__init__(logits[:, 0])
         self._logits = logits
-        self._exponents = torch.arange(
-            BITS - 1, -1, -1, dtype=torch.uint8, device=logits.device
-        ).view(BITS, 1, 1, 1)
+        exponents = torch.arange(BITS - 1, -1, -1, dtype=torch.uint8, device=logits.device)
+        self._exponents = exponents.view(BITS, 1, 1, 1)
 
     @property
     def mean(self) -> Tensor:

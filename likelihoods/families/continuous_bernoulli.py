@@ -30,10 +30,7 @@ class ContinuousBernoulliLikelihood(Likelihood):
         tensor([0.])
     """
 
-    reference = (
-        "Loaiza-Ganem and Cunningham 2019, The continuous Bernoulli: fixing a pervasive error in "
-        "variational autoencoders, arXiv:1907.06845"
-    )
+    reference = "Loaiza-Ganem and Cunningham 2019, continuous Bernoulli, arXiv:1907.06845"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the continuous Bernoulli images."""

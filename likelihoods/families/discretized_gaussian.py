@@ -30,9 +30,7 @@ class DiscretizedGaussian(Likelihood):
 
     measure = "mass"
     outputs_per_value = 2
-    reference = (
-        "Ho et al. 2020, Denoising Diffusion Probabilistic Models, equation 13, arXiv:2006.11239"
-    )
+    reference = "Ho et al. 2020, Denoising Diffusion, equation 13, arXiv:2006.11239"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "DiscretizedGaussianImages":
         """Return the discretised Gaussian images."""

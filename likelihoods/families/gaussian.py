@@ -8,17 +8,14 @@ from torch import Tensor, nn
 from likelihoods.core.base import Likelihood, Shape
 from likelihoods.core.distributions import GaussianImages
 from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, clip_bounds, soft_clip
-from likelihoods.core.options import choice, no_interval, number
+from likelihoods.core.options import choice, number
 from likelihoods.core.registry import register
 
 
 class GaussianLikelihood(Likelihood):
     """Base of the Gaussian decoders of this file."""
 
-    reference = (
-        "Rybkin et al. 2021, Simple and Effective VAE Training with Calibrated Decoders, "
-        "arXiv:2006.13202"
-    )
+    reference = "Rybkin et al. 2021, VAE Training with Calibrated Decoders, arXiv:2006.13202"
 
     def _shared(self, outputs: Tensor, log_sigma: float | Tensor) -> GaussianImages:
         """Return Gaussian images with the sigmoid of the outputs as mean, and one sigma."""
@@ -85,7 +82,8 @@ class BetaVAE(GaussianLikelihood):
 
     The objective D/2 MSE + beta KL, divided by beta, is that of a Gaussian decoder with variance
     beta. Training keeps the former: unit variance and ``kl_weight`` = sigma^2. In evaluation mode
-    the density is the one that the objective implies: variance sigma^2 and ``kl_weight`` = 1.
+    the density is the one that the objective implies: variance sigma^2 and ``kl_weight`` = 1
+    (Rybkin et al. 2021, arXiv:2006.13202, section 3).
 
     Args:
         shape: (C, H, W).
@@ -100,10 +98,7 @@ class BetaVAE(GaussianLikelihood):
         (0.1, 1.0, 0.1)
     """
 
-    reference = (
-        "Higgins et al. 2017, beta-VAE, ICLR; Burgess et al. 2018, arXiv:1804.03599; "
-        "Rybkin et al. 2021, section 3, arXiv:2006.13202"
-    )
+    reference = "Higgins et al. 2017, beta-VAE, ICLR; Burgess et al. 2018, arXiv:1804.03599"
 
     def __init__(self, shape: Shape, *, beta: float = 1.0, convention: str = "slides") -> None:
         super().__init__(shape)
@@ -152,7 +147,7 @@ class PerPixelSigma(GaussianLikelihood):
         bounds: tuple[float, float] | str | None = (LOG_SIGMA_MIN, LOG_SIGMA_MAX),
     ) -> None:
         super().__init__(shape)
-        self._bounds = None if no_interval(bounds) else clip_bounds("bounds", bounds)
+        self._bounds = clip_bounds("bounds", bounds)
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> GaussianImages:
         """Return N(x; mean, diag(sigma^2))."""

@@ -49,10 +49,7 @@ class DiscretizedLogistic(Likelihood):
 
     measure = "mass"
     outputs_per_value = 2
-    reference = (
-        "Kingma et al. 2016, Improved Variational Inference with Inverse Autoregressive Flow, "
-        "arXiv:1606.04934"
-    )
+    reference = "Kingma et al. 2016, Inverse Autoregressive Flow, arXiv:1606.04934"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "LogisticMixtureImages":
         """Return the discretised logistic: a mixture of one."""

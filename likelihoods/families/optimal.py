@@ -63,10 +63,7 @@ class OptimalSigma(Likelihood):
         tensor(0.0500)
     """
 
-    reference = (
-        "Rybkin et al. 2021, Simple and Effective VAE Training with Calibrated Decoders, "
-        "arXiv:2006.13202"
-    )
+    reference = "Rybkin et al. 2021, VAE Training with Calibrated Decoders, arXiv:2006.13202"
 
     average: Tensor
     """Running average, biased: of sigma*^2 in its own shape, or of the histogram, (bins,)."""

@@ -47,10 +47,7 @@ class StudentT(Likelihood):
     """
 
     outputs_per_value = 3
-    reference = (
-        "Takahashi et al. 2018, Student-t Variational Autoencoder for Robust Density Estimation, "
-        "IJCAI, section 4"
-    )
+    reference = "Takahashi et al. 2018, Student-t Variational Autoencoder, IJCAI, section 4"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "StudentTImages":
         """Return the Student-t images."""

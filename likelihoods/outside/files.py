@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from likelihoods.core.base import Likelihood, Shape
-from likelihoods.core.options import LikelihoodError, nearest
+from likelihoods.core.options import LikelihoodError, described, nearest
 from likelihoods.core.registry import create, get, register
 from likelihoods.outside.fingerprint import CONTENT, sha256
 
@@ -138,14 +138,9 @@ def _where(error: Exception, path: Path) -> str:
     """Return an error as one line, with the line of the file at which it arose."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} (line {error.lineno})"
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == str(path)
-    ]
-    place = f" (line {lines[-1]})" if lines else ""
-    text = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__}: {text}{place}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return f"{described(error)} (line {lines[-1]})" if lines else described(error)
 
 
 def _likelihoods(module: ModuleType) -> dict[str, type[Likelihood]]:

@@ -1,11 +1,10 @@
 """The fingerprint of a likelihood: a hash over the source that determines its numbers."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import inspect
 import sys
+from importlib.util import resolve_name
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -15,6 +14,8 @@ from likelihoods.core.registry import get
 
 CONTENT: Final = "__likelihood_content__"
 """Attribute of the module of a user's file: the bytes that it was made from."""
+OWN: Final = __name__.partition(".")[0]
+"""The name of this package."""
 
 
 def fingerprint(name: str) -> str:
@@ -42,26 +43,17 @@ def _collect(name: str, modules: dict[str, ModuleType], beside: Path | None = No
 
     Of a user's file, and of what it imports, also the modules in its folder, `beside`.
     """
-    own = __name__.partition(".")[0]
     module = sys.modules.get(name)
-    if module is None or name in modules or name == own:
+    if module is None or name in modules or name == OWN:
         return
     modules[name] = module
     if beside is None and hasattr(module, CONTENT):
         beside = Path(str(module.__file__)).resolve().parent
-    if beside is not None:
-        for imported in _imported(module):
-            if _folder(imported) == beside:
-                _collect(imported, modules, beside)
-    tops = {name.partition(".")[0], own}
-    for value in list(vars(module).values()):
-        if isinstance(value, ModuleType):
-            # The attributes of a package are all its modules, whoever imported them.
-            source = "" if hasattr(module, "__path__") else value.__name__
-        else:
-            source = _home(value)
-        if source.partition(".")[0] in tops:
-            _collect(source, modules, beside)
+    packages = {name.partition(".")[0], OWN}
+    for imported in _imported(module):
+        is_beside = beside is not None and _folder(imported) == beside
+        if is_beside or imported.partition(".")[0] in packages:
+            _collect(imported, modules, beside)
 
 
 def _imported(module: ModuleType) -> set[str]:
@@ -70,10 +62,10 @@ def _imported(module: ModuleType) -> set[str]:
     for node in ast.walk(ast.parse(_content(module))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            package = f"{module.__package__}." if node.level and module.__package__ else ""
-            names |= {f"{package}{node.module}"}
-            names |= {f"{package}{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            source = resolve_name(relative, module.__package__ or "")
+            names |= {source, *(f"{source}.{alias.name}" for alias in node.names)}
     return names & sys.modules.keys()
 
 
@@ -84,12 +76,6 @@ def _folder(name: str) -> Path | None:
         return None
     path = Path(file).resolve()
     return path.parent.parent if path.stem == "__init__" else path.parent
-
-
-def _home(value: object) -> str:
-    """Return the name of the module that a class or function is from; "" of anything else."""
-    name = getattr(value, "__module__", None)
-    return name if isinstance(name, str) else ""
 
 
 def _content(module: ModuleType) -> bytes:

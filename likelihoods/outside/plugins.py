@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from typing import Final
 
 from likelihoods.core.base import Likelihood
+from likelihoods.core.options import described
 from likelihoods.core.registry import register
 
 GROUP: Final = "likelihood_bench"
@@ -25,9 +26,8 @@ def load_plugins() -> None:
                 raise TypeError(f"{point.value} is not a subclass of Likelihood")
             register(point.name)(cls)
         except Exception as error:  # the package's code may raise anything
-            text = (str(error).strip().splitlines() or [""])[0]
             warnings.warn(
                 f"likelihood {point.name!r} of an installed package cannot be had: "
-                f"{type(error).__name__}: {text}",
+                f"{described(error)}",
                 stacklevel=2,
             )

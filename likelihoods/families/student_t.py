@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from likelihoods import Likelihood, register
+from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import (
@@ -19,13 +19,14 @@ from likelihoods.core.numerics import (
     soft_clip,
     wide,
 )
+from likelihoods.core.registry import register
 
 DF_MIN: Final = 1.001
 """Least degrees of freedom; above one, so that the mean exists."""
 SHIFT: Final = 4
-"""Steps by which `log_gamma_ratio` moves its argument up before its series is used."""
-BEYOND: Final = 1e6
-"""In place of an infinite distance, for which `log_tail` has no value."""
+"""How often `log_gamma_ratio` adds one to its argument before it uses its series."""
+FAR: Final = 1e6
+"""Stands for an infinite distance, for which `log_tail` has no value."""
 TAIL: Final = 4.0
 """Distance from the centre beyond which the cdf is taken from a continued fraction."""
 
@@ -36,20 +37,23 @@ class StudentT(Likelihood):
 
     The location is a sigmoid; ln scale is soft-clipped to [-6, 0]; the degrees of freedom are
     1.001 + softplus of the output, so that the mean exists.
+
+    Example:
+        >>> import torch, likelihoods
+        >>> likelihood = likelihoods.create("student_t", shape=(1, 1, 1))
+        >>> outputs, x = torch.zeros(1, 3, 1, 1), torch.zeros(1, 1, 1, 1)
+        >>> likelihood(outputs).log_prob(x)
+        tensor([-0.9917])
     """
 
     outputs_per_value = 3
-    reference = "Takahashi et al. 2018, Student-t Variational Autoencoder, section 4"
+    reference = "Takahashi et al. 2018, Student-t Variational Autoencoder, IJCAI, section 4"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "StudentTImages":
         """Return the Student-t images."""
         location, log_scale, excess = self.split(outputs)
         log_scale = soft_clip(log_scale, LOG_SIGMA_MIN, LOG_SIGMA_MAX)
         return StudentTImages(location.sigmoid(), log_scale, DF_MIN + F.softplus(excess))
-
-    def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
-        """Return the log probability of 8-bit images, in nats, (B,); accurate in both tails."""
-        return self.forward(outputs).log_mass(x)
 
 
 class StudentTImages(ImageDistribution):
@@ -84,7 +88,7 @@ class StudentTImages(ImageDistribution):
         z = (level.to(df.dtype) * STEP - location) / scale
         half = STEP / 2 / scale
         masses = log_interval(z, half, df)
-        # The open bins are tails, seen from outside: both are lower tails once mirrored.
+        # The open bins are tails; the upper one is mirrored to the lower.
         last = level == LEVELS - 1
         ends = (level == 0) | last
         edges = torch.where(last, -z, z)[ends] + half[ends]
@@ -95,8 +99,7 @@ class StudentTImages(ImageDistribution):
         """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W)."""
         location, df, scale = wide(self._location), wide(self._df), wide(self._log_scale).exp()
         lower, upper = (
-            log_cdf(((edge - location) / scale).clamp(-BEYOND, BEYOND), df).exp()
-            for edge in bin_edges(x)
+            log_cdf(((edge - location) / scale).clamp(-FAR, FAR), df).exp() for edge in bin_edges(x)
         )
         level = to_levels(x)
         return torch.where(level == 0, 0.0, lower), torch.where(level == LEVELS - 1, 1.0, upper)
@@ -158,7 +161,7 @@ def log_cdf(z: Tensor, df: Tensor) -> Tensor:
         inner = inner + weight * torch.exp(power * torch.log1p(square * (1 + node) ** 2))
     inner = inner * half * _log_constant(df).exp()
     outer = log_tail(distance.clamp(min=TAIL), df)
-    # Clamped where the other branch is taken, lest it have an infinite gradient.
+    # Clamped where the other branch is taken, whose gradient would else be infinite.
     log_lower = torch.where(distance < TAIL, (0.5 - inner).clamp(min=1e-12).log(), outer)
     return torch.where(z < 0, log_lower, log1mexp(-log_lower))
 

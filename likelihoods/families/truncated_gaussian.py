@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, constraints
 
-from likelihoods import Likelihood, register
-from likelihoods.core.distributions import LOG_TWO_PI, sum_image
+from likelihoods.core.base import Likelihood
+from likelihoods.core.distributions import LOG_TWO_PI
 from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, log_bin_mass, soft_clip, wide
+from likelihoods.core.registry import register
 
 
 @register("truncated_gaussian")
@@ -18,6 +19,14 @@ class TruncatedGaussianLikelihood(Likelihood):
 
     p(x) = N(x; location, sigma^2) / Z for x in [0, 1], with Z its mass there. The location is a
     sigmoid, ln sigma is soft-clipped to [-6, 0], as of the Gaussian that is not truncated.
+
+    Example:
+        >>> import torch, likelihoods
+        >>> likelihood = likelihoods.create("truncated_gaussian", shape=(1, 1, 1))
+        >>> outputs = torch.zeros(3, 2, 1, 1)
+        >>> x = torch.tensor([-0.1, 0.5, 1.1]).view(3, 1, 1, 1)
+        >>> likelihood(outputs).log_prob(x)
+        tensor([  -inf, 0.1545,   -inf])
     """
 
     outputs_per_value = 2
@@ -25,16 +34,9 @@ class TruncatedGaussianLikelihood(Likelihood):
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the images of truncated Gaussians."""
-        return Independent(self._values(outputs), 3)
-
-    def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
-        """Return the log probability of 8-bit images, in nats, (B,); accurate in both tails."""
-        return sum_image(self._values(wide(outputs)).log_mass(x)).to(x.dtype)
-
-    def _values(self, outputs: Tensor) -> "TruncatedGaussian":
         location, log_scale = self.split(outputs)
         log_scale = soft_clip(log_scale, LOG_SIGMA_MIN, LOG_SIGMA_MAX)
-        return TruncatedGaussian(location.sigmoid(), log_scale)
+        return Independent(TruncatedGaussian(location.sigmoid(), log_scale), 3)
 
 
 class TruncatedGaussian(Distribution):

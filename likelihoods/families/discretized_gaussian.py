@@ -5,10 +5,11 @@ import math
 import torch
 from torch import Tensor
 
-from likelihoods import Likelihood, register
+from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import GaussianImages, ImageDistribution
 from likelihoods.core.grid import STEP, quantise
 from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, mean_level, soft_clip
+from likelihoods.core.registry import register
 
 
 @register("discretized_gaussian")
@@ -17,11 +18,19 @@ class DiscretizedGaussian(Likelihood):
 
     P(k) = Phi(((k + 1/2) / 255 - location) / sigma) - Phi(((k - 1/2) / 255 - location) / sigma),
     the first and the last bin open. The location is a sigmoid, ln sigma is soft-clipped to [-6, 0].
+
+    Example:
+        >>> import torch, likelihoods
+        >>> likelihood = likelihoods.create("discretized_gaussian", shape=(1, 1, 1))
+        >>> outputs = torch.zeros(256, 2, 1, 1)
+        >>> levels = torch.arange(256).view(256, 1, 1, 1) / 255
+        >>> likelihood(outputs).log_prob(levels).exp().sum().round(decimals=4)
+        tensor(1.)
     """
 
     measure = "mass"
     outputs_per_value = 2
-    reference = "Ho et al. 2020, Denoising Diffusion Probabilistic Models, equation 13"
+    reference = "Ho et al. 2020, Denoising Diffusion, equation 13, arXiv:2006.11239"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "DiscretizedGaussianImages":
         """Return the discretised Gaussian images."""

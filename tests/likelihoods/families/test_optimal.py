@@ -8,7 +8,7 @@ from torch import Tensor
 
 import likelihoods
 from likelihoods.core.numerics import log_gaussian_mass
-from likelihoods.optimal import LOG_VARIANCE_MIN, NEGLIGIBLE, OptimalSigma
+from likelihoods.families.optimal import LOG_VARIANCE_MIN, NEGLIGIBLE, OptimalSigma
 
 SHAPE = (3, 4, 5)
 D = math.prod(SHAPE)

@@ -7,13 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from likelihoods import Likelihood, register
+from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import log_mean_decay, wide
+from likelihoods.core.registry import register
 
 TINY: Final = 1e-30
-"""Logit per level in place of none: the levels are all alike, and nothing is divided by zero."""
+"""Least slope of the log mass a level, so that nothing is divided by zero."""
 
 
 @register("bernoulli")
@@ -21,23 +22,25 @@ class Bernoulli(Likelihood):
     """Grey value read as a probability: x ln p + (1 - x) ln(1 - p), with p = sigmoid(a).
 
     Over the grey levels this is not normalised. Renormalised, with the logit a,
-    P(k) = e^(a k/255) / sum_j e^(a j/255) is an honest mass; ``log_mass`` and ``sample`` are of it.
-    ``mean`` is p, as in the literature: it is what this loss fits to the expected grey value, and
-    what is shown and measured as the decoded image. It is not the mean of the renormalised mass,
-    which lies nearer to 1/2.
+    P(k) = e^(a k/255) / sum_j e^(a j/255) is a probability; ``log_mass`` and ``sample`` use it.
+    ``mean`` is p, as in the literature: this loss fits it to the expected grey value, and it is
+    shown and measured as the decoded image. The mean of the renormalised mass is nearer to 1/2.
+
+    Example:
+        >>> import torch, likelihoods
+        >>> likelihood = likelihoods.create("bernoulli", shape=(1, 1, 1))
+        >>> outputs, x = torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)
+        >>> likelihood(outputs).log_prob(x), likelihood.log_mass(outputs, x)  # -ln 2, -ln 256
+        (tensor([-0.6931]), tensor([-5.5452]))
     """
 
     measure = "unnormalised"
-    reference = "Gregor et al. 2015, DRAW: A Recurrent Neural Network For Image Generation"
+    reference = "Gregor et al. 2015, DRAW, arXiv:1502.04623"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "BernoulliImages":
         """Return the Bernoulli images of the logits."""
         (logits,) = self.split(outputs)
         return BernoulliImages(logits)
-
-    def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
-        """Return the log of the renormalised probability of 8-bit images, in nats, (B,)."""
-        return self.forward(outputs).log_mass(x)
 
 
 class BernoulliImages(ImageDistribution):
@@ -84,9 +87,9 @@ class BernoulliImages(ImageDistribution):
         whole = torch.expm1(-LEVELS * slope)
         rising = logits >= 0
 
-        def less_than(bound: Tensor) -> Tensor:
-            nearer = torch.where(rising, LEVELS - bound, bound)
-            share = torch.expm1(-slope * nearer) / whole
+        def less_than(limit: Tensor) -> Tensor:
+            distance = torch.where(rising, LEVELS - limit, limit)
+            share = torch.expm1(-slope * distance) / whole
             return torch.where(rising, 1 - share, share)
 
         return less_than(level), less_than(level + 1)

@@ -125,7 +125,7 @@ def test_a_file_dropped_into_the_folder_is_found(tmp_path: Path) -> None:
 
     package = Path(likelihoods.__file__).parent
     shutil.copytree(package, tmp_path / "likelihoods", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "likelihoods" / "dropped.py").write_text(
+    (tmp_path / "likelihoods" / "families" / "dropped.py").write_text(
         "from likelihoods import Likelihood, register\n"
         "@register('dropped')\n"
         "class Dropped(Likelihood):\n"

@@ -9,7 +9,7 @@ import scipy.stats
 import torch
 
 import likelihoods
-from likelihoods.laplace import log_cdf
+from likelihoods.families.laplace import log_cdf
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 

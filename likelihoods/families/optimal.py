@@ -6,10 +6,11 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from likelihoods import Likelihood, LikelihoodError, Shape, register
+from likelihoods.core.base import Likelihood, Shape
 from likelihoods.core.distributions import IMAGE, GaussianImages, GaussianScaleMixture
 from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN
-from likelihoods.core.options import choice, integer, number
+from likelihoods.core.options import LikelihoodError, choice, integer, number
+from likelihoods.core.registry import register
 
 AXES: Final = {"batch": -4, "channels": -3, "height": -2, "width": -1}
 SHARES: Final = {
@@ -37,8 +38,8 @@ class OptimalSigma(Likelihood):
     In evaluation mode, or without a target, nothing looks at the images to be scored:
 
     - A sigma shared along the batch is the running average of sigma*^2 over training.
-    - One that belongs to an image cannot be reused. Its place takes a prior: the running histogram
-      of sigma*^2 over training, of bins equally wide in ln sigma^2 from -12 to 0. The density is
+    - One that belongs to an image cannot be reused. A prior replaces it: the running histogram of
+      sigma*^2 over training, of bins equally wide in ln sigma^2 from -12 to 0. The density is
       sum_k pi_k N(x; mean, sigma_k^2 I) over all values that share the sigma. Bins of weight
       below 1e-6 are dropped.
 
@@ -50,11 +51,19 @@ class OptimalSigma(Likelihood):
         share: what shares one sigma: "all" values; those of an "image"; those of a "channel",
             in all images; those at one "pixel" and channel, in all images. Or the axes to average
             over, some of "batch", "channels", "height", "width".
-        decay: of the running averages, for each batch.
-        bins: of the histogram.
+        decay: weight of the running average when a batch is added, in (0, 1).
+        bins: number of bins of the histogram.
+
+    Example:
+        >>> import torch, likelihoods
+        >>> likelihood = likelihoods.create("optimal_sigma", shape=(1, 1, 1)).train()
+        >>> outputs, x = torch.zeros(2, 1, 1, 1), torch.tensor([0.4, 0.8]).view(2, 1, 1, 1)
+        >>> _ = likelihood(outputs, target=x)  # the mean is 1/2
+        >>> likelihood.variance  # (0.1^2 + 0.3^2) / 2
+        tensor(0.0500)
     """
 
-    reference = "Rybkin et al. 2021, Simple and Effective VAE Training with Calibrated Decoders"
+    reference = "Rybkin et al. 2021, VAE Training with Calibrated Decoders, arXiv:2006.13202"
 
     average: Tensor
     """Running average, biased: of sigma*^2 in its own shape, or of the histogram, (bins,)."""
@@ -82,7 +91,7 @@ class OptimalSigma(Likelihood):
     def forward(
         self, outputs: Tensor, target: Tensor | None = None
     ) -> GaussianImages | GaussianScaleMixture:
-        """Return N(x; mean, sigma*^2 I) of the batch in training, else what training has found."""
+        """Return N(x; mean, sigma*^2 I) of the batch in training, else of the running average."""
         (location,) = self.split(outputs)
         mean = location.sigmoid()
         if self.training and target is not None:
@@ -93,10 +102,6 @@ class OptimalSigma(Likelihood):
         else:
             variance = self._running().to(mean.dtype)
         return GaussianImages(mean, 0.5 * variance.log())
-
-    def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
-        """Return the log probability of 8-bit images, in nats, (B,); accurate in both tails."""
-        return self.forward(outputs).log_mass(x)
 
     @property
     def variance(self) -> Tensor | None:
@@ -110,7 +115,7 @@ class OptimalSigma(Likelihood):
 
     @torch.no_grad()
     def _fit(self, mean: Tensor, target: Tensor) -> Tensor:
-        """Return sigma*^2 of the batch, and take it into the running average."""
+        """Return sigma*^2 of the batch, and add it to the running average."""
         variance = (target - mean).square().mean(self._axes, keepdim=True)
         variance = variance.clamp(min=math.exp(LOG_VARIANCE_MIN))
         latest = self._frequencies(variance) if self._of_an_image else variance

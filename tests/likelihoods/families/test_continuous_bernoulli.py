@@ -10,8 +10,8 @@ import scipy.stats
 import torch
 
 import likelihoods
-from likelihoods.continuous_bernoulli import ContinuousBernoulli
 from likelihoods.core.numerics import FLAT, log_mean_decay
+from likelihoods.families.continuous_bernoulli import ContinuousBernoulli
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 integrate: Any = scipy.integrate

@@ -118,7 +118,7 @@ def test_the_identity_holds_what_is_imported_from_beside(
         path.write_text("SCALE = 0.5\n")
     mine = tmp_path / "mine.py"
     mine.write_text(
-        f"{line}\nfrom likelihoods.gaussian import Gaussian\nclass Mine(Gaussian): pass\n"
+        f"{line}\nfrom likelihoods.families.gaussian import Gaussian\nclass Mine(Gaussian): pass\n"
     )
     resolve(f"{mine}:Mine")
     before, gaussian = fingerprint("Mine"), fingerprint("gaussian")
@@ -133,18 +133,22 @@ def test_the_identity_holds_what_a_likelihood_stands_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Editing the file of a base class, or of a function that is imported, is a change."""
-    from likelihoods.outside import given
+    from likelihoods.outside import fingerprint as module
 
     path = tmp_path / "mine.py"
-    path.write_text("from likelihoods.gaussian import Gaussian\nclass Mine(Gaussian): pass\n")
+    path.write_text(
+        "from likelihoods.families.gaussian import Gaussian\nclass Mine(Gaussian): pass\n"
+    )
     resolve(f"{path}:Mine")
     before = {name: fingerprint(name) for name in ("Mine", "student_t", "gaussian")}
-    content = given._content
+    content = module._content
 
-    def edited(module: ModuleType) -> bytes:
-        return content(module) + (b"#" if module.__name__ == "likelihoods.gaussian" else b"")
+    def edited(source: ModuleType) -> bytes:
+        return content(source) + (
+            b"#" if source.__name__ == "likelihoods.families.gaussian" else b""
+        )
 
-    monkeypatch.setattr(given, "_content", edited)
+    monkeypatch.setattr(module, "_content", edited)
     after = {name: fingerprint(name) for name in before}
     assert {name for name in before if before[name] != after[name]} == {"Mine", "gaussian"}
 
@@ -197,7 +201,7 @@ def test_a_name_that_is_taken(tmp_path: Path, file: Path) -> None:
 def test_packages_offer_likelihoods(monkeypatch: pytest.MonkeyPatch) -> None:
     def points(group: str) -> list[EntryPoint]:
         assert group == "likelihood_bench"
-        good = EntryPoint("plugged", "likelihoods.gaussian:Gaussian", group)
+        good = EntryPoint("plugged", "likelihoods.families.gaussian:Gaussian", group)
         bad = EntryPoint("broken", "no_such_package:Thing", group)
         wrong = EntryPoint("wrong", "pathlib:Path", group)
         return [bad, wrong, good]

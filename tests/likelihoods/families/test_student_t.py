@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import likelihoods
-from likelihoods.student_t import DF_MIN, log_cdf, log_gamma_ratio, log_interval
+from likelihoods.families.student_t import DF_MIN, log_cdf, log_gamma_ratio, log_interval
 
 special: Any = scipy.special  # typed the same with and without scipy-stubs
 stats: Any = scipy.stats

@@ -9,7 +9,7 @@ import scipy.stats
 import torch
 
 import likelihoods
-from likelihoods.core.logistic import mean_logistic_level
+from likelihoods.families.logistic import mean_logistic_level
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 

@@ -10,7 +10,7 @@ import torch
 
 import likelihoods
 from likelihoods.core.numerics import log_gaussian_mass
-from likelihoods.truncated_gaussian import TruncatedGaussian
+from likelihoods.families.truncated_gaussian import TruncatedGaussian
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 

@@ -6,21 +6,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from likelihoods import Likelihood, register
+from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import ImageDistribution
 from likelihoods.core.grid import STEP, to_levels
 from likelihoods.core.numerics import wide
+from likelihoods.core.registry import register
 
 BITS: Final = 8
 
 
 @register("bitwise_categorical")
 class BitwiseCategorical(Likelihood):
-    """One independent Bernoulli for each bit of the level, most significant bit first."""
+    """One independent Bernoulli for each bit of the level, most significant bit first.
+
+    Example:
+        >>> import torch, likelihoods
+        >>> likelihood = likelihoods.create("bitwise_categorical", shape=(1, 1, 1))
+        >>> outputs = torch.tensor([20.0] + 7 * [-20.0]).view(1, 8, 1, 1)  # bits 1000 0000
+        >>> (likelihood(outputs).mean * 255).round()
+        tensor([[[[128.]]]])
+    """
 
     measure = "mass"
     outputs_per_value = BITS
-    reference = "Rybkin et al. 2021, Simple and Effective VAE Training with Calibrated Decoders"
+    reference = "Rybkin et al. 2021, VAE Training with Calibrated Decoders, arXiv:2006.13202"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "BitwiseImages":
         """Return the images whose bits have the outputs as logits."""
@@ -37,9 +46,8 @@ class BitwiseImages(ImageDistribution):
     def __init__(self, logits: Tensor) -> None:
         super().__init__(logits[:, 0])
         self._logits = logits
-        self._places = torch.arange(BITS - 1, -1, -1, dtype=torch.uint8, device=logits.device).view(
-            BITS, 1, 1, 1
-        )
+        exponents = torch.arange(BITS - 1, -1, -1, dtype=torch.uint8, device=logits.device)
+        self._exponents = exponents.view(BITS, 1, 1, 1)
 
     @property
     def mean(self) -> Tensor:
@@ -48,8 +56,8 @@ class BitwiseImages(ImageDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log probability of 8-bit images, (B,), in nats."""
-        level = to_levels(value).to(torch.uint8)  # eight bits each: an eighth of the memory
-        bits = (level.unsqueeze(-4) >> self._places) & 1
+        level = to_levels(value).to(torch.uint8)  # takes an eighth of the memory
+        bits = (level.unsqueeze(-4) >> self._exponents) & 1
         losses = F.softplus(self._logits * (1 - 2 * bits.to(self._logits.dtype)))
         return -losses.flatten(-4).sum(-1)
 
@@ -62,8 +70,9 @@ class BitwiseImages(ImageDistribution):
         level = to_levels(x)
         prefix = wide(torch.ones_like(x))
         below = torch.zeros_like(prefix)
-        for place, logits in zip(self._places.flatten(), self._logits.unbind(1), strict=True):
-            one = (level >> place) & 1 == 1
+        bits = zip(self._exponents.flatten(), self._logits.unbind(1), strict=True)
+        for exponent, logits in bits:
+            one = (level >> exponent) & 1 == 1
             below = below + torch.where(one, prefix * wide(-logits).sigmoid(), 0.0)
             prefix = prefix * wide(torch.where(one, logits, -logits)).sigmoid()
         above = (below + prefix).clamp(max=1)
@@ -75,4 +84,4 @@ class BitwiseImages(ImageDistribution):
 
     def _grey(self, bits: Tensor) -> Tensor:
         """Return the grey values of bits, or of their probabilities, (..., 8, C, H, W)."""
-        return (bits * (1 << self._places)).sum(-4) * STEP
+        return (bits * (1 << self._exponents)).sum(-4) * STEP

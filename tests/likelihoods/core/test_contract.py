@@ -15,6 +15,7 @@ from torch.distributions import Distribution
 
 import likelihoods
 from likelihoods import Likelihood, LikelihoodError
+from likelihoods.core.contract import CheckedDistribution
 from likelihoods.core.distributions import ImageDistribution
 from tests.likelihoods.broken import AveragedMass, Sound, UnsummedLogProb, WrongBatchShape
 
@@ -43,6 +44,12 @@ class Levels(Sound):
         return D.Independent(D.Uniform(location * 0, location * 0 + 256), 3)
 
 
+class UnsummedMass(UnsummedLogProb):
+    """Its log_mass, which it inherits, is the log_prob that it does not sum."""
+
+    measure = "mass"
+
+
 MADE: dict[str, Callable[[likelihoods.Shape], Likelihood]] = {
     "registered": lambda shape: likelihoods.create("per_pixel_sigma", shape),
     "sound": Sound,
@@ -50,8 +57,8 @@ MADE: dict[str, Callable[[likelihoods.Shape], Likelihood]] = {
 }
 METHODS: dict[str, Callable[[Likelihood, Tensor, Tensor], Any]] = {
     "log_prob": lambda likelihood, outputs, x: likelihood(outputs).log_prob(x),
-    "log_mass": lambda likelihood, outputs, x: likelihood.log_mass(outputs, x),
-    "level_cdf": lambda likelihood, outputs, x: likelihood.level_cdf(outputs, x),
+    "log_mass": likelihoods.checked_log_mass,
+    "level_cdf": likelihoods.checked_level_cdf,
     "target": lambda likelihood, outputs, x: likelihood(outputs, target=x),
 }
 
@@ -90,6 +97,9 @@ def test_wrong_images(
     found = message(lambda: METHODS[method](likelihood, outputs, spoil(images())))
     assert words in found
     assert f"{method} of {likelihood.name}" in found
+    if method in ("log_mass", "level_cdf") and made != "own mass":  # those check by themselves
+        ask = getattr(likelihood, method)
+        assert message(lambda: ask(outputs, spoil(images()))) == found
 
 
 @pytest.mark.parametrize("made", MADE)
@@ -161,7 +171,9 @@ def test_wrong_answers() -> None:
     outputs, x = torch.zeros(4, 6, 4, 5), images()
     found = message(lambda: UnsummedLogProb(SHAPE)(outputs).log_prob(x))
     assert "has the shape (4, 3, 4, 5), expected (4,); sum over the image" in found
-    assert "expected (4,)" in message(lambda: AveragedMass(SHAPE).log_mass(outputs, x))
+    averaged = partial(likelihoods.checked_log_mass, AveragedMass(SHAPE), outputs, x)
+    assert "expected (4,); sum over the image" in message(averaged)
+    assert "expected (4,)" in message(lambda: UnsummedMass(SHAPE).log_mass(outputs, x))
     found = message(lambda: WrongBatchShape(SHAPE)(outputs))
     assert "batch shape (4, 3) and event shape (4, 5), expected (4,) and (3, 4, 5)" in found
 
@@ -176,16 +188,17 @@ def test_no_value_is_looked_at_on_a_device() -> None:
     """The meta device has no values: whatever looks at one fails there, and would wait on a GPU."""
     x, outputs = images().to("meta"), torch.zeros(4, 6, 4, 5, device="meta", requires_grad=True)
     for likelihood in (likelihoods.create("per_pixel_sigma", SHAPE), Sound(SHAPE)):
-        log_prob = likelihood(outputs, x).log_prob(x)
-        log_prob.sum().backward()
-        assert likelihood.log_mass(outputs, x).shape == log_prob.shape == (4,)
-        assert likelihood.level_cdf(outputs, x)[0].shape == x.shape
+        with likelihoods.without_validation():
+            log_prob = likelihood(outputs, x).log_prob(x)
+            log_prob.sum().backward()
+            assert likelihood.log_mass(outputs, x).shape == log_prob.shape == (4,)
+            assert likelihood.level_cdf(outputs, x)[0].shape == x.shape
     with pytest.raises(RuntimeError, match="meta"):
         D.Laplace(outputs, outputs)  # as torch does by default
 
 
 def test_validation_of_torch_is_left_as_it_was_found() -> None:
-    with pytest.raises(LikelihoodError):
+    with pytest.raises(LikelihoodError), likelihoods.without_validation():
         WrongBatchShape(SHAPE)(torch.zeros(4, 6, 4, 5))
     Sound(SHAPE)(torch.zeros(4, 6, 4, 5))
     with pytest.raises(ValueError, match="scale"):
@@ -197,7 +210,7 @@ def test_validation_that_an_author_asked_for_is_kept() -> None:
         def laplace(self, location: Tensor, scale: Tensor) -> Distribution:
             return D.Independent(D.Laplace(location, -scale, validate_args=True), 3)
 
-    with pytest.raises(ValueError, match="scale"):
+    with likelihoods.without_validation(), pytest.raises(ValueError, match="scale"):
         Strict(SHAPE)(torch.zeros(4, 6, 4, 5))
 
 
@@ -205,12 +218,57 @@ def test_a_distribution_is_its_authors_own() -> None:
     likelihood = Sound(SHAPE)
     outputs, x = torch.randn(4, 6, 4, 5), images()
     found = likelihood(outputs)
-    assert isinstance(found, D.Independent)
+    assert isinstance(found, Distribution)
+    assert isinstance(found.base_dist, D.Laplace)  # type: ignore[attr-defined]
+    assert repr(found) == repr(likelihood.forward(outputs))
     assert torch.equal(found.log_prob(x), likelihood.forward(outputs).log_prob(x))
     assert torch.equal(found.log_prob(value=x), found.log_prob(x))
     again = pickle.loads(pickle.dumps(found))
     assert torch.equal(again.log_prob(x), found.log_prob(x))
-    assert D.kl_divergence(found, likelihood(outputs)).abs().max() < 1e-6
+    for p, q in ((found, again), (found, likelihood.forward(outputs))):
+        assert D.kl_divergence(p, q).abs().max() < 1e-6
+        assert torch.equal(D.kl_divergence(p, q), D.kl_divergence(q, p))
+
+
+class Everything(Distribution):
+    """Answers every attribute of a distribution by its name."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.Size([4]), torch.Size(SHAPE), validate_args=False)
+
+
+PROPERTIES = ("support", "mean", "mode", "variance", "stddev", "has_rsample")
+CALLS = ("sample", "rsample", "cdf", "icdf", "entropy", "enumerate_support", "expand")
+
+
+def _answer(name: str) -> Callable[..., Any]:
+    return lambda self, *arguments: (name, *arguments) if arguments else name
+
+
+for _name in PROPERTIES:
+    setattr(Everything, _name, property(_answer(_name)))
+for _name in (*CALLS, "log_mass"):
+    setattr(Everything, _name, _answer(_name))
+
+
+def test_all_but_log_prob_is_that_of_the_author() -> None:
+    checked: Any = CheckedDistribution(Everything(), "mine", "any", torch.device("cpu"))
+    for name in PROPERTIES:
+        assert getattr(checked, name) == name
+    for name in (*CALLS, "log_mass"):
+        assert getattr(checked, name)(1, 2) == (name, 1, 2)
+    public = {name for name in vars(Distribution) if not name.startswith("_")}
+    derived = {"perplexity", "sample_n", "set_default_validate_args"}
+    shapes = {"batch_shape", "event_shape", "arg_constraints"}
+    assert public <= {*PROPERTIES, *CALLS, "log_prob", "has_enumerate_support", *derived, *shapes}
+
+
+def test_what_a_distribution_lacks_is_told_as_by_itself() -> None:
+    checked: Any = Sound(SHAPE)(torch.zeros(4, 6, 4, 5))
+    with pytest.raises(NotImplementedError):
+        checked.cdf(images())
+    with pytest.raises(AttributeError, match="missing"):
+        checked.missing()
 
 
 def test_a_distribution_is_freed_with_its_last_name() -> None:
@@ -241,15 +299,17 @@ def test_a_mass_that_is_mixed_in_is_checked_too() -> None:
     class Mixed(Mixin, Sound):
         pass
 
-    outputs = torch.zeros(4, 6, 4, 5)
-    assert "torch.int64" in message(lambda: Mixed(SHAPE).log_mass(outputs, images().long()))
+    ask = partial(likelihoods.checked_log_mass, Mixed(SHAPE), torch.zeros(4, 6, 4, 5))
+    assert "torch.int64" in message(lambda: ask(images().long()))
 
 
 @pytest.mark.parametrize("name", likelihoods.names())
 def test_a_distribution_reads_well(name: str) -> None:
     likelihood = likelihoods.create(name, SHAPE)
-    distribution = likelihood(torch.zeros(2, likelihood.output_channels, 4, 5))
-    if isinstance(distribution, ImageDistribution):  # others are as their authors made them
+    outputs = torch.zeros(2, likelihood.output_channels, 4, 5)
+    distribution = likelihood(outputs)
+    plain = likelihood.forward(outputs)
+    if isinstance(plain, ImageDistribution):  # others are as their authors made them
         shapes = "(batch_shape=(2,), event_shape=(3, 4, 5))"
-        assert repr(distribution) == type(distribution).__name__ + shapes
+        assert repr(distribution) == type(plain).__name__ + shapes
     assert "\n" not in repr(distribution)

@@ -6,19 +6,28 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from likelihoods import Likelihood, register
+from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import ImageDistribution
 from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import wide
+from likelihoods.core.registry import register
 
 
 @register("categorical")
 class Categorical(Likelihood):
-    """Softmax over the 256 levels."""
+    """Softmax over the 256 levels.
+
+    Example:
+        >>> import torch, likelihoods
+        >>> likelihood = likelihoods.create("categorical", shape=(1, 1, 1))
+        >>> outputs, x = torch.zeros(1, 256, 1, 1), torch.zeros(1, 1, 1, 1)
+        >>> likelihood(outputs).log_prob(x)  # -ln 256
+        tensor([-5.5452])
+    """
 
     measure = "mass"
     outputs_per_value = LEVELS
-    reference = "van den Oord et al. 2016, Pixel Recurrent Neural Networks"
+    reference = "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "CategoricalImages":
         """Return the categorical images of the logits."""
@@ -48,7 +57,7 @@ class CategoricalImages(ImageDistribution):
         logits, level = self._logits, to_levels(value)
         levels_at = 1
         if logits.stride(1) < logits.stride(-1):
-            # Decoder in channels_last: softmax in the order of its memory, lest it be copied.
+            # The decoder is in channels_last: softmax in the order of its memory needs no copy.
             levels_at = 3
             logits, level = logits.permute(0, 3, 4, 1, 2), level.permute(0, 2, 3, 1)
             if logits.shape[-1] == 1:  # the levels are contiguous, which is fastest
@@ -62,22 +71,22 @@ class CategoricalImages(ImageDistribution):
         Image by image, since float64 masses of a whole batch would be by far its largest tensor.
         """
         levels = torch.arange(LEVELS, dtype=torch.uint8, device=x.device)
-        found = []
+        cdfs = []
         for logits, level in zip(self._logits, to_levels(x), strict=True):
             mass = wide(logits.permute(1, 2, 3, 0)).contiguous().softmax(-1)
             index = level.unsqueeze(-1)
             own = mass.gather(-1, index).squeeze(-1)
             below = mass.masked_fill_(levels >= index.to(torch.uint8), 0.0).sum(-1)
-            found.append((below, (below + own).clamp(max=1)))
-        lower, upper = zip(*found, strict=True)
+            cdfs.append((below, (below + own).clamp(max=1)))
+        lower, upper = zip(*cdfs, strict=True)
         return torch.stack(lower), torch.stack(upper)
 
     def _draw(self, shape: torch.Size) -> Tensor:
-        # By inversion of the cdf: one random number for each value, where a race takes 256.
+        # By inversion of the cdf: one random number a value, where Gumbel noise takes 256.
         cdf = self._logits.softmax(1).cumsum(1)
         uniform = 1 - torch.rand(shape, dtype=cdf.dtype, device=cdf.device)  # in (0, 1]
         threshold = (uniform * cdf[:, -1]).unsqueeze(-4)
-        below = (cdf < threshold).view(torch.uint8)  # at most 255 of them
+        below = (cdf < threshold).view(torch.uint8)  # at most 255 ones, so the sum fits uint8
         return below.sum(-4, dtype=torch.uint8) * STEP
 
 

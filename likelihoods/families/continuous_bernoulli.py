@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, constraints
 
-from likelihoods import Likelihood, register
-from likelihoods.core.distributions import sum_image
-from likelihoods.core.numerics import FLAT, bin_edges, log_mean_decay, wide
+from likelihoods.core.base import Likelihood
+from likelihoods.core.numerics import FLAT, bin_edges, log_mean_decay
+from likelihoods.core.registry import register
 
 TINY: Final = 1e-30
-"""Rate in place of none: the density is flat, and nothing is divided by zero."""
+"""Least rate, so that nothing is divided by zero."""
 
 
 @register("continuous_bernoulli")
@@ -21,22 +21,21 @@ class ContinuousBernoulliLikelihood(Likelihood):
 
     p(x) = C p^x (1 - p)^(1 - x) for x in [0, 1], with p = sigmoid(a) of the output a, which is
     e^(a x) a / (e^a - 1).
+
+    Example:
+        >>> import torch, likelihoods
+        >>> likelihood = likelihoods.create("continuous_bernoulli", shape=(1, 1, 1))
+        >>> outputs, x = torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)
+        >>> likelihood(outputs).log_prob(x)  # of the uniform density
+        tensor([0.])
     """
 
-    reference = (
-        "Loaiza-Ganem and Cunningham 2019, The continuous Bernoulli: fixing a pervasive error in "
-        "variational autoencoders"
-    )
+    reference = "Loaiza-Ganem and Cunningham 2019, continuous Bernoulli, arXiv:1907.06845"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the continuous Bernoulli images."""
         (logits,) = self.split(outputs)
         return Independent(ContinuousBernoulli(logits), 3)
-
-    def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
-        """Return the log probability of 8-bit images, in nats, (B,); accurate in both tails."""
-        (logits,) = self.split(wide(outputs))
-        return sum_image(ContinuousBernoulli(logits).log_mass(x)).to(x.dtype)
 
 
 class ContinuousBernoulli(Distribution):

@@ -9,11 +9,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from bench.generate import generate, generate_both
+from bench.plan import PlannedFeatures
+from bench.publish_quality import quality as described
+from bench.quality import quality
+from bench.run import build
+from bench.spec import RunSpec
 from torch import Tensor
 
 from bench import seeds
 from bench.data import Data, subset
-from bench.generate import generate, generate_both
 from bench.metrics import (
     extractor,
     frechet_distance,
@@ -23,11 +28,6 @@ from bench.metrics import (
     statistics,
 )
 from bench.models import Model
-from bench.plan import PlannedFeatures
-from bench.publish_quality import quality as described
-from bench.quality import quality
-from bench.run import build
-from bench.spec import RunSpec
 from bench.store import Store
 from tests.bench.conftest import MakeSpec
 

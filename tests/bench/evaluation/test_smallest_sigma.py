@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from bench.bound import bound
+from bench.run import build, execute
+from bench.train import train
 from torch import distributions as D
 
 from bench import run as bench_run
 from bench import seeds
-from bench.bound import bound
 from bench.data import Data, to_float
-from bench.run import build, execute
 from bench.store import Store
-from bench.train import train
 from likelihoods import Likelihood
 from tests.bench.conftest import MakeSpec
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from bench.reference import reference
 from torch import Tensor, nn
 
 from bench.data import Data, subset
 from bench.metrics import FeatureExtractor, extractor, frechet_distance, statistics
-from bench.reference import reference
 from bench.store import Store
 
 

@@ -37,6 +37,10 @@ class Choices:
     """Likelihoods that become rows of their own, as `likelihoods.resolve` takes them."""
     seeds: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.seeds is not None and self.seeds < 1:
+            raise UsageError(f"seeds must be at least 1, not {self.seeds}")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -106,8 +110,6 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
         datasets.DataError: data that are corrupt, or cannot be had and have no stand-in.
     """
     budget = suite.budget(choices.budget)
-    if choices.seeds is not None and choices.seeds < 1:
-        raise UsageError(f"seeds must be at least 1, not {choices.seeds}")
     chosen_rows, added = rows(suite, choices.likelihoods, choices.additions)
     planned: list[Column] = []
     runs: dict[str, RunSpec] = {}
@@ -118,7 +120,6 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
         if column.not_run is not None:
             planned.append(_column(column))
             continue
-        models.get(column.model)
         data = column_data(column, fetch=fetch)
         absent += [] if data.present else [data.name]
         check_column(column, data, chosen_rows[0], choices.budget)
@@ -127,8 +128,7 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
         evaluation = _measurements(column, choices.budget, budget, unavailable, fetch=fetch)
         if measured.setdefault(key, evaluation) != evaluation:
             raise UsageError(
-                f"column {column.heading!r} has the same runs as another, under another "
-                "evaluation: give both the same"
+                f"column {column.heading!r} has the runs of another: give both the same evaluation"
             )
         planned.append(_column(column, data, key))
         runs |= {run.run_id: run for run in own if run.run_id not in runs}

@@ -77,6 +77,7 @@ def test_wrong_options_fail_before_anything_is_fetched(
     tiny.write_text(original.replace("random_vgg", "inseption"))
     with pytest.raises(UsageError, match=r"extractor 'inseption'; did you mean 'inception'\?"):
         plan()
+    tiny.write_text(original)
     with pytest.raises(UsageError, match="seeds must be at least 1, not 0"):
         plan(seeds=0)
 
@@ -259,7 +260,7 @@ def test_absent_data_are_planned_and_not_fetched_by_a_dry_run(
 def test_equal_runs_under_two_evaluations_are_refused(tiny: Path, plan: MakePlan) -> None:
     other = SECOND + "[columns.budgets.tiny]\nevaluation = { test_images = 7 }\n"
     tiny.write_text(tiny.read_text().replace("[[rows]]", other + "[[rows]]", 1))
-    with pytest.raises(UsageError, match="'More digits' has the same runs as another"):
+    with pytest.raises(UsageError, match="'More digits' has the runs of another: give both"):
         plan()
 
 

@@ -4,12 +4,19 @@
     data = datasets.load("mnist")       # fetched on first use
     data.train.shape, data.train.dtype  # torch.Size([55000, 1, 28, 28]), torch.uint8
 
-One file of this folder is one data set: a `Loader` decorated with `register`; nothing else
-needs editing. See `base.py` for what a loader says about itself.
+The folders, each of which imports only those before it:
+
+    transport/  how files reach this machine: servers, packages, partial downloads
+    core/       what a data set is, the registry, the data folder; status, fetch and load
+    formats/    formats that several data sets share
+    sets/       one file a data set: a `Loader` decorated with `register`; needs no other edit
 """
 
-from datasets.base import Content, DataError, Dataset, Loader, Status
-from datasets.registry import AUTOMATIC, fetch, load, names, register, status
+from datasets.core.dataset import AUTOMATIC, Content, DataError, Dataset, Status
+from datasets.core.fetching import fetch, status
+from datasets.core.loader import Loader
+from datasets.core.loading import load
+from datasets.core.registry import names, register
 
 __all__ = [
     "AUTOMATIC",

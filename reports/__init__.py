@@ -7,25 +7,37 @@
     made = reports.compare(content, "mine", ["*sigma"])      # one decoder against others
     reports.write_comparison(made, Path("report/compare-mine"))
 
-The package stands on pandas, scipy, matplotlib and tabulate alone.
+The package stands on pandas, scipy, matplotlib and tabulate alone. Its rooms, each of which imports
+only those before it:
+
+    content, metric, published     what a report is made from; the numbers of the paper
+    analysis                       groups, means, intervals, ranks, take-off: nothing is printed
+    printing                       Markdown, cells and tables
+    claims                         what the results say of the claims of the paper
+    figures                        one file a kind of figure
+    sections                       the sections of a report, in order
+    document                       a report in memory
+    versus                         one decoder against others
+    writing                        to disk, whole or not at all
 """
 
-from reports.content import Column, Content, Features, Measure, ReportError, Row, Status
-from reports.metric import Metric
+from reports.content import IDENTIFICATION, Column, Content, ReportError, Row, Status
+from reports.metric import Metric, described, overview
 from reports.versus import Comparison, compare
 from reports.writing import write, write_comparison
 
 __all__ = [
+    "IDENTIFICATION",
     "Column",
     "Comparison",
     "Content",
-    "Features",
-    "Measure",
     "Metric",
     "ReportError",
     "Row",
     "Status",
     "compare",
+    "described",
+    "overview",
     "write",
     "write_comparison",
 ]

@@ -5,25 +5,49 @@ Nothing here knows where the numbers came from. A content can be typed by hand.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from reports.metric import Metric
 
 Images = npt.NDArray[np.uint8]
 
 REQUIRED = ("run", "data_set", "model", "likelihood", "seed", "status")
 """Columns of the results without which no run can be placed in the report."""
 
-IDENTITY = ("data_set", "model", "column_key", "likelihood", "options", "seed")
+IDENTIFICATION = (
+    "run",
+    "data_set",
+    "model",
+    "column_key",
+    "likelihood",
+    "options",
+    "option_{name}",
+    "seed",
+    "budget",
+    "status",
+    "device",
+)
+"""Columns of the results that say which run it is, and no metric; in the order of results.csv."""
+
+TOLD_APART_BY = ("data_set", "model", "column_key", "likelihood", "options", "seed")
 """Columns that, with every option_*, tell two runs of one report apart."""
 
 PAPER = "paper"
 """The only budget that may be set beside published numbers."""
+SMOKE = "smoke"
+"""The budget whose numbers mean nothing."""
+
+NOT_MEASURED = "not_measured"
+"""Text column of the results: what a finished run lacks; "elbo: not finite; probe: ..."."""
 
 
 class ReportError(ValueError):
@@ -93,55 +117,20 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Measure:
-    """One column of the results that says how good generated images are."""
-
-    column: str
-    heading: str
-    protocol: str
-    """What was measured, on what: everything that the number depends on but the features."""
-    best: Literal["lowest", "highest"] | None = "lowest"
-    """Which value is the best."""
-    decimals: int | None = None
-    """None: as many as show four digits."""
-    headline: bool = False
-    """Whether it also stands among the results of each decoder, and in the summary."""
-    ideal: str | None = None
-    """The column that holds what the data themselves, or a perfect model, would reach."""
-
-
-@dataclass(frozen=True)
-class Features:
-    """Features of images from one network, and what was measured on them."""
-
-    name: str
-    protocol: str
-    """Extractor, resizing, scaling: without it, no number measured on them means anything."""
-    measures: Sequence[Measure]
-    """In the order in which they are printed."""
-    sizes: Mapping[str, str] = field(default_factory=dict)
-    """Results column that holds a number of images -> what they are, in the plural."""
-
-    @property
-    def headlines(self) -> list[Measure]:
-        """The measures that stand among the results of each decoder."""
-        return [measure for measure in self.measures if measure.headline]
-
-
-@dataclass(frozen=True)
 class Content:
     """Everything that one report shows.
 
     Raises:
         ReportError: the results lack a required column, name a run twice, hold two runs of one
-            seed for the same decoder on the same data, mix budgets, or a measure of generated
-            images lacks its protocol.
+            seed for the same decoder on the same data, a status or options that cannot be read,
+            or several budgets; or a metric is described twice, or one of generated images lacks
+            its protocol.
 
     """
 
     title: str
     results: pd.DataFrame
-    """One row a run; every metric is a column with its unit in the name. See docs/metrics.md."""
+    """One row a run: what identifies it, and every metric under its key."""
     histories: Mapping[str, pd.DataFrame]
     """Run id -> validation measurements during training: step, seconds, nll_nats, bits_per_dim,
     kl_nats, variance. Values may be NaN."""
@@ -157,8 +146,11 @@ class Content:
     """What was run, one printed line each, in order: machine, versions, seeds, time, command."""
     budget: str
     """smoke, quick, paper or the name of a custom one."""
-    quality: Sequence[Features] = ()
-    """How good generated images are, by the features on which it was measured."""
+    metrics: Sequence[Metric]
+    """Every metric that the results hold, in the order in which it is printed."""
+    features: Mapping[str, str] = field(default_factory=dict)
+    """Name of a feature extractor -> its protocol (network, resizing, scaling): without it, no
+    number measured on its features means anything."""
     order: Sequence[str] = ()
     """Names of likelihoods, whatever the rows: the place of a name says how it is drawn, so that it
     looks the same in every report. Others follow."""
@@ -168,6 +160,18 @@ class Content:
     def __post_init__(self) -> None:
         for problem in _problems(self):
             raise ReportError(problem)
+
+    def metric(self, key: str) -> Metric:
+        """Return the metric of this key.
+
+        Raises:
+            ReportError: no metric describes it.
+
+        """
+        for metric in self.metrics:
+            if metric.key == key:
+                return metric
+        raise ReportError(f"no metric describes {key!r}, which a report needs: add it to `metrics`")
 
 
 def _problems(content: Content) -> Iterator[str]:
@@ -186,10 +190,7 @@ def _problems(content: Content) -> Iterator[str]:
                     f"the report is on budget {content.budget}, but the results hold runs of "
                     f"budget {', '.join(others)}; a report compares runs of one budget"
                 )
-    for features in content.quality:
-        for measure in features.measures:
-            if not (features.protocol.strip() and measure.protocol.strip()):
-                yield f"the protocol of {measure.column} on {features.name} features is not stated"
+    yield from _undescribed(content)
     for kind, images, dimensions in (
         ("samples", content.samples, 4),
         ("reconstructions", content.reconstructions, 5),
@@ -202,14 +203,44 @@ def _problems(content: Content) -> Iterator[str]:
                 )
 
 
+def _undescribed(content: Content) -> Iterator[str]:
+    for key, count in Counter(metric.key for metric in content.metrics).items():
+        if count > 1:
+            yield f"{count} metrics describe {key!r}"
+    for metric in content.metrics:
+        name = metric.features
+        if name and not (content.features.get(name, "").strip() and metric.protocol.strip()):
+            yield f"the protocol of {metric.key} on {name} features is not stated"
+
+
 def _ambiguities(results: pd.DataFrame) -> Iterator[str]:
+    statuses = list(map(str, Status))
+    for run, status in zip(results["run"], results["status"], strict=True):
+        if status not in statuses:
+            yield f"run {run} has the status {status!r}; a run is {', '.join(statuses)}"
     twice = results["run"][results["run"].duplicated()]
     if len(twice):
         yield f"the results name run {twice.iloc[0]} twice"
-    what = [name for name in results if name in IDENTITY or str(name).startswith("option_")]
+    what = [name for name in results if name in TOLD_APART_BY or str(name).startswith("option_")]
     same = results[results[what].astype(str).duplicated(keep=False)]  # options may be lists
     if len(same):
         yield (
             f"runs {same['run'].iloc[0]} and {same['run'].iloc[1]} share data set, model, "
             "likelihood, options and seed; a report takes one of them"
         )
+    try:
+        run_options(results)
+    except ValueError as error:
+        yield f"the options of a run are not a JSON object: {error}"
+
+
+def run_options(runs: pd.DataFrame) -> pd.Series[Any]:
+    """Return the options of each run, a dict."""
+    return runs.get("options", pd.Series("{}", index=runs.index)).fillna("{}").map(_options)
+
+
+def _options(text: str) -> dict[str, Any]:
+    options = json.loads(text)
+    if not isinstance(options, dict):
+        raise ValueError(text)
+    return options

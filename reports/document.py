@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.content import Content
-from reports.markup import escape, paragraphs
+from reports.content import IDENTIFICATION, Content
+from reports.metric import Metric, described
+from reports.printing.markup import escape, paragraphs
 from reports.sections import SECTIONS, Subject, budget
 
 RESULTS = "results.csv"
@@ -34,6 +36,21 @@ def document(content: Content) -> Document:
     head = paragraphs(f"# {escape(content.title)}", budget(subject))
     readme = paragraphs(head, *(section.markdown for section in sections)) + "\n"
     drawn = {name: figure for section in sections for name, figure in section.figures.items()}
+    table = results_table(content).to_csv(index=False, lineterminator="\n")
+    return Document(readme, drawn, {RESULTS: table})
+
+
+def results_table(content: Content) -> pd.DataFrame:
+    """Return the results as results.csv holds them: what identifies a run, then every metric.
+
+    Metrics are in the order of their descriptions; what nothing describes follows.
+    """
     results = content.results
-    ordered = results if results.empty else results.sort_values("run")
-    return Document(readme, drawn, {RESULTS: ordered.to_csv(index=False, lineterminator="\n")})
+    identification = [Metric(key, key, "which run it is") for key in IDENTIFICATION]
+    keys = list(map(str, results))
+    first = [m.key for found in described(identification, keys).values() for m in found]
+    others = [key for key in keys if key not in first]
+    metrics = [m.key for found in described(content.metrics, others).values() for m in found]
+    rest = [key for key in others if key not in metrics]
+    ordered = results[[*first, *metrics, *rest]]
+    return ordered if ordered.empty else ordered.sort_values("run")

@@ -1,11 +1,13 @@
-"""What one number of a run is: the column of the results, and how it is printed and read."""
+"""What one number of a run is: its column in results.csv, and how it is printed and read."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
+
+PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
 @dataclass(frozen=True)
@@ -17,13 +19,15 @@ class Metric:
     """
 
     key: str
-    """Column of the results. `{...}` in it stands for a whole number: `coverage_{c}_percent`."""
+    """Column of results.csv. `{...}` in it stands for a number or a word: `coverage_{c}_percent`.
+    The name may repeat it."""
     name: str
     """What tables call it, without the unit."""
     definition: str
     """One line for a reader."""
     unit: str = ""
-    """Printed behind the name, such as "nats/image"; `image` becomes `frame` in tables of video."""
+    """Printed behind the name, such as "nats/image"; `image` becomes `frame` in tables of video.
+    "text" if it is no number."""
     decimals: int | None = None
     """None: as many as show four digits of the largest value in the table."""
     best: Literal["lowest", "highest"] | None = None
@@ -51,9 +55,55 @@ class Metric:
         if not (self.key and self.name and self.definition):
             raise ValueError(f"metric {self.key!r} needs a key, a name and a definition")
 
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Matches the columns of the results that hold it; its group is their number."""
-        before, _, after = self.key.partition("{")
-        number = rf"(\d+){re.escape(after.partition('}')[2])}" if after else ""
-        return re.compile(re.escape(before) + number)
+    @classmethod
+    def number_of(cls, key: str, name: str, definition: str = "") -> Metric:
+        """Return the metric of a number of images (or the like) that others were measured on."""
+        return cls(key, name, definition or name, count=True)
+
+    @property
+    def label(self) -> str:
+        """The name with its unit."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    @property
+    def heading(self) -> str:
+        """The heading in a table; an arrow says what is better."""
+        arrows = {"lowest": f"{self.label} ↓", "highest": f"{self.label} ↑", None: self.label}
+        return arrows[self.best]
+
+    def of(self, keys: Iterable[str]) -> Iterator[Metric]:
+        """Yield the metric of each of these columns that it describes, by number."""
+        pattern = re.compile(PLACEHOLDER.sub(r"(\\w+)", self.key))
+        matches = [match for key in keys if (match := pattern.fullmatch(key))]
+        if not pattern.groups:
+            yield from (self for _ in matches[:1])
+            return
+        for match in sorted(matches, key=lambda each: (len(each[1]), each[1])):
+            name = PLACEHOLDER.sub(match[1].lstrip("0"), self.name)
+            yield replace(self, key=match[0], name=name)
+
+
+def described(metrics: Sequence[Metric], keys: Iterable[str]) -> dict[str, list[Metric]]:
+    """Return, by the key of each metric, those of these columns; the first that fits takes one.
+
+    A key without a placeholder goes before one with it.
+    """
+    left = dict.fromkeys(keys)
+    found: dict[str, list[Metric]] = {}
+    for metric in sorted(metrics, key=lambda each: "{" in each.key):
+        found[metric.key] = list(metric.of(left))
+        for each in found[metric.key]:
+            del left[each.key]
+    return {metric.key: found[metric.key] for metric in metrics}
+
+
+def overview(metrics: Sequence[Metric]) -> str:
+    """Return the Markdown table of all metrics, as docs/metrics.md shows it."""
+    lines = ["| column | unit | best | what it is |", "|---|---|---|---|"]
+    for metric in metrics:
+        within = ", within one measure" if metric.native else ""
+        best = f"{metric.best}{within}" if metric.best else "-"
+        source = f" ({metric.source})" if metric.source else ""
+        cells = (f"`{metric.key}`", metric.unit or "-", best, metric.definition + source)
+        lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
+    return "\n".join(lines)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from reports.markup import RIGHT, bold, bullets, paragraphs, table
-
 
 @dataclass(frozen=True)
 class Published:
@@ -127,93 +125,3 @@ def optimal_floor(dimensions: int, variance: float) -> float:
     Where the variance is learned it equals the error, so no negative ELBO lies below this.
     """
     return floor(dimensions, math.e * variance)
-
-
-def audit() -> str:
-    """Return the audit of the published numbers as Markdown; every bound is computed here."""
-    return paragraphs(
-        "The published numbers do not all share one unit. Two bounds show it: with a fixed "
-        "variance σ² a Gaussian decoder pays at least D/2 ln(2πσ²) nats for an image of D values, "
-        "even without error and KL; with a variance that equals the mean squared error it pays at "
-        "least D/2 ln(2πeσ²).",
-        _sweep_table(),
-        bullets([_audit_sweep(), _audit_learned(), _audit_video(), _audit_images(), _AUDIT_FID]),
-    )
-
-
-def _nats(value: float) -> str:
-    return f"{value:.0f}"
-
-
-def _sweep_table() -> str:
-    size = DIMENSIONS[SWEEP_COLUMN]
-
-    def verdict(bound: float, reported: float) -> str:
-        return "possible" if reported >= bound else bold("impossible")
-
-    rows = []
-    for row in TABLE_A:
-        slides, halved = floor(size, row.beta), floor(size, row.beta / 2)
-        rows.append(
-            [
-                f"{row.beta:g}",
-                f"{row.nll_nats:g}",
-                f"{_nats(slides)}, {verdict(slides, row.nll_nats)}",
-                f"{_nats(halved)}, {verdict(halved, row.nll_nats)}",
-            ]
-        )
-    headers = ["published β", "published NLL", "bound if σ² = β", "bound if σ² = β/2"]
-    return table(headers, rows, [RIGHT] * 4)
-
-
-def _audit_sweep() -> str:
-    size = DIMENSIONS[SWEEP_COLUMN]
-    unit = TABLE_B[SWEEP_COLUMN]["gaussian"].nll_nats
-    return (
-        f"{SWEEP_COLUMN}, D = {size}: the unit-variance Gaussian cannot go below "
-        f"{_nats(floor(size, 1))} nats; the {unit:g} of the table of decoders fits. The sweep fits "
-        "σ² = β/2 and not σ² = β, so it was made with the loss ‖x − x̂‖² + β KL. Under the "
-        "convention σ² = β, the default here, the same models sit at half those β."
-    )
-
-
-def _audit_learned() -> str:
-    size = DIMENSIONS[SWEEP_COLUMN]
-    reported, variance = LEARNED.nll_nats, LEARNED.beta
-    upper = variance + 0.0005  # the largest value that is printed as 0.006
-    bound = optimal_floor(size, upper / 2)
-    return (
-        f"The learned variance of the same table: with σ² = {variance:g} the bound is "
-        f"{_nats(optimal_floor(size, variance))}, above the reported {reported:g}; with "
-        f"2σ² = {upper:g} it is {_nats(bound)}, which leaves a plausible KL of "
-        f"{_nats(reported - bound)} nats."
-    )
-
-
-def _audit_video() -> str:
-    size = DIMENSIONS["BAIR"]
-    unit = TABLE_B["BAIR"]["gaussian"].nll_nats
-    return (
-        f"BAIR, D = {size}: a unit-variance Gaussian cannot go below {_nats(floor(size, 1))}, so "
-        f"the reported {unit:g} is not in nats for a 64×64×3 frame with its constant. Compare "
-        "that column by rank and by difference, not by value."
-    )
-
-
-def _audit_images() -> str:
-    size = DIMENSIONS["CelebA"]
-    reported = [TABLE_B[name]["gaussian"].nll_nats for name in ("CelebA", "CIFAR")]
-    grey = floor(size, 1) + size / 2 * 0.25
-    return (
-        f"CelebA and CIFAR, D = {size}: on pixels in [0, 1] a unit-variance Gaussian that always "
-        f"predicts mid-grey and has no KL pays at most {_nats(grey)} nats (its squared error is "
-        f"at most 1/4 a value); the reported {reported[0]:g} and {reported[1]:g} are far above, so "
-        "these columns are not on that scale. Compare them by rank and by difference as well."
-    )
-
-
-_AUDIT_FID = (
-    "FID: an independent reader of the public code obtained 44.79 where the table says "
-    f"{TABLE_B['SVHN']['optimal_sigma'].fid:g}. It depends on the number of images, the resizing, "
-    "the quantisation and the reference split, which is why this report states them."
-)

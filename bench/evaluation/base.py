@@ -213,4 +213,5 @@ class Measurement(Settings, ABC):
             f"{self.label}_absent",
             f"no {self.label}",
             f"why the measurement {self.label} does not exist for the model or the data",
+            "text",
         )

@@ -61,10 +61,39 @@ def summarise_pit(model: Model, items: Tensor, *, seed: int, batch_size: int) ->
     return transforms.result()
 
 
+METRICS = (
+    Metric(
+        "calibration_error",
+        "calibration error",
+        "mean distance |F(p) − p| of the distribution F of u from the uniform one over p = 0.05, "
+        "0.10, ... 0.95; u is the cdf of a test value under p(x|z), z ~ q(z|x), at a random place "
+        "within its own grey level (pit). 0 to 0.5",
+        decimals=4,
+        best="lowest",
+        source="after Kuleshov et al., arXiv:1807.00263, section 3.5",
+    ),
+    Metric(
+        "coverage_{c}_percent",
+        "in {c} % interval",
+        "how many percent of the test values have u within the central c percent; a calibrated "
+        "decoder has c",
+        unit="%",
+        decimals=1,
+    ),
+    Metric(
+        "pit_{bin}",
+        "u in bin {bin}",
+        "share of the test values with u in one of equal bins of [0, 1]; equal shares are best",
+    ),
+    Metric.number_of("calibration_images", "test images for the calibration"),
+)
+
+
 class Calibration(Measurement):
     """Whether what a decoder calls improbable happens as rarely as it says."""
 
     name: ClassVar[str] = "calibration"
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
     calibration_images: Count = 1000
     """Test items whose values are judged."""
 
@@ -92,11 +121,3 @@ class Calibration(Measurement):
     def describe(self, items: str) -> str:
         """Number of items."""
         return f"{self.calibration_images} test {items} for the calibration"
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Error, coverage and the histogram of the pit."""
-        return METRICS
-
-
-METRICS: tuple[Metric, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import torch
@@ -119,10 +119,115 @@ def _smallest_sigma(likelihood: Likelihood, distribution: Distribution) -> Tenso
     return torch.full((), math.nan, device=distribution.mean.device)
 
 
+_METRICS_OF_A_PART = (
+    Metric(
+        "nll_nats",
+        "NLL",
+        "negative ELBO, −E_q[ln p(x|z)] + KL(q(z|x)‖p(z)), summed over the values of an image and "
+        "averaged over the test images: an upper bound on −ln p(x). It is a *density* of values in "
+        "[0, 1] (may be negative) or a *mass* of 8-bit grey levels (never negative). "
+        "*Unnormalised*: the decoder's own function is no probability, so it has none",
+        unit="nats/image",
+        decimals=1,
+        best="lowest",
+        native=True,
+        source="Kingma & Welling, arXiv:1312.6114, equation 3",
+    ),
+    Metric(
+        "bits_per_dim",
+        "bits/dim",
+        "the same bound with the log probability of the 8-bit image, in bits for each of its "
+        "values (height × width × channels). For a density it is the mass in the bin of width "
+        "1/255 around each level, end bins open. Every decoder can be compared in it; uniform grey "
+        "levels have 8",
+        decimals=3,
+        best="lowest",
+    ),
+    Metric(
+        "kl_nats",
+        "KL",
+        "KL(q(z|x)‖p(z)), summed over latent dimensions, averaged over test images: the rate, the "
+        "sum of I_e(x;z) and KL(m‖p) where all three are taken on the same images",
+        unit="nats/image",
+        decimals=2,
+    ),
+    Metric(
+        "kl_layer_{layer}_nats",
+        "layer {layer}",
+        "the part of the KL of one stochastic layer of a hierarchical model, layer 1 next to the "
+        "image; they sum to the KL",
+        unit="nats/image",
+        decimals=2,
+        source="Sønderby et al., arXiv:1602.02282",
+    ),
+    Metric(
+        "mse",
+        "MSE",
+        "squared error of the reconstruction, the decoder mean at a sampled code: mean over the "
+        "values of an image, x in [0, 1]",
+    ),
+    Metric(
+        "variance",
+        "variance σ²",
+        "the variance of the decoder where one is shared by all pixels, in squared units of x in "
+        "[0, 1]",
+        source="Rybkin et al., arXiv:2006.13202",
+    ),
+    Metric(
+        "smallest_sigma",
+        "smallest σ of a value",
+        "the least standard deviation of any value of any image under the decoder, in units of x "
+        "in [0, 1]; of densities that know it",
+    ),
+    Metric(
+        "nll_nats_per_sequence",
+        "NLL",
+        "the NLL summed over the predicted frames of a video",
+        unit="nats/video",
+        decimals=1,
+        best="lowest",
+        native=True,
+        source="Denton & Fergus, arXiv:1802.07687, equation 5, given the first frames",
+    ),
+    Metric(
+        "kl_nats_per_sequence",
+        "KL",
+        "the KL summed over the predicted frames of a video",
+        unit="nats/video",
+        decimals=2,
+    ),
+)
+
+METRICS = (
+    *_METRICS_OF_A_PART,
+    Metric(
+        "sigma",
+        "σ",
+        "the square root of the variance, in units of x in [0, 1]; a grey level is 1/255 ≈ 0.004",
+    ),
+    *(
+        replace(
+            metric,
+            key=f"validation_{metric.key}",
+            name=f"validation {metric.name}",
+            definition="the same on validation images, for selection and curves only",
+            best=None,
+            source="",
+        )
+        for metric in _METRICS_OF_A_PART
+    ),
+    Metric.number_of("test_sequences", "test videos"),
+    Metric.number_of("predicted_frames", "predicted frames of each"),
+    Metric.number_of("test_images", "test images"),
+    Metric.number_of("validation_images", "validation images"),
+)
+
+
 class Elbo(Measurement):
     """The single-sample elbo on test and on validation images, in both units, and its parts."""
 
     name: ClassVar[str] = "elbo"
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
     test_images: Annotated[int, Field(ge=0)] = 0
     """Held-out test items; 0 means all of them."""
     validation_images: Count = 1000
@@ -168,11 +273,6 @@ class Elbo(Measurement):
             f"{self.validation_images} validation {items}"
         )
 
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Those of the test part; those of the validation part have names of their own."""
-        return METRICS
-
 
 def scoring_seconds(trial: Trial, batch_size: int) -> float:
     """Seconds to score one item once."""
@@ -186,6 +286,3 @@ def scoring_seconds(trial: Trial, batch_size: int) -> float:
             purpose="estimate",
         ),
     )
-
-
-METRICS: tuple[Metric, ...] = ()

@@ -15,11 +15,60 @@ from bench.models import Model
 from bench.settings import Count
 from reports import Metric
 
+_SURGERY = "Hoffman & Johnson, ELBO surgery, NIPS workshop 2016"
+
+METRICS = (
+    Metric(
+        "rate_nats",
+        "rate",
+        "the KL over the images of the information, the sum of I_e(x;z) and KL(m‖p)",
+        unit="nats",
+        decimals=2,
+    ),
+    Metric(
+        "information_nats",
+        "I_e(x;z)",
+        "mutual information of image and code under the encoder, estimated over N images; the "
+        "estimate cannot exceed ln N",
+        unit="nats",
+        decimals=2,
+        source=_SURGERY,
+    ),
+    Metric(
+        "marginal_kl_nats",
+        "KL(m‖p)",
+        "divergence of the aggregate posterior m(z) = E_x q(z|x) from the prior: what a sample "
+        "from the prior misses",
+        unit="nats",
+        decimals=2,
+        source=_SURGERY,
+    ),
+    Metric(
+        "information_cap_nats",
+        "ln N",
+        "what the estimate of I_e(x;z) cannot exceed",
+        unit="nats",
+        decimals=2,
+        constant=True,
+    ),
+    Metric.number_of("information_images", "test images for the information"),
+    Metric(
+        "active_units",
+        "active units",
+        "latent dimensions whose posterior mean moves between images: variance over images above "
+        "0.01",
+        decimals=1,
+        source="Burda et al., arXiv:1509.00519, section 5.2",
+    ),
+    Metric.number_of("latent_units", "latent units"),
+)
+
 
 class Information(Measurement):
     """I_e(x;z), KL(m||p) and active units, of models whose code is one factorised Gaussian."""
 
     name: ClassVar[str] = "information"
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
     information_images: Annotated[int, Field(ge=2)] = 2000
     """Test images; the estimate of I_e cannot exceed the logarithm of their number."""
     information_samples: Count = 4
@@ -55,11 +104,6 @@ class Information(Measurement):
         """Number of items."""
         return f"{self.information_images} test {items} for the information"
 
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """The rate and its parts, and what the estimate stands on."""
-        return METRICS
-
 
 def posterior_seconds(trial: Trial, batch_size: int) -> float:
     """Seconds to encode one item; 0 where the model has no such code."""
@@ -67,6 +111,3 @@ def posterior_seconds(trial: Trial, batch_size: int) -> float:
     if type(model).posterior is Model.posterior:
         return 0.0
     return trial.seconds("posterior", lambda few: posteriors(model, few, batch_size))
-
-
-METRICS: tuple[Metric, ...] = ()

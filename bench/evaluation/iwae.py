@@ -85,10 +85,55 @@ def estimate_iwae(
     )
 
 
+_SOURCE = "Burda et al., arXiv:1509.00519, equation 8"
+
+METRICS = (
+    Metric(
+        "iwae_nats",
+        "IWAE NLL",
+        "the importance-weighted bound of K posterior samples an image: an upper bound on "
+        "−ln p(x) that lies below the NLL. Compare at one K only",
+        unit="nats/image",
+        decimals=1,
+        best="lowest",
+        native=True,
+        source=_SOURCE,
+    ),
+    Metric(
+        "iwae_bits_per_dim",
+        "IWAE bits/dim",
+        "the importance-weighted bound with the log probability of the 8-bit image, in bits for "
+        "each of its values",
+        decimals=3,
+        best="lowest",
+        source=_SOURCE,
+    ),
+    Metric(
+        "iwae_elbo_nats",
+        "ELBO NLL",
+        "the NLL of the images and from the samples of the importance-weighted bound",
+        unit="nats/image",
+        decimals=1,
+        best="lowest",
+        native=True,
+    ),
+    Metric(
+        "iwae_elbo_bits_per_dim",
+        "ELBO bits/dim",
+        "the bits/dim of the images and from the samples of the importance-weighted bound",
+        decimals=3,
+        best="lowest",
+    ),
+    Metric.number_of("importance_samples", "importance samples"),
+    Metric.number_of("importance_images", "test images for the importance-weighted bound"),
+)
+
+
 class Iwae(Measurement):
     """The importance-weighted bound, and the elbo from the same weights."""
 
     name: ClassVar[str] = "iwae"
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
     importance_samples: Count = 100
     """Posterior samples K an item."""
     importance_images: Count = 500
@@ -114,12 +159,8 @@ class Iwae(Measurement):
 
     def describe(self, items: str) -> str:
         """Numbers of items and samples."""
-        return f"{self.importance_images} {items} with {self.importance_samples} samples each"
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Both bounds, in both units."""
-        return METRICS
+        samples = f"{self.importance_samples} importance samples"
+        return f"{self.importance_images} test {items} with {samples} each"
 
 
 Sums = tuple[Tensor, Tensor]
@@ -137,6 +178,3 @@ def _log_weight(model: Model, x: Tensor, noise: torch.Generator) -> Tensor:
     log_likelihood = torch.stack([part.double() for part in both])
     of_items: Tensor = log_likelihood.unflatten(1, (len(x), -1)).sum(dim=2)
     return of_items + sampled.log_ratio.double()
-
-
-METRICS: tuple[Metric, ...] = ()

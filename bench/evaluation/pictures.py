@@ -20,6 +20,16 @@ GRID_COLUMNS = 8
 SAMPLES = 8 * GRID_COLUMNS
 
 
+METRICS = (
+    Metric(
+        "shown_frames",
+        "shown frames",
+        "numbers of the frames in a row of pictures, counted from 1",
+        unit="text",
+    ),
+)
+
+
 class Pictures(Measurement):
     """Samples and reconstructions.
 
@@ -30,6 +40,7 @@ class Pictures(Measurement):
     """
 
     name: ClassVar[str] = "pictures"
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
 
     def measure(self, trained: Trained) -> Measured:
         """Draw both."""
@@ -44,11 +55,6 @@ class Pictures(Measurement):
         """Nothing that the head of a report needs to say."""
         del items
         return ""
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Which frames of a video are shown."""
-        return METRICS
 
 
 def _of_images(trained: Trained) -> Measured:
@@ -92,6 +98,3 @@ def _reconstructed(trained: Trained, x: Tensor) -> Tensor:
 def _as_images(images: Tensor) -> Images:
     result: Images = np.ascontiguousarray(images.permute(0, 2, 3, 1).cpu().numpy())
     return result
-
-
-METRICS: tuple[Metric, ...] = ()

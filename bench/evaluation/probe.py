@@ -12,11 +12,25 @@ from bench.metrics import probe_accuracy
 from bench.settings import Count
 from reports import Metric
 
+METRICS = (
+    Metric(
+        "probe_accuracy",
+        "probe accuracy",
+        "share of test images whose class a linear classifier reads off the posterior mean",
+        decimals=3,
+        best="highest",
+        source="Alain & Bengio, arXiv:1610.01644",
+    ),
+    Metric.number_of("probe_images", "training images for the probe"),
+    Metric.number_of("probe_test_images", "test images for the probe"),
+)
+
 
 class Probe(Measurement):
     """A linear probe of the latents: fitted on training images, scored on test images."""
 
     name: ClassVar[str] = "probe"
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
     probe_images: Count = 2000
     """Labelled training images to fit the classifier, and as many test images to score it."""
 
@@ -52,11 +66,3 @@ class Probe(Measurement):
     def describe(self, items: str) -> str:
         """Number of items."""
         return f"{self.probe_images} labelled training {items} for the probe"
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """The accuracy, and what it stands on."""
-        return METRICS
-
-
-METRICS: tuple[Metric, ...] = ()

@@ -18,6 +18,7 @@ from bench.data import images, subset
 from bench.errors import unknown
 from bench.evaluation.base import Measured, Measurement, Trained, Trial
 from bench.evaluation.generation import Generated, generate, generate_both, repeated
+from bench.evaluation.quality_metrics import SIZES, metrics_of
 from bench.evaluation.reference import Reference, kernel, network, reference
 from bench.metrics import FeatureExtractor, frechet_distance, manifold, statistics
 from bench.metrics import features as extractors
@@ -170,7 +171,8 @@ class Quality(Measurement):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Distances, shares and numbers of images."""
-        return ()
+        described = (metrics_of(extractors.describe(name)) for name in self.features)
+        return (*SIZES, *(metric for metrics in described for metric in metrics))
 
 
 def _frechet(seen: Tensor, real: Reference) -> float:

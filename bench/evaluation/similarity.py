@@ -12,11 +12,38 @@ from bench.models import Model
 from bench.settings import Count
 from reports import Metric
 
+_BEST_OF = "Denton & Fergus, arXiv:1802.07687, section 4"
+
+METRICS = (
+    Metric(
+        "ssim_best_of_n",
+        "SSIM",
+        "structural similarity of predicted with true frames (Wang et al. 2004), mean over frames, "
+        "of the most similar of n predictions of a test video",
+        decimals=3,
+        best="highest",
+        source=_BEST_OF,
+    ),
+    Metric(
+        "psnr_best_of_n_db",
+        "PSNR",
+        "squared error of predicted frames in decibels, mean over frames, of the most similar of n "
+        "predictions of a test video",
+        unit="dB",
+        decimals=2,
+        best="highest",
+        source=_BEST_OF,
+    ),
+    Metric.number_of("best_of", "predictions of a video"),
+    Metric.number_of("best_of_videos", "predicted test videos"),
+)
+
 
 class Similarity(Measurement):
     """Similarity of the best of several predictions of a video to what happened."""
 
     name: ClassVar[str] = "similarity"
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
     best_of: Count = 100
     """Predictions of each video, of which the most similar one counts."""
     best_of_videos: Count = 256
@@ -60,11 +87,3 @@ class Similarity(Measurement):
     def fits(self, model: type[Model]) -> bool:
         """Models of video alone."""
         return model.video
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """SSIM and PSNR."""
-        return METRICS
-
-
-METRICS: tuple[Metric, ...] = ()

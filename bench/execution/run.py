@@ -169,4 +169,56 @@ def _reason(spec: RunSpec, error: Exception) -> str:
     return likelihoods.described(error)
 
 
-METRICS: tuple[Metric, ...] = ()
+METRICS = (
+    Metric("status", "status", "finished, diverged, failed or too large", unit="text"),
+    Metric("diverged_step", "diverged at", "first step whose loss was not finite", decimals=0),
+    Metric("error", "error", "why a run did not finish, in one line", unit="text"),
+    Metric(
+        "not_measured", "not measured", "what a finished run lacks, and why of each", unit="text"
+    ),
+    Metric("measure", "measure", "what the NLL is of: density, mass or unnormalised", unit="text"),
+    Metric(
+        "outputs_per_value",
+        "raw outputs a value",
+        "raw decoder channels for each data channel",
+        decimals=0,
+        constant=True,
+    ),
+    Metric(
+        "parameters",
+        "parameters",
+        "trainable numbers of encoder, decoder, head and likelihood",
+        decimals=0,
+        constant=True,
+    ),
+    Metric.number_of("steps", "training steps"),
+    Metric.number_of("batch_size", "items in a batch"),
+    Metric(
+        "step_memory_megabytes",
+        "memory of a step",
+        "what one training step needs at least: parameters, gradients, the optimiser's state and "
+        "what is kept for the backward pass",
+        unit="MB",
+        constant=True,
+    ),
+    Metric(
+        "train_seconds",
+        "training",
+        "wall-clock time of the training steps alone; it compares within a report only",
+        unit="s",
+        decimals=1,
+    ),
+    Metric(
+        "smallest_sigma_reached",
+        "smallest σ",
+        "the least smallest σ of a validation image at any measured step, also of a run that "
+        "diverged, in units of x in [0, 1]",
+    ),
+    Metric(
+        "evaluate_seconds",
+        "evaluation",
+        "wall-clock time of everything after training",
+        unit="s",
+        decimals=1,
+    ),
+)

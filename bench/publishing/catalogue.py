@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+
+import pandas as pd
 
 from bench.evaluation import MEASUREMENTS, Measurement
 from bench.execution.run import METRICS
 from reports import Metric
+
+HEADLINES = ("frechet_images", "frechet_reference_images", "data_set")
 
 
 def metrics(measurements: Iterable[Measurement] = ()) -> tuple[Metric, ...]:
@@ -22,3 +27,25 @@ def metrics(measurements: Iterable[Measurement] = ()) -> tuple[Metric, ...]:
         )
     )
     return tuple({metric.key: metric for metric in (*METRICS, *every)}.values())
+
+
+def with_counts(catalogue: Iterable[Metric], table: pd.DataFrame) -> tuple[Metric, ...]:
+    """Return the metrics; the protocol of a headline says how many images it was measured on."""
+    counts = _counts(table)
+    return tuple(
+        replace(metric, protocol=f"{metric.protocol}: {counts}")
+        if metric.headline and counts
+        else metric
+        for metric in catalogue
+    )
+
+
+def _counts(table: pd.DataFrame) -> str:
+    """Numbers of images behind a Frechet distance, for each data set; "" where there is none."""
+    if not set(HEADLINES) <= set(table):
+        return ""
+    measured = table.dropna(subset=list(HEADLINES))[list(HEADLINES)]
+    numbers = dict.fromkeys(measured.itertuples(index=False, name=None))
+    return ", ".join(
+        f"{generated:.0f} against {real:.0f} of {data_set}" for generated, real, data_set in numbers
+    )

@@ -15,7 +15,7 @@ from bench import CHECKOUT
 from bench.metrics import features
 from bench.progress import say
 from bench.publishing.about import about
-from bench.publishing.catalogue import metrics
+from bench.publishing.catalogue import metrics, with_counts
 from bench.publishing.plans import column_of, measurements_of, row_of
 from bench.publishing.table import results
 from bench.store import Store
@@ -55,7 +55,7 @@ def content(store: Store, output: Path) -> reports.Content:
         rows=[row_of(row) for row in plan["rows"]],
         about=about(store, plan, table),
         budget=plan["budget"],
-        metrics=metrics(planned),
+        metrics=with_counts(metrics(planned), table),
         features={name: features.describe(name).protocol for name in features.names()},
         order=[name for name in likelihoods.names() if likelihoods.is_own(name)],
         metrics_document=_definitions(output),

@@ -37,10 +37,6 @@ class Choices:
     """Likelihoods that become rows of their own, as `likelihoods.resolve` takes them."""
     seeds: int | None = None
 
-    def __post_init__(self) -> None:
-        if self.seeds is not None and self.seeds < 1:
-            raise UsageError(f"seeds must be at least 1, not {self.seeds}")
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -50,9 +46,9 @@ class Plan:
     title: str
     budget: str
     budget_description: str
-    columns: list[Column]
     rows: list[Row]
-    runs: list[RunSpec]
+    columns: list[Column] = field(default_factory=list)
+    runs: list[RunSpec] = field(default_factory=list)
     measurements: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)
     """`RunSpec.column_key` -> what is measured of the runs of that column."""
     unavailable: dict[str, str] = field(default_factory=dict)
@@ -110,53 +106,63 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
         datasets.DataError: data that are corrupt, or cannot be had and have no stand-in.
     """
     budget = suite.budget(choices.budget)
-    chosen_rows, added = rows(suite, choices.likelihoods, choices.additions)
-    planned: list[Column] = []
-    runs: dict[str, RunSpec] = {}
-    measured: dict[str, tuple[Measurement, ...]] = {}
-    unavailable: dict[str, str] = {}
-    absent: list[str] = []
-    for column in columns(suite, choices.data_sets):
-        if column.not_run is not None:
-            planned.append(_column(column))
-            continue
-        data = column_data(column, fetch=fetch)
-        absent += [] if data.present else [data.name]
-        check_column(column, data, chosen_rows[0], choices.budget)
-        own = list(_runs(column, data, chosen_rows, choices, budget))
-        key = own[0].column_key
-        evaluation = _measurements(column, choices.budget, budget, unavailable, fetch=fetch)
-        if measured.setdefault(key, evaluation) != evaluation:
-            raise UsageError(
-                f"column {column.heading!r} has the runs of another: give both the same evaluation"
-            )
-        planned.append(_column(column, data, key))
-        runs |= {run.run_id: run for run in own if run.run_id not in runs}
-    refuse_same_headings(planned)
-    if not runs:
-        raise UsageError(f"suite {suite.name!r} has nothing to run with these choices")
-    return Plan(
+    if choices.seeds is not None and choices.seeds < 1:
+        raise UsageError(f"seeds must be at least 1, not {choices.seeds}")
+    chosen, added = rows(suite, choices.likelihoods, choices.additions)
+    plan = Plan(
         suite=suite.name,
         title=suite.title,
         budget=choices.budget,
         budget_description=budget.description,
-        columns=planned,
-        rows=[as_row(row, added.get(row.label or row.likelihood)) for row in chosen_rows],
-        runs=list(runs.values()),
-        measurements=measured,
-        unavailable=unavailable,
-        absent_data=list(dict.fromkeys(absent)),
+        rows=[as_row(row, added.get(row.label or row.likelihood)) for row in chosen],
     )
+    for column in columns(suite, choices.data_sets):
+        if column.not_run is None:
+            _add(plan, column, chosen, choices, budget, fetch=fetch)
+        else:
+            plan.columns.append(_column(column))
+    refuse_same_headings(plan.columns)
+    if not plan.runs:
+        raise UsageError(f"suite {suite.name!r} has nothing to run with these choices")
+    return plan
+
+
+def _add(
+    plan: Plan,
+    column: SuiteColumn,
+    chosen: list[SuiteRow],
+    choices: Choices,
+    budget: Budget,
+    *,
+    fetch: bool,
+) -> None:
+    """Add a column to a plan, with its runs and what is measured of them."""
+    models.get(column.model)
+    data = column_data(column, fetch=fetch)
+    check_column(column, data, chosen[0], choices.budget)
+    runs = list(_runs(column, data, chosen, choices, budget))
+    key = runs[0].column_key
+    evaluation = _measurements(column, choices.budget, budget, plan.unavailable, fetch=fetch)
+    if plan.measurements.setdefault(key, evaluation) != evaluation:
+        raise UsageError(
+            f"column {column.heading!r} has the same runs as another, under another evaluation: "
+            "give both the same"
+        )
+    plan.columns.append(_column(column, data, key))
+    known = {run.run_id for run in plan.runs}
+    plan.runs.extend(run for run in runs if run.run_id not in known)
+    if not data.present and data.name not in plan.absent_data:
+        plan.absent_data.append(data.name)
 
 
 def _runs(
     column: SuiteColumn,
     data: ColumnData,
-    chosen_rows: list[SuiteRow],
+    chosen: list[SuiteRow],
     choices: Choices,
     budget: Budget,
 ) -> Iterator[RunSpec]:
-    for row in chosen_rows:
+    for row in chosen:
         source = likelihoods.fingerprint(row.likelihood)
         for options in row.variants(column):
             for seed in range(choices.seeds or budget.seeds):

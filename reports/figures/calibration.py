@@ -13,11 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from reports.cells import CALIBRATION
-from reports.comparison import Entry, Group
+from reports.analysis.groups import Entry, Group
+from reports.analysis.statistics import estimate
 from reports.content import Row
 from reports.figures.style import Style, figure, house_style, plain
-from reports.statistics import estimate
 
 SHARE = re.compile(r"pit_\d+")
 """Columns of the results that hold the share of one bin, in order."""
@@ -45,7 +44,8 @@ def calibration(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
     panels = drawn.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
     top = min(TOP, 1.1 * max(2.0, *(bars.max() for bars in found.values())))
     for panel, (entry, bars) in zip(panels, found.items(), strict=False):
-        _draw(panel, entry, bars, styles[entry.decoder], top)
+        _draw(panel, bars, styles[entry.decoder], top)
+        panel.set_title(_title(group, entry, bars, top), fontsize=9)
     for panel in panels[len(found) :]:
         panel.set_axis_off()
     for panel in panels[max(0, len(found) - across) : len(found)]:
@@ -62,9 +62,7 @@ def histogram(entry: Entry) -> npt.NDArray[np.float64] | None:
     return np.array(shares) * len(shares) if shares else None
 
 
-def _draw(
-    panel: Axes, entry: Entry, bars: npt.NDArray[np.float64], style: Style, top: float
-) -> None:
+def _draw(panel: Axes, bars: npt.NDArray[np.float64], style: Style, top: float) -> None:
     edges = np.linspace(0, 1, len(bars) + 1)
     panel.stairs(bars, edges, fill=True, color=style.colour, alpha=0.75, zorder=2)
     panel.axhline(1, color=REFERENCE, linestyle="--", linewidth=1.2, zorder=3)
@@ -72,13 +70,13 @@ def _draw(
     panel.set_ylim(0, top)
     panel.xaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    lines = textwrap.wrap(plain(entry.label), LETTERS)[:2]
-    panel.set_title("\n".join([*lines, _numbers(entry, bars, top)]), fontsize=9)
 
 
-def _numbers(entry: Entry, bars: npt.NDArray[np.float64], top: float) -> str:
-    error = estimate(entry.runs, CALIBRATION.column)
-    parts = [f"error {error.mean:.{CALIBRATION.decimals}f}"] if error else []
+def _title(group: Group, entry: Entry, bars: npt.NDArray[np.float64], top: float) -> str:
+    error = estimate(entry.runs, "calibration_error")
+    decimals = group.metric("calibration_error").decimals
+    parts = [f"error {error.mean:.{decimals}f}"] if error else []
     if bars.max() > top:
         parts.append(f"bars to {bars.max():.3g}")
-    return ", ".join(parts)
+    lines = textwrap.wrap(plain(entry.label), LETTERS)[:2]
+    return "\n".join([*lines, ", ".join(parts)])

@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from reports.comparison import Entry, Group, learned
-from reports.content import Content, Row
+from reports.analysis.groups import Entry, Group, learned
+from reports.analysis.speed import BITS, NLL, points
+from reports.content import Content, Row, Status
 from reports.figures.style import Style, figure, house_style, key, legend
-from reports.speed import BITS, NLL, points
-from reports.statistics import FINISHED
 
 DENSITY = "density"
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100)
@@ -43,24 +42,24 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
     """
     densities = [entry for entry in group.entries if entry.measure == DENSITY]
     calibrated = [*(e for e in densities if e.settings), *learned(content, group)]
-    unit = f"NLL (nats/{group.unit})"
+    bits, nll = group.metric(BITS).label, group.metric(NLL).label
     dense, near = _curves(content, densities, NLL), _curves(content, calibrated, NLL)
     rows = [
-        (BITS, "bits/dim\nall decoders", _curves(content, group.entries, BITS)),
-        (NLL, f"{unit}\ndensities", dense),
-        (NLL, f"{unit}\nlearned or swept σ²", near if 1 < len(near) < len(dense) else {}),
+        (BITS, f"{bits}\nall decoders", _curves(content, group.entries, BITS)),
+        (NLL, f"{nll}\ndensities", dense),
+        (NLL, f"{nll}\nlearned or swept σ²", near if 1 < len(near) < len(dense) else {}),
     ]
     rows = [row for row in rows if row[2]]
     if not rows:
         return None
     drawn = figure(1.4 + 2.5 * len(rows), f"Convergence on validation: {group.title}")
     axes = drawn.subplots(len(rows), 2, sharey="row", sharex="col", squeeze=False)
-    for (column, label, curves), (left, right) in zip(rows, axes, strict=True):
+    for (measured, label, curves), (left, right) in zip(rows, axes, strict=True):
         for panel, over in ((left, "step"), (right, "seconds")):
             for entry, lines in curves.items():
                 for line in lines:
                     _draw(panel, line, over, styles[entry.decoder])
-        (_scale_bits if column == BITS else _leave_early_values_out)(left, curves)
+        (_scale_bits if measured == BITS else _leave_early_values_out)(left, curves)
         left.set_ylabel(label)
         # Decoders differ tenfold in cost and more; what was measured before training has no place.
         if any(line.get_xdata().max() > 0 for line in right.get_lines()):
@@ -76,20 +75,20 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
     return drawn
 
 
-def _curves(content: Content, entries: Sequence[Entry], column: str) -> dict[Entry, list[Curve]]:
+def _curves(content: Content, entries: Sequence[Entry], key: str) -> dict[Entry, list[Curve]]:
     """Return the curves of each entry that has any."""
-    found = {entry: _entry_curves(content, entry, column) for entry in entries}
+    found = {entry: _entry_curves(content, entry, key) for entry in entries}
     return {entry: curves for entry, curves in found.items() if curves}
 
 
-def _entry_curves(content: Content, entry: Entry, column: str) -> list[Curve]:
+def _entry_curves(content: Content, entry: Entry, key: str) -> list[Curve]:
     """Return a curve of the finished runs, averaged, then one of each run that did not finish."""
     ended: list[pd.DataFrame] = []
     others: list[pd.DataFrame] = []
     for run, status in zip(entry.runs["run"], entry.runs["status"], strict=True):
-        found = points(content.histories.get(str(run)), column)
+        found = points(content.histories.get(str(run)), key)
         if len(found):
-            (ended if status == FINISHED else others).append(found)
+            (ended if status == Status.FINISHED else others).append(found)
     curves = [Curve(each, finished=False) for each in others]
     if ended:
         every: pd.DataFrame = pd.concat(ended)

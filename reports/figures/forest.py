@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from reports.analysis.intervals import Effect
 from reports.figures.style import Style, figure, house_style, plain
-from reports.uncertainty import Effect
 
 ACROSS = 3
 """Panels that fit beside each other."""

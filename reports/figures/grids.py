@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from reports.comparison import Entry, Group
+from reports.analysis.groups import Entry, Group
+from reports.analysis.statistics import finished
 from reports.content import Content, Images
 from reports.figures.style import WIDTH, figure, house_style, plain
-from reports.statistics import finished
 
 SHOWN = 12
 """Images in a row: the first ones, not selected."""

@@ -11,17 +11,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from reports.comparison import Entry, Group, learned
+from reports.analysis.groups import Entry, Group, learned
+from reports.analysis.statistics import Estimate, estimate, values
+from reports.analysis.takeoff import TakeOff, take_off, variance_of
 from reports.content import Content, Row
 from reports.figures.style import Style, figure, house_style, key, legend
-from reports.markup import short
-from reports.statistics import Estimate, estimate, values
-from reports.takeoff import TakeOff, take_off, variance_of
+from reports.printing.markup import short
 
 PANELS = (
-    ("information_nats", r"information $I_e(x;z)$ (nats)"),
-    ("marginal_kl_nats", r"marginal $KL(m\,\|\,p)$ (nats)"),
+    ("information_nats", r"information $I_e(x;z)$"),
+    ("marginal_kl_nats", r"marginal $KL(m\,\|\,p)$"),
 )
+"""Keys of metrics, and their names as matplotlib sets formulas."""
 CAP = "information_cap_nats"
 CAP_SHOWN = 0.7
 """From this share of ln N on, the cap is drawn."""
@@ -44,19 +45,19 @@ def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> F
         return None
     single = learned(content, group)
     drawn = figure(4.3, f"Information against variance: {group.title}")
-    for panel, (column, label) in zip(drawn.subplots(1, 2), PANELS, strict=True):
+    for panel, (key_, name) in zip(drawn.subplots(1, 2), PANELS, strict=True):
         for entry in swept:
-            _draw_band(panel, _sweep(entry, column), styles[entry.decoder])
+            _draw_band(panel, _sweep(entry, key_), styles[entry.decoder])
         for place, entry in enumerate(single):
             style, at = styles[entry.decoder], estimate(entry.runs, "variance")
-            here = estimate(entry.runs, column)
+            here = estimate(entry.runs, key_)
             if at:
                 panel.axvline(at.mean, color=style.colour, linestyle=style.line, linewidth=1.2)
             if at and here:
                 _draw_point(panel, at, here, style, size=max(9, 15 - 4 * place))
         panel.set_xscale("log")
         panel.set_xlabel(_axis(swept))
-        panel.set_ylabel(label)
+        panel.set_ylabel(f"{name} ({group.metric(key_).unit})")
     shaded = [_shade(drawn.axes, found) for e in swept if isinstance(found := take_off(e), TakeOff)]
     capped = _cap(drawn.axes[0], group)
     for panel in drawn.axes:
@@ -67,11 +68,11 @@ def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> F
     return drawn
 
 
-def _sweep(entry: Entry, column: str) -> Points:
+def _sweep(entry: Entry, measured: str) -> Points:
     """Return what the finished runs of each value measured, placed at its variance."""
     points = []
     for setting in entry.settings:
-        position, found = variance_of(setting), estimate(setting.runs, column)
+        position, found = variance_of(setting), estimate(setting.runs, measured)
         if found and position > 0:
             points.append((position, found))
     return points

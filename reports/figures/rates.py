@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.comparison import Entry, Group
+from reports.analysis.groups import Entry, Group
+from reports.analysis.statistics import Estimate, estimate
 from reports.content import Row
 from reports.figures.style import Style, figure, house_style, key, legend
-from reports.statistics import Estimate, estimate
+from reports.metric import Metric
 
 RATE, DISTORTION = "kl_nats", "mse"
 LINEAR = 1.0
@@ -40,8 +41,9 @@ def rate_distortion(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
         if entry.settings and (here := _point(entry)):
             _draw(panel, [here], styles[entry.decoder], size=13)
     panel.set_yscale("log")
-    panel.set_ylabel("distortion: MSE (x in [0, 1], log scale)")
-    _scale_rates(panel, [rate for points in found.values() for rate, _ in points], group.unit)
+    panel.set_ylabel(f"distortion: {group.metric(DISTORTION).name} (x in [0, 1], log scale)")
+    rates = [rate for points in found.values() for rate, _ in points]
+    _scale_rates(panel, rates, group.metric(RATE))
     _plain_numbers(panel)
     legend(drawn, [_key(each, styles[each.decoder]) for each in found])
     return drawn
@@ -59,16 +61,16 @@ def _label(entry: Entry) -> str:
     return f"{entry.decoder.label}, sweep{large}"
 
 
-def _scale_rates(panel: Axes, rates: Sequence[Estimate], unit: str) -> None:
+def _scale_rates(panel: Axes, rates: Sequence[Estimate], metric: Metric) -> None:
     """Make the axis logarithmic; an empty code, whose rate is 0, needs a linear start."""
     lowest, highest = (pick(rate.mean for rate in rates) for pick in (min, max))
     if lowest >= LINEAR / 10:
         panel.set_xscale("log")
-        panel.set_xlabel(f"rate: KL (nats/{unit}, log scale)")
+        panel.set_xlabel(f"rate: {metric.name} ({metric.unit}, log scale)")
         return
     panel.set_xscale("symlog", linthresh=LINEAR)
     panel.set_xlim(-0.15 * LINEAR, 1.5 * max(highest, LINEAR))
-    panel.set_xlabel(f"rate: KL (nats/{unit}, log scale, linear below {LINEAR:g})")
+    panel.set_xlabel(f"rate: {metric.name} ({metric.unit}, log scale, linear below {LINEAR:g})")
 
 
 def _plain_numbers(panel: Axes) -> None:

@@ -84,7 +84,7 @@ def styles(decoders: Sequence[Row], order: Sequence[str] = ()) -> dict[Row, Styl
     """
     known = {name: place for place, name in enumerate(order)}
     places: dict[Row, int] = {}
-    for decoder in sorted(decoders, key=lambda row: row.options not in (None, "{}")):
+    for decoder in sorted(decoders, key=lambda row: bool(row.options)):
         if decoder.name in known:
             places[decoder] = known.pop(decoder.name)
     others = [decoder for decoder in decoders if decoder not in places]

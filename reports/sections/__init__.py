@@ -5,20 +5,17 @@ A new section is a function from Subject to Section and a line here.
 
 from collections.abc import Callable
 
-from reports.sections.bounds import bounds
-from reports.sections.calibration import calibration
 from reports.sections.claims import claims
-from reports.sections.codes import codes
-from reports.sections.differences import differences, ranks
+from reports.sections.decoders import columns_not_run, decoder_tables
+from reports.sections.differences import differences, rank_sections
+from reports.sections.measurements import calibration, iwae, latents, other
 from reports.sections.overview import budget, summary, what_was_run
-from reports.sections.pictures import convergence, images, information
+from reports.sections.pictures import convergence, images, information, rate_distortion
 from reports.sections.quality import quality_tables
-from reports.sections.rates import rate_distortion
 from reports.sections.reference import files, published, reading
-from reports.sections.results import columns_not_run, cost_tables, decoder_tables, sweep_tables
 from reports.sections.section import Section, Subject
-from reports.sections.speed import speed
-from reports.sections.stability import stability
+from reports.sections.sweep import sweep_tables
+from reports.sections.training import cost_tables, speed, stability
 
 SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     summary,
@@ -26,19 +23,20 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     claims,
     decoder_tables,
     differences,
-    ranks,
+    rank_sections,
     quality_tables,
-    bounds,
+    iwae,
     columns_not_run,
     sweep_tables,
     stability,
     convergence,
     speed,
     information,
-    codes,
+    latents,
     rate_distortion,
     calibration,
     images,
+    other,
     cost_tables,
     reading,
     published,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from reports.claims import CLAIMS, of_the_paper
-from reports.comparison import Group
+from reports.analysis.groups import Group
+from reports.analysis.intervals import FEWEST, LEVEL
+from reports.analysis.verdict import Verdict
+from reports.claims import CLAIMS, Claim, Finding, findings, of_the_paper, overall
 from reports.content import PAPER
-from reports.evidence import Claim, Finding, Verdict, findings, overall
-from reports.markup import LEFT, bold, escape, listing, paragraphs, table
+from reports.printing.markup import LEFT, bold, escape, listing, paragraphs, table
 from reports.sections.section import Section, Subject
-from reports.uncertainty import FEWEST, LEVEL
 
-Found = Mapping[Group, list[Finding]]
+Evidence = Mapping[Group, list[Finding]]
 
 
 def claims(subject: Subject) -> Section:
@@ -20,23 +20,23 @@ def claims(subject: Subject) -> Section:
     title = "The paper's claims on this data"
     if not subject.groups:
         return Section(title, "There are no runs, so nothing is said of any claim.")
-    found = [
+    evidence = [
         {group: findings(claim, subject.content, of_the_paper(group)) for group in subject.groups}
         for claim in CLAIMS
     ]
-    common = _common(found)
-    told = f"**No claim can be decided. Where no other reason is given: {escape(common)}.**"
+    common = _common(evidence)
+    none = f"**No claim can be decided. Where no other reason is given: {escape(common)}.**"
     details = [
         _details(number, claim, each, common)
-        for number, (claim, each) in enumerate(zip(CLAIMS, found, strict=True), start=1)
+        for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1)
     ]
-    verdicts = _table(subject, found, common)
-    return Section(title, paragraphs(_reading(subject), told if common else "", verdicts, *details))
+    verdicts = _table(subject, evidence, common)
+    return Section(title, paragraphs(_reading(subject), none if common else "", verdicts, *details))
 
 
-def _common(found: Sequence[Found]) -> str:
+def _common(evidence: Sequence[Evidence]) -> str:
     """Return why most of what was measured cannot be decided; "" if something can."""
-    every = [each for groups in found for here in groups.values() for each in here]
+    every = [each for groups in evidence for here in groups.values() for each in here]
     if any(each.verdict is not Verdict.NOT_DECIDED for each in every):
         return ""
     reasons = [each.reason for each in every if each.measured]
@@ -62,30 +62,30 @@ def _reading(subject: Subject) -> str:
     )
 
 
-def _table(subject: Subject, found: Sequence[Found], common: str) -> str:
+def _table(subject: Subject, evidence: Sequence[Evidence], common: str) -> str:
     rows = [
         [
             f"{number}. {claim.text}",
             *(_verdict(each[group], common) for group in subject.groups),
             _overall([finding for every in each.values() for finding in every]),
         ]
-        for number, (claim, each) in enumerate(zip(CLAIMS, found, strict=True), start=1)
+        for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1)
     ]
     headings = ["claim", *(escape(group.heading) for group in subject.groups), "on all data"]
     return table(headings, rows, [LEFT] * len(headings))
 
 
-def _overall(found: list[Finding]) -> str:
+def _overall(findings_: list[Finding]) -> str:
     """Return the verdict on all data; of a claim that was measured in part, that it was."""
-    verdict = overall(found)
-    partly = verdict is Verdict.SUPPORTED and not all(each.measured for each in found)
+    verdict = overall(findings_)
+    partly = verdict is Verdict.SUPPORTED and not all(each.measured for each in findings_)
     return f"{bold(verdict)}, of the parts that were measured" if partly else bold(verdict)
 
 
-def _verdict(found: list[Finding], common: str) -> str:
+def _verdict(findings_: list[Finding], common: str) -> str:
     """Return the verdict on one group; one that is not decided tells why if there is one reason."""
-    verdict = overall(found)
-    open_ = [each for each in found if each.verdict is Verdict.NOT_DECIDED]
+    verdict = overall(findings_)
+    open_ = [each for each in findings_ if each.verdict is Verdict.NOT_DECIDED]
     measured = [each for each in open_ if each.measured] or open_
     reasons = list(dict.fromkeys(each.reason for each in measured))
     if verdict is Verdict.NOT_DECIDED and len(reasons) == 1 and reasons[0] != common:
@@ -93,17 +93,17 @@ def _verdict(found: list[Finding], common: str) -> str:
     return str(verdict)
 
 
-def _details(number: int, claim: Claim, found: Found, common: str) -> str:
+def _details(number: int, claim: Claim, evidence: Evidence, common: str) -> str:
     headings = ["data", "quantity", f"effect [{LEVEL:.0%} interval]", "verdict", "reason"]
-    shown = table(headings, list(_rows(found, common)), [LEFT] * len(headings))
+    shown = table(headings, list(_rows(evidence, common)), [LEFT] * len(headings))
     links = listing([f"[{_SHOWN[anchor]}](#{anchor})" for anchor in claim.evidence])
     return paragraphs(
         f"### Claim {number}", f"{claim.text} *{claim.rule}* Evidence: {links}.", shown
     )
 
 
-def _rows(found: Found, common: str) -> Iterator[list[str]]:
-    for group, every in found.items():
+def _rows(evidence: Evidence, common: str) -> Iterator[list[str]]:
+    for group, every in evidence.items():
         for each in every:
             reason = "as above" if each.reason == common else each.reason
             words = (group.heading, each.quantity, each.effect, each.verdict, reason)

@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
-from reports.differences import difference_table, rank_tables, without_intervals
-from reports.markup import paragraphs
+from collections.abc import Sequence
+
+import numpy as np
+
+from reports.analysis.groups import Entry, Group, decoders
+from reports.analysis.intervals import (
+    FEWEST,
+    LEVEL,
+    MANY,
+    RESAMPLES,
+    array,
+    by_seed,
+    improvement,
+    paired,
+)
+from reports.analysis.ranks import bests, compared_metrics, ranks
+from reports.analysis.statistics import complete, values
+from reports.content import Content
+from reports.metric import Metric
+from reports.printing import tables
+from reports.printing.cells import NOT_RUN, decimals_of, gap, with_interval
+from reports.printing.markup import (
+    LEFT,
+    RIGHT,
+    bullets,
+    escape,
+    listing,
+    number,
+    paragraphs,
+    table_of,
+)
 from reports.sections.section import Section, Subject, subsection
-from reports.uncertainty import FEWEST, LEVEL, MANY, RESAMPLES
+
+REFERENCE, NO_BEST = "the best", "no best"
 
 FEW_SEEDS = (
     "With few seeds the interval is optimistic: it lies within the range of the n differences, "
@@ -28,8 +58,8 @@ def differences(subject: Subject) -> Section:
     parts = [
         subsection(
             group,
-            difference_table(subject.content, group),
-            without_intervals(subject.content, group),
+            difference_table(group),
+            without_intervals(group),
         )
         for group in subject.groups
     ]
@@ -41,15 +71,122 @@ def differences(subject: Subject) -> Section:
     )
 
 
-def ranks(subject: Subject) -> Section:
+def rank_sections(subject: Subject) -> Section:
     """Return the rank of every decoder on every group."""
-    tables = rank_tables(subject.content, subject.groups)
+    tables_of_ranks = rank_tables(subject.content, subject.groups)
     reading = (
         "Rank of each decoder by its mean, 1 the best; equal means share the mean of their ranks. "
         "A decoder that lost a run (diverged, failed, too large) ranks behind all that did not. "
         "One that was not run or not measured on some data has no rank there, and no mean rank. "
         "A rank says nothing of distances, and order within the noise counts as much as any other."
     )
-    parts = [paragraphs(f"### Ranks by {name}", table) for name, table in tables.items()]
+    parts = [paragraphs(f"### Ranks by {name}", table) for name, table in tables_of_ranks.items()]
     nothing = "Fewer than two decoders were measured on the same data, so there are no ranks."
     return Section("Ranks over all data", paragraphs(reading, *(parts or [nothing])))
+
+
+def difference_table(group: Group) -> str:
+    """Return each decoder's difference from the best of the group, by every metric."""
+    fields = [tables.decoders(group.entries)]
+    for metric in compared_metrics(group):
+        fields.append((f"Δ {metric.label}", RIGHT, _differences(group.entries, metric)))
+        fields.append((f"P by {metric.name}", RIGHT, _improvements(group.entries, metric)))
+    return table_of(fields)
+
+
+def without_intervals(group: Group) -> str:
+    """Return why some differences have no interval, one line a reason; "" if all have one."""
+    reasons: dict[str, list[str]] = {}
+    compared = 0
+    for metric in compared_metrics(group):
+        for entry, best in _pairs(group.entries, metric):
+            difference = paired(entry.runs, best.runs, metric.key)
+            compared += 1
+            if difference.why:
+                pair = f"{escape(entry.label)}: {metric.label}"
+                reasons.setdefault(difference.why, []).append(pair)
+    if len(reasons) == 1 and compared == len(next(iter(reasons.values()))):
+        return f"No difference has an interval: {next(iter(reasons))}."
+    return bullets(f"No interval ({why}): {listing(who)}." for why, who in reasons.items())
+
+
+def rank_tables(content: Content, groups: Sequence[Group]) -> dict[str, str]:
+    """Return, by the name of a metric, the table of the ranks of every decoder in every group."""
+    headlines = [metric for metric in content.metrics if metric.headline]
+    metrics = [content.metric("bits_per_dim"), *headlines]
+    made = {metric.label: _rank_table(content, groups, metric) for metric in metrics}
+    return {name: text for name, text in made.items() if text}
+
+
+def _pairs(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Entry]]:
+    """Return each measured entry with the best that it is compared with."""
+    return [
+        (entry, best)
+        for entry, best in bests(entries, metric).items()
+        if best is not entry and values(entry.runs, metric.key).size
+    ]
+
+
+def _differences(entries: Sequence[Entry], metric: Metric) -> list[str]:
+    effects = {e: paired(e.runs, best.runs, metric.key) for e, best in _pairs(entries, metric)}
+    means = [each.mean for each in effects.values() if each.mean is not None]
+    decimals = decimals_of(metric, means)
+    printed = {entry: with_interval(each, decimals) for entry, each in effects.items()}
+    for entry, each in effects.items():
+        if each.lost and each.count:
+            printed[entry] += f" ({each.count} of {each.count + each.lost} seeds)"
+    return _against_best(entries, metric, printed)
+
+
+def _improvements(entries: Sequence[Entry], metric: Metric) -> list[str]:
+    chances = {
+        entry: improvement(
+            *(array(by_seed(each.runs, metric.key)) for each in (entry, best)),
+            lower=metric.best != "highest",
+        )
+        for entry, best in _pairs(entries, metric)
+    }
+    printed = {entry: with_interval(each, 2, sign=False) for entry, each in chances.items()}
+    return _against_best(entries, metric, printed)
+
+
+def _against_best(entries: Sequence[Entry], metric: Metric, printed: dict[Entry, str]) -> list[str]:
+    """Return the cells of one column: what is printed, or why an entry was not compared."""
+    best = bests(entries, metric)
+
+    def text(entry: Entry) -> str:
+        if entry in printed:
+            return printed[entry]
+        if best.get(entry) is entry:
+            return REFERENCE
+        measured = not entry.runs.empty and values(entry.runs, metric.key).size
+        return NO_BEST if measured else gap(entry, metric)
+
+    return [text(entry) for entry in entries]
+
+
+def _rank_table(content: Content, groups: Sequence[Group], metric: Metric) -> str:
+    shown = [g for g in groups if sum(r is not None for r in ranks(g.entries, metric)) > 1]
+    if not shown:
+        return ""
+    placed = [ranks(group.entries, metric) for group in shown]
+    fields = [("decoder", LEFT, [escape(row.label) for row in decoders(content)])]
+    for group, each in zip(shown, placed, strict=True):
+        pairs = zip(group.entries, each, strict=True)
+        fields.append((escape(group.heading), RIGHT, [_rank(e, r, metric) for e, r in pairs]))
+    means = [_mean_rank(row) for row in zip(*placed, strict=True)]
+    return table_of([*fields, ("mean rank", RIGHT, means)])
+
+
+def _rank(entry: Entry, rank: float | None, metric: Metric) -> str:
+    if rank is None:
+        return gap(entry, metric)
+    lost = "" if complete(entry.runs, metric.key) else " (did not finish)"
+    return f"{rank:g}{lost}"
+
+
+def _mean_rank(ranks_: Sequence[float | None]) -> str:
+    placed = [rank for rank in ranks_ if rank is not None]
+    if len(placed) < len(ranks_):
+        return f"ranked in {len(placed)} of {len(ranks_)}" if placed else NOT_RUN
+    return number(float(np.mean(placed)), 2)

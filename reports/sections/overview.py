@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from reports.comparison import Group, learned
-from reports.content import PAPER
-from reports.markup import bullets, escape, listing, number, paragraphs, plural, short
+from collections.abc import Sequence
+
+from reports.analysis.groups import Entry, Group, learned
+from reports.analysis.intervals import FEWEST
+from reports.analysis.ranks import ranking
+from reports.analysis.statistics import Estimate, estimate, finished
+from reports.content import PAPER, Status
+from reports.metric import Metric
+from reports.printing.cells import decimals_of, level, printed_means, with_spread
+from reports.printing.markup import (
+    LEFT,
+    bullets,
+    escape,
+    listing,
+    number,
+    paragraphs,
+    plural,
+    short,
+    table,
+)
+from reports.printing.tables import sizes
 from reports.sections.section import Section, Subject
-from reports.statistics import FINISHED, estimate, finished, values
-from reports.tables import best_table
 
 FACTS = (
-    ("steps", "training steps"),
-    ("batch_size", "items in a batch"),
-    ("test_sequences", "test videos"),
-    ("predicted_frames", "predicted frames of each"),
-    ("test_images", "test images"),
-    ("calibration_images", "test images for the calibration"),
-    ("frechet_images", "images for each Frechet distance"),
+    "steps",
+    "batch_size",
+    "test_sequences",
+    "predicted_frames",
+    "test_images",
+    "calibration_images",
+    "frechet_images",
 )
+"""Counts that say what was run."""
 
 
 def budget(subject: Subject) -> str:
@@ -38,7 +55,7 @@ def summary(subject: Subject) -> Section:
     """Return what came out, read from the results alone."""
     if not subject.groups:
         return Section("Summary", "There are no runs in the results, so nothing was compared.")
-    best = best_table(subject.content, subject.groups)
+    best = best_table(subject.groups)
     reading = (
         "Lower is better in every line. Only decoders whose every run finished take part, and a "
         "lead over those in the last column is none: the interval of their paired difference "
@@ -73,12 +90,46 @@ def what_was_run(subject: Subject) -> Section:
     )
 
 
+def best_table(groups: Sequence[Group]) -> str:
+    """Return the two lowest of each group by bits/dim and by each headline; may be "".
+
+    A last column says who cannot be told apart from the lowest, so that no lead is read as a win
+    that is none.
+    """
+    rows = []
+    for group in groups:
+        for metric in (group.metric("bits_per_dim"), *group.headlines):
+            ranked = ranking(group.entries, metric)
+            if not ranked:
+                continue
+            decimals = decimals_of(metric, [mean.mean for _, mean in ranked])
+            printed = [(escape(e.label), with_spread(mean, decimals)) for e, mean in ranked]
+            means = printed_means(ranked, metric)
+            ties = means.count(means[0])
+            lowest = f"{ties} decoders tie: {means[0]}" if ties > 1 else ": ".join(printed[0])
+            second = ": ".join(printed[ties]) if ties < len(printed) else "no other"
+            equals = _equals(ranked, metric)
+            rows.append([escape(group.heading), metric.label, lowest, second, equals])
+    headings = ["data", "measured by", "lowest", "second", "not told apart from the lowest"]
+    return table(headings, rows, [LEFT] * 5) if rows else ""
+
+
+def _equals(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> str:
+    if ranked[0][1].count < FEWEST:
+        return f"unknown from {plural(ranked[0][1].count, 'seed')}"
+    equals = level(ranked, metric)[1:]
+    if len(equals) > 3:
+        return f"{len(equals)} of {len(ranked) - 1} others"
+    return listing([escape(entry.label) for entry in equals]) if equals else "none"
+
+
 def _count(subject: Subject) -> str:
     runs = [group.runs for group in subject.groups]
     total = sum(len(each) for each in runs)
     ended = sum(len(finished(each)) for each in runs)
     text = f"{plural(total, 'run')}, of which {ended} finished"
-    trouble = sorted({str(status) for each in runs for status in each["status"]} - {FINISHED})
+    statuses = {str(status) for each in runs for status in each["status"]}
+    trouble = sorted(statuses - {Status.FINISHED})
     counts = [f"{sum((each['status'] == name).sum() for each in runs)} {name}" for name in trouble]
     text = listing([text, *counts]) + "."
     seeds = {seed for each in runs for seed in each["seed"]}
@@ -113,10 +164,9 @@ def _descriptions(group: Group) -> list[str]:
 
 def _facts(group: Group) -> str:
     """State the sizes of the protocol; one that differs between runs is shown as such."""
-    facts = []
-    for column, name in FACTS:
-        found = sorted(set(values(group.runs, column)))
-        if found:
-            numbers = listing([number(value, 0) for value in found])
-            facts.append(f"{numbers} {name}" + (" (differs!)" if len(found) > 1 else ""))
+    facts = [
+        f"{listing([number(count, 0) for count in counts])} {metric.name}"
+        + (" (differs!)" if len(counts) > 1 else "")
+        for metric, counts in sizes(group, group.measured(*FACTS)).items()
+    ]
     return ", ".join(facts) + "." if facts else ""

@@ -7,14 +7,21 @@ from collections.abc import Callable, Mapping
 from matplotlib.figure import Figure
 
 from reports import figures
-from reports.cells import NOT_MEASURED, absent, outcome
-from reports.comparison import Entry, Group
-from reports.markup import escape, listing, number, paragraphs, short
+from reports.analysis.groups import Entry, Group
+from reports.analysis.intervals import LEVEL
+from reports.analysis.takeoff import SHARE, NoTakeOff, TakeOff, take_off
+from reports.printing.cells import NOT_MEASURED, absent, outcome
+from reports.printing.markup import escape, listing, number, paragraphs, short
+from reports.printing.tables import without_information
 from reports.sections.section import Section, Subject, shown, subsection
-from reports.takeoff import RULE, NoTakeOff, TakeOff, take_off
-from reports.uncertainty import LEVEL
 
 Draw = Callable[[Group], Figure | None]
+
+RULE = (
+    f"KL(m‖p) takes off at the variance where its mean over seeds crosses floor + {SHARE:.0%} of "
+    "its range over the sweep (floor: its minimum), interpolated linearly in log σ²; of several "
+    "crossings the one at the smallest variance counts, after which it stays above."
+)
 
 
 def convergence(subject: Subject) -> Section:
@@ -53,9 +60,24 @@ def information(subject: Subject) -> Section:
             "information": lambda group: figures.inflection(subject.content, group, subject.styles)
         },
         nothing="No sweep with measured information: the plot needs at least one.",
-        reason=lambda group: escape(group.without_information),
+        reason=lambda group: escape(without_information(group)),
         remark=_take_offs,
         anchor="information",
+    )
+
+
+def rate_distortion(subject: Subject) -> Section:
+    """Return the rate-distortion plane of each group."""
+    return _pictures(
+        subject,
+        "Rate and distortion",
+        "What a code costs (rate, the KL) against the error that is left (distortion, the MSE of "
+        "decoder means). Down and to the left is better; the sweep draws the frontier of this "
+        "network, its chosen value is large. A decoder above that line spends its code on "
+        "something that the squared error does not see, or is not trained out. Bars are the sample "
+        "standard deviation over seeds.",
+        draw={"rate-distortion": lambda group: figures.rate_distortion(group, subject.styles)},
+        nothing="No finished run measured both rate and distortion.",
     )
 
 

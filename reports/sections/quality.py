@@ -1,26 +1,38 @@
-"""How good generated images are: every measure of them, by the features it was taken on."""
+"""How good generated images are: every metric of them, by the features it was taken on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.comparison import Group
-from reports.content import Content, Features
-from reports.markup import bullets, decimals_for, escape, listing, number, paragraphs
+from reports.analysis.groups import Group
+from reports.analysis.statistics import values
+from reports.content import Content
+from reports.metric import Metric
+from reports.printing.cells import decimals_of
+from reports.printing.markup import bullets, escape, listing, number, paragraphs
+from reports.printing.tables import metric_table, sizes
 from reports.sections.section import Section, Subject, subsection
-from reports.statistics import values
-from reports.tables import quality_table
+
+SIZES = (
+    "frechet_images",
+    "sample_images",
+    "frechet_reference_images",
+    "manifold_images",
+    "manifold_reference_images",
+    "frechet_floor_images",
+    "kernel_floor_images",
+)
+"""Numbers of images, the same for all features."""
 
 
 def quality_tables(subject: Subject) -> Section:
-    """Return the measures of generated images, one table for each group and kind of features."""
+    """Return the metrics of generated images, one table for each group and kind of features."""
     content = subject.content
-    parts = [
-        subsection(group, *(part for each in content.quality for part in _part(each, group)))
+    parts = {
+        group: [part for name in content.features for part in _part(content, name, group)]
         for group in subject.groups
-        if any(quality_table(each, group) for each in content.quality)
-    ]
-    if not parts:
+    }
+    if not any(parts.values()):
         return Section("Sample quality", "Nothing was measured of generated images.")
     return Section(
         "Sample quality",
@@ -34,50 +46,52 @@ def quality_tables(subject: Subject) -> Section:
             "from the data below it. Half as many images bias a Frechet distance upward, so of the "
             "whole test part it is lower.",
             bullets(_protocols(content)),
-            *parts,
+            *(subsection(group, *here) for group, here in parts.items() if here),
         ),
     )
 
 
+def _metrics(content: Content, features: str) -> list[Metric]:
+    """Return the metrics on these features, but for what the data themselves would reach."""
+    floors = {metric.floor for metric in content.metrics}
+    return [m for m in content.metrics if m.features == features and m.key not in floors]
+
+
 def _protocols(content: Content) -> Iterator[str]:
-    for features in content.quality:
-        yield f"**{escape(features.name)}** features: {features.protocol}."
-    told: dict[str, list[str]] = {}
-    for features in content.quality:
-        for measure in features.measures:
-            told.setdefault(measure.protocol.rstrip("."), []).append(measure.heading)
-    for protocol, headings in told.items():
-        yield f"{listing(list(dict.fromkeys(headings)))}: {protocol}."
+    for name, protocol in content.features.items():
+        yield f"**{escape(name)}** features: {protocol}."
+    names: dict[str, dict[str, None]] = {}
+    for features in content.features:
+        for metric in _metrics(content, features):
+            names.setdefault(metric.protocol.rstrip("."), {})[metric.name] = None
+    for protocol, of_it in names.items():
+        yield f"{listing(list(of_it))}: {protocol}."
 
 
-def _part(features: Features, group: Group) -> Iterator[str]:
-    table = quality_table(features, group)
-    if table:
-        yield f"**{escape(features.name)}** features: {_sizes(features, group)}."
-        yield table
-        yield _ideals(features, group)
+def _part(content: Content, features: str, group: Group) -> Iterator[str]:
+    metrics = group.measured(*(metric.key for metric in _metrics(content, features)))
+    if metrics:
+        yield f"**{escape(features)}** features: {_sizes(group)}."
+        yield metric_table(group, metrics)
+        yield _floors(metrics, group)
 
 
-def _sizes(features: Features, group: Group) -> str:
+def _sizes(group: Group) -> str:
     """State the numbers of images; one that differs between runs is shown as such."""
-    found = {
-        words: sorted(set(values(group.runs, column))) for column, words in features.sizes.items()
-    }
-    sizes = [
-        f"{listing([number(count, 0) for count in counts])} {words}"
-        for words, counts in found.items()
-        if counts
+    stated = [
+        f"{listing([number(count, 0) for count in counts])} {metric.name}"
+        for metric, counts in sizes(group, group.measured(*SIZES)).items()
     ]
-    return "; ".join(sizes) or "numbers of images not recorded"
+    return "; ".join(stated) or "numbers of images not recorded"
 
 
-def _ideals(features: Features, group: Group) -> str:
+def _floors(metrics: list[Metric], group: Group) -> str:
     """State what the data themselves, or a perfect model, would reach."""
-    ideals = []
-    for measure in features.measures:
-        reached = values(group.runs, measure.ideal) if measure.ideal else ()
+    stated = []
+    for metric in metrics:
+        reached = values(group.runs, metric.floor) if metric.floor else ()
         if len(reached):
-            decimals = decimals_for(reached) if measure.decimals is None else measure.decimals
+            decimals = decimals_of(metric, [float(value) for value in reached])
             printed = dict.fromkeys(number(value, decimals) for value in reached)
-            ideals.append(f"{measure.heading} {listing(list(printed))}")
-    return f"Floor, or mean of a perfect model: {', '.join(ideals)}." if ideals else ""
+            stated.append(f"{metric.name} {listing(list(printed))}")
+    return f"Floor, or mean of a perfect model: {', '.join(stated)}." if stated else ""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.comparison import Group, decoders, groups
+from reports.analysis.groups import Group, decoders, groups
+from reports.analysis.intervals import FEWEST, LEVEL
 from reports.content import Content, Row
 from reports.figures import Style, styles
-from reports.markup import escape, paragraphs
+from reports.printing.cells import outcome
+from reports.printing.markup import escape, paragraphs
 
 
 @dataclass(frozen=True)
@@ -57,3 +60,22 @@ def subsection(group: Group, *parts: str) -> str:
 def shown(name: str, alternative: str) -> str:
     """Return the Markdown that shows the figure of file name `name`."""
     return f"![{escape(alternative)}](figures/{name})"
+
+
+def caption(shown: Sequence[pd.DataFrame]) -> str:
+    """Say what ± and bold are, for a table of which each row shows the runs of one element."""
+    counts = {len(runs) for runs in shown if len(runs)}
+    if counts <= {1}:
+        return "One run each: bold marks the best value, nothing more; the spread is unknown."
+    over = f"{max(counts)} seeds" if len(counts) == 1 else "the seeds that were run"
+    partial = any(outcome(runs) for runs in shown if len(runs))
+    bold = (
+        "Bold marks the best mean and all that cannot be told apart from it: the "
+        f"{LEVEL:.0%} interval of the difference, paired by seed, contains 0. Where that holds for "
+        "all, none is bold."
+        if max(counts) >= FEWEST
+        else f"Fewer than {FEWEST} runs each: bold marks the best mean, nothing more."
+    )
+    return f"Mean ± sample standard deviation (divisor n − 1) over {over}. {bold}" + (
+        " A mean over only the runs that finished is never bold." if partial else ""
+    )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import difflib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from reports.comparison import Entry, Group, decoders, groups
+from reports.analysis.groups import Entry, Group, decoders, groups
 from reports.content import Content, ReportError, Row
 
 CALL = re.compile(r"\s*([^()]*[^()\s])\s*\((.*)\)\s*")
@@ -41,20 +40,16 @@ class Choice:
     @property
     def options(self) -> Mapping[str, Any]:
         """The options that tell it from others of its name."""
-        try:
-            own = json.loads(self.decoder.options or "{}")
-        except json.JSONDecodeError:
-            own = {}
-        own = own if isinstance(own, dict) else {}
-        return own if self.value is None else {**own, str(self.decoder.sweep): self.value}
+        swept = {} if self.value is None else {str(self.decoder.sweep): self.value}
+        return {**(self.decoder.options or {}), **swept}
 
     def entry(self, group: Group) -> Entry:
         """Return its entry in a group; without runs where it has none there."""
-        (found,) = (each for each in group.entries if each.decoder == self.decoder)
+        (entry,) = (each for each in group.entries if each.decoder == self.decoder)
         if self.value is None:
-            return found
-        runs = [each.runs for each in found.settings if each.value == self.value]
-        return Entry(self.decoder, runs[0] if runs else found.runs.iloc[:0], chosen=self.value)
+            return entry
+        runs = [each.runs for each in entry.settings if each.value == self.value]
+        return Entry(self.decoder, runs[0] if runs else entry.runs.iloc[:0], chosen=self.value)
 
 
 def choose(content: Content, new: str, against: Sequence[str]) -> tuple[Choice, tuple[Choice, ...]]:
@@ -76,33 +71,33 @@ def choose(content: Content, new: str, against: Sequence[str]) -> tuple[Choice, 
         if not others:
             raise ReportError(f"there is no other decoder to compare {new!r} with")
         return chosen, tuple(others)
-    wanted: list[Choice] = []
+    matched: list[Choice] = []
     for pattern in against:
-        found = _many(pattern, rows, values)
-        if found == [chosen]:
+        choices = _many(pattern, rows, values)
+        if choices == [chosen]:
             raise ReportError(f"pattern {pattern!r} matches nothing but {new!r} itself")
-        wanted += found
+        matched += choices
     order = [*rows, *values]
-    return chosen, tuple(each for each in order if each in wanted and each != chosen)
+    return chosen, tuple(each for each in order if each in matched and each != chosen)
 
 
 def _one(text: str, rows: Sequence[Choice], values: Sequence[Choice]) -> Choice:
-    found = _exactly(text, rows, values) or [r for r in rows if _same(r.decoder.name, text)]
-    if not found:
+    choices = _exactly(text, rows, values) or [r for r in rows if _same(r.decoder.name, text)]
+    if not choices:
         raise _unknown("decoder", text, [*rows, *values])
-    if len(found) > 1:
-        listed = ", ".join(repr(each.label) for each in found)
+    if len(choices) > 1:
+        listed = ", ".join(repr(each.label) for each in choices)
         raise ReportError(f"{text!r} is several decoders; name one by its label: {listed}")
-    return found[0]
+    return choices[0]
 
 
 def _many(pattern: str, rows: Sequence[Choice], values: Sequence[Choice]) -> list[Choice]:
     folded = pattern.casefold()
-    found = [row for row in rows if fnmatchcase(row.decoder.name.casefold(), folded)]
-    found = found or _exactly(pattern, rows, values)
-    if not found:
+    choices = [row for row in rows if fnmatchcase(row.decoder.name.casefold(), folded)]
+    choices = choices or _exactly(pattern, rows, values)
+    if not choices:
         raise _unknown("decoder or pattern", pattern, [*rows, *values])
-    return found
+    return choices
 
 
 def _exactly(text: str, rows: Sequence[Choice], values: Sequence[Choice]) -> list[Choice]:
@@ -121,13 +116,13 @@ def _exactly(text: str, rows: Sequence[Choice], values: Sequence[Choice]) -> lis
 
 def _values(content: Content) -> list[Choice]:
     """Return every value of every sweep, of any group."""
-    found = {
+    choices = {
         Choice(entry.decoder, setting.value): None
         for group in groups(content)
         for entry in group.entries
         for setting in entry.settings
     }
-    return sorted(found, key=lambda each: (each.decoder.label, each.value or 0.0))
+    return sorted(choices, key=lambda each: (each.decoder.label, each.value or 0.0))
 
 
 def _parsed(text: str) -> dict[str, Any]:

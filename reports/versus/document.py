@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 
+from reports.analysis.intervals import FEWEST, LEVEL, MANY, RESAMPLES
 from reports.content import Content
 from reports.document import Document
 from reports.figures import Panel, convergence, forest
-from reports.markup import bullets, escape, listing, paragraphs
+from reports.printing.markup import bullets, escape, listing, paragraphs
 from reports.sections import Subject, budget
 from reports.sections.differences import FEW_SEEDS
 from reports.sections.section import shown
-from reports.uncertainty import FEWEST, LEVEL, MANY, RESAMPLES
 from reports.versus.choice import choose
 from reports.versus.missing import Command, missing
 from reports.versus.pairs import Match, match
@@ -52,7 +52,7 @@ def compare(
     subject = Subject(content)
     one, others = choose(content, new, against)
     matches = [match(content, group, one, others) for group in subject.groups]
-    told = summary(matches)
+    said = summary(matches)
     figures: dict[str, Figure] = {}
     parts = [paragraphs(*_on(subject, each, figures)) for each in matches]
     named = listing([escape(each.label) for each in others])
@@ -60,7 +60,7 @@ def compare(
         f"# {escape(one.label)} against {named if len(others) <= 3 else f'{len(others)} others'}",
         budget(subject),
         "## Summary",
-        escape(told),
+        escape(said),
         "## How to read it",
         _reading(content, escape(one.label)),
         *parts,
@@ -68,7 +68,7 @@ def compare(
         _missing(missing(content, [one, *others], matches, command)),
     )
     table = differences(matches).to_csv(index=False, lineterminator="\n")
-    return Comparison(told, Document(readme + "\n", figures, {DIFFERENCES: table}))
+    return Comparison(said, Document(readme + "\n", figures, {DIFFERENCES: table}))
 
 
 def _reading(content: Content, name: str) -> str:
@@ -107,7 +107,7 @@ def _on(subject: Subject, found: Match, figures: dict[str, Figure]) -> Iterator[
             "marker; a hollow marker is one that has no interval or whose interval contains 0."
         )
     for metric in found.metrics:
-        yield f"### {escape(group.title)}: {metric.name}"
+        yield f"### {escape(group.title)}: {metric.label}"
         yield metric_table(found, metric)
     yield f"### {escape(group.title)}: ranks"
     yield (
@@ -156,7 +156,7 @@ def _forest(subject: Subject, found: Match) -> Figure | None:
     for metric in found.metrics:
         effects = [found.difference(e, metric).effect for e in found.baselines]
         side = "left" if metric.best == "lowest" else "right"
-        panels.append(Panel(f"Δ {metric.name}\n(better on the {side})", effects))
+        panels.append(Panel(f"Δ {metric.label}\n(better on the {side})", effects))
     return forest(
         f"{found.new.label} minus each baseline: {found.group.title}",
         [entry.label for entry in found.baselines],

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from reports.comparison import Entry
+from reports.analysis.groups import Entry
+from reports.analysis.intervals import Effect, Interval, Values, effect
+from reports.analysis.speed import BITS, curves, log_ratios, points
+from reports.analysis.statistics import finished
 from reports.content import Content
-from reports.speed import BITS, curves, log_ratios, points
-from reports.statistics import finished
-from reports.uncertainty import Effect, Interval, Values, effect
 
 CLOSE = 1e-6
 """Relative difference of seconds that is rounding."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from reports.comparison import Entry
+from reports.analysis.groups import Entry
 from reports.content import Column, Content, Row
-from reports.markup import bullets, escape, listing, plural
+from reports.printing.markup import bullets, escape, listing, plural
 from reports.versus.choice import Choice
 from reports.versus.pairs import Match
 
@@ -21,20 +21,20 @@ def missing(
     command: Command | None,
 ) -> str:
     """Return a list of the missing runs with the commands that make them; "" if there are none."""
-    found: dict[tuple[Row, int], list[str]] = {}
+    missing_: dict[tuple[Row, int], list[str]] = {}
     for match in matches:
         for entry, seeds in _lacking(match):
             where = f"{escape(match.group.title)} ({_what(entry)})"
-            found.setdefault((entry.decoder, seeds), []).append(where)
+            missing_.setdefault((entry.decoder, seeds), []).append(where)
     seeds = 1 + max(map(int, content.results.get("seed", ())), default=0)
     for column in _never_run(content, matches):
         for choice in choices:
             where = f"{escape(column.heading)} (no runs)"
-            found.setdefault((choice.decoder, seeds), []).append(where)
+            missing_.setdefault((choice.decoder, seeds), []).append(where)
     return bullets(
         f"{escape(row.label)}, on {listing(places)}: "
         + (f"`{command(row, seeds)}`" if command else f"`{row.name}` with {plural(seeds, 'seed')}")
-        for (row, seeds), places in found.items()
+        for (row, seeds), places in missing_.items()
     )
 
 
@@ -49,10 +49,10 @@ def _lacking(match: Match) -> Iterator[tuple[Entry, int]]:
     own = _seeds(match.new)
     theirs = {seed for each in match.baselines for seed in _seeds(each)}
     everybody = {int(seed) for seed in match.group.runs["seed"]}
-    for entry, wanted in ((match.new, theirs), *((each, own) for each in match.baselines)):
+    for entry, others in ((match.new, theirs), *((each, own) for each in match.baselines)):
         # Where the other side has none either, as many as the rest of the group.
         seeds = _seeds(entry)
-        needed = wanted or (set() if seeds else everybody)
+        needed = others or (set() if seeds else everybody)
         if needed - seeds:
             yield entry, 1 + max(needed)
 

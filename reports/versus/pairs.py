@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from reports.cells import (
-    BITS,
-    CALIBRATION,
-    PSNR,
-    SSIM,
-    Metric,
-    contests,
-    gap,
-    outcome,
-)
-from reports.comparison import Entry, Group
-from reports.content import Content
-from reports.differences import compared_metrics, ranks
-from reports.evidence import MEANINGLESS
-from reports.statistics import complete, finished, values
-from reports.uncertainty import Effect, array, by_seed, compare, improvement
+from reports.analysis.groups import Entry, Group
+from reports.analysis.intervals import Effect, array, by_seed, improvement, paired
+from reports.analysis.ranks import compared_metrics, contests
+from reports.analysis.statistics import complete, finished, values
+from reports.analysis.verdict import ABOVE, BELOW, Verdict
+from reports.content import SMOKE, Content
+from reports.metric import Metric
+from reports.printing.cells import gap, outcome
 from reports.versus.choice import Choice
 from reports.versus.equal import Equal, equal
+
+WORDS = {Verdict.SUPPORTED: "better", Verdict.REFUTED: "worse"}
+"""A decoder is supported to be better."""
+EVEN, NONE = "not told apart", "no verdict"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +35,8 @@ class Match:
     def difference(self, baseline: Entry, metric: Metric) -> Difference:
         """Return the difference from one of the baselines; computed once, as resampling is slow."""
         if (baseline, metric) not in self._known:
-            found = difference(self.content, self.new, baseline, metric)
-            self._known[baseline, metric] = found
+            made = difference(self.content, self.new, baseline, metric)
+            self._known[baseline, metric] = made
         return self._known[baseline, metric]
 
     def equal(self, baseline: Entry) -> Equal:
@@ -60,23 +55,20 @@ class Match:
     @property
     def metrics(self) -> list[Metric]:
         """The metrics that some run of the group holds; bits/dim comes first, held or not."""
-        found = [*compared_metrics(self.content, self.group), CALIBRATION, SSIM, PSNR]
-        held = [each for each in found if values(self.group.runs, each.column).size]
-        return [BITS, *(each for each in held if each != BITS)]
+        compared = [metric.key for metric in compared_metrics(self.group)]
+        others = ("calibration_error", "ssim_best_of_n", "psnr_best_of_n_db")
+        held = self.group.measured(*compared, *others)
+        return [self.bits, *(metric for metric in held if metric != self.bits)]
+
+    @property
+    def bits(self) -> Metric:
+        """The metric that all decoders share."""
+        return self.group.metric("bits_per_dim")
 
 
 def match(content: Content, group: Group, new: Choice, against: Sequence[Choice]) -> Match:
     """Return the comparison on one group."""
     return Match(content, group, new.entry(group), tuple(each.entry(group) for each in against))
-
-
-class Verdict(StrEnum):
-    """What may be said of a difference."""
-
-    BETTER = "better"
-    WORSE = "worse"
-    EVEN = "not told apart"
-    NONE = "no verdict"
 
 
 @dataclass(frozen=True)
@@ -87,8 +79,14 @@ class Difference:
     improvement: Effect
     """The probability that a run of the first is better."""
     verdict: Verdict
+    """Whether the first is better."""
     why: str = ""
     """Why there is no verdict."""
+
+    @property
+    def words(self) -> str:
+        """The verdict in words: better, worse, not told apart, or no verdict."""
+        return WORDS.get(self.verdict, NONE if self.why else EVEN)
 
     @property
     def measured(self) -> bool:
@@ -101,18 +99,21 @@ def difference(content: Content, new: Entry, baseline: Entry, metric: Metric) ->
     why = incomparable(new, baseline, metric)
     if why:
         nothing = Effect(None, None, 0, why)
-        return Difference(nothing, nothing, Verdict.NONE, why)
-    found = compare(new.runs, baseline.runs, metric.column)
-    first, second = (array(by_seed(each.runs, metric.column)) for each in (new, baseline))
+        return Difference(nothing, nothing, Verdict.NOT_DECIDED, why)
+    effect = paired(new.runs, baseline.runs, metric.key)
+    first, second = (array(by_seed(each.runs, metric.key)) for each in (new, baseline))
     chance = improvement(first, second, lower=metric.best != "highest")
-    verdict, why = judge(content, new, baseline, metric, found)
-    return Difference(found, chance, verdict, why)
+    why = no_verdict(content, (new, baseline), metric) or effect.why
+    verdict, interval = Verdict.NOT_DECIDED, effect.interval
+    if interval is not None and interval.excludes(0.0) and not why:
+        verdict = (BELOW if metric.best == "lowest" else ABOVE).verdict(interval)
+    return Difference(effect, chance, verdict, why)
 
 
 def incomparable(new: Entry, baseline: Entry, metric: Metric) -> str:
     """Return why two decoders have no difference by a metric; "" if they may have one."""
     for entry in (new, baseline):
-        if not values(entry.runs, metric.column).size:
+        if not values(entry.runs, metric.key).size:
             return f"{entry.label}: {gap(entry, metric)}"
     if any(new in each and baseline in each for each in contests([new, baseline], metric)):
         return ""
@@ -120,31 +121,12 @@ def incomparable(new: Entry, baseline: Entry, metric: Metric) -> str:
     return f"a {first} and a {second} do not compare"
 
 
-def judge(
-    content: Content, new: Entry, baseline: Entry, metric: Metric, found: Effect
-) -> tuple[Verdict, str]:
-    """Return the verdict on a difference, and why there is none."""
-    if content.budget == MEANINGLESS:
-        return Verdict.NONE, f"budget {MEANINGLESS}"
-    for entry in (new, baseline):
-        if not complete(entry.runs, metric.column):
+def no_verdict(content: Content, pair: Sequence[Entry], metric: Metric) -> str:
+    """Return why nothing is said of a pair, whatever the numbers; "" if something may be."""
+    if content.budget == SMOKE:
+        return f"budget {SMOKE}"
+    for entry in pair:
+        if not complete(entry.runs, metric.key):
             ended = f"{len(finished(entry.runs))} of {len(entry.runs)} finished"
-            return Verdict.NONE, f"{entry.label}: {outcome(entry.runs) or ended}"
-    if found.mean is None or found.interval is None:
-        return Verdict.NONE, found.why
-    if not found.interval.excludes(0.0):
-        return Verdict.EVEN, ""
-    lower = found.mean < 0
-    return (Verdict.BETTER if lower == (metric.best == "lowest") else Verdict.WORSE), ""
-
-
-def rank(found: Match, metric: Metric) -> tuple[float, int] | None:
-    """Return the rank of the decoder by a metric and among how many that were measured.
-
-    None if it has no rank.
-    """
-    everyone = next((each for each in contests(found.everyone, metric) if found.new in each), [])
-    placed = ranks(everyone, metric)
-    own = next((r for e, r in zip(everyone, placed, strict=True) if e is found.new), None)
-    count = sum(values(each.runs, metric.column).size > 0 for each in everyone)
-    return None if own is None else (own, count)
+            return f"{entry.label}: {outcome(entry.runs) or ended}"
+    return ""

@@ -6,99 +6,106 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reports.cells import (
-    Metric,
+from reports.analysis.groups import Entry
+from reports.analysis.intervals import Effect
+from reports.analysis.ranks import contests, ranks
+from reports.analysis.statistics import estimate
+from reports.metric import Metric
+from reports.printing.cells import (
     absent,
     cell,
-    contests,
+    decimals_of,
     gap,
     outcome,
     with_decimals,
     with_interval,
 )
-from reports.comparison import Entry
-from reports.differences import ranks
-from reports.markup import LEFT, RIGHT, bold, decimals_for, escape, number, short
-from reports.statistics import estimate, values
-from reports.tables import MEMORY, from_columns
-from reports.uncertainty import Effect
+from reports.printing.markup import LEFT, RIGHT, bold, escape, number, short, table_of
+from reports.printing.tables import decoders
 from reports.versus.equal import Equal
-from reports.versus.pairs import Difference, Match, Verdict
+from reports.versus.pairs import WORDS, Difference, Match
 
 ITSELF = "itself"
 COSTS = (
-    Metric("parameters", "parameters", 0, constant=True),
-    Metric("outputs_per_value", "raw outputs a value", 0, constant=True),
-    MEMORY,
-    Metric("train_seconds", "training (s)", 1),
-    Metric("evaluate_seconds", "evaluation (s)", 1),
+    "parameters",
+    "outputs_per_value",
+    "step_memory_megabytes",
+    "train_seconds",
+    "evaluate_seconds",
 )
 
 
 def metric_table(match: Match, metric: Metric) -> str:
     """Return every decoder's value, and the difference from each baseline."""
     entries = [match.new, *match.baselines]
-    found = [match.difference(each, metric) for each in match.baselines]
-    decimals = metric.decimals
-    if decimals is None:
-        decimals = decimals_for(each.effect.mean for each in found if each.effect.mean)
+    pairs = [match.difference(each, metric) for each in match.baselines]
+    decimals = decimals_of(metric, [each.effect.mean for each in pairs if each.effect.mean])
     metric = with_decimals(metric, entries)
     name = escape(match.new.label)
-    columns = [
-        ("decoder", LEFT, [escape(entry.label) for entry in entries]),
+    fields = [
+        decoders(entries),
         (metric.heading, RIGHT, [cell(entry, metric) for entry in entries]),
-        (f"Δ: {name} minus it", RIGHT, [ITSELF, *(_delta(d, decimals) for d in found)]),
-        (f"P({name} better)", RIGHT, [ITSELF, *(_chance(d) for d in found)]),
-        ("verdict", LEFT, [ITSELF, *(escape(_verdict(d)) for d in found)]),
+        (f"Δ: {name} minus it", RIGHT, [ITSELF, *(_delta(d, decimals) for d in pairs)]),
+        (f"P({name} better)", RIGHT, [ITSELF, *(_chance(d) for d in pairs)]),
+        ("verdict", LEFT, [ITSELF, *(escape(_verdict(d)) for d in pairs)]),
     ]
-    return from_columns(columns)
+    return table_of(fields)
 
 
 def equal_table(match: Match) -> str:
     """Return validation bits/dim at equal steps and at equal seconds; "" without any curve."""
-    found = [match.equal(each) for each in match.baselines]
-    if all(each.at is None and each.steps.mean is None for each in found):
+    timed = [match.equal(each) for each in match.baselines]
+    if all(each.at is None and each.steps.mean is None for each in timed):
         return ""
-    name = escape(match.new.label)
-    pairs = list(zip(match.baselines, found, strict=True))
-    columns = [
-        ("baseline", LEFT, [escape(entry.label) for entry, _ in pairs]),
-        ("Δ at equal steps", RIGHT, [_or_why(e, f, f.steps, 3, sign=True) for e, f in pairs]),
-        ("Δ at equal seconds", RIGHT, [_or_why(e, f, f.seconds, 3, sign=True) for e, f in pairs]),
-        ("at (s)", RIGHT, [_at(f) for f in found]),
-        (f"{name} there", RIGHT, [_there(f, 0) for f in found]),
-        ("baseline there", RIGHT, [_there(f, 1) for f in found]),
+    name, decimals = escape(match.new.label), match.bits.decimals or 0
+    pairs = list(zip(match.baselines, timed, strict=True))
+
+    def printed(effects: Sequence[Effect], places: int, *, sign: bool = False) -> list[str]:
+        return [
+            _or_why(*pair, effect, places, sign=sign)
+            for pair, effect in zip(pairs, effects, strict=True)
+        ]
+
+    def there(which: int) -> list[str]:
+        return [number(e.there[which], decimals) if e.there else "none" for e in timed]
+
+    fields = [
+        ("baseline", LEFT, [escape(entry.label) for entry in match.baselines]),
+        ("Δ at equal steps", RIGHT, printed([e.steps for e in timed], decimals, sign=True)),
+        ("Δ at equal seconds", RIGHT, printed([e.seconds for e in timed], decimals, sign=True)),
+        ("at (s)", RIGHT, ["none" if e.at is None else short(e.at) for e in timed]),
+        (f"{name} there", RIGHT, there(0)),
+        ("baseline there", RIGHT, there(1)),
         *(
-            (f"{over}: ratio", RIGHT, [_or_why(e, f, f.sooner[over], 2) for e, f in pairs])
+            (f"{over}: ratio", RIGHT, printed([e.sooner[over] for e in timed], 2))
             for over in ("steps", "seconds")
         ),
     ]
-    return from_columns(columns)
+    return table_of(fields)
 
 
 def cost_table(match: Match) -> str:
     """Return what each decoder costs, with the ratio of the seconds of training."""
     entries = [match.new, *match.baselines]
-    costs = [each for each in COSTS if values(match.group.runs, each.column).size]
-    metrics = [with_decimals(each, entries) for each in costs]
-    columns = [
-        ("decoder", LEFT, [escape(entry.label) for entry in entries]),
-        *((each.name, RIGHT, [cell(e, each) for e in entries]) for each in metrics),
+    metrics = [with_decimals(each, entries) for each in match.group.measured(*COSTS)]
+    fields = [
+        decoders(entries),
+        *((each.label, RIGHT, [cell(e, each) for e in entries]) for each in metrics),
         ("training, ratio", RIGHT, [ITSELF, *(_ratio(match.new, e) for e in match.baselines)]),
     ]
-    return from_columns(columns)
+    return table_of(fields)
 
 
 def rank_table(match: Match) -> str:
     """Return the ranks among all decoders of the group, by every metric."""
     entries = [match.new, *match.baselines]
-    columns = [("decoder", LEFT, [escape(entry.label) for entry in entries])]
+    fields = [decoders(entries)]
     for metric in match.metrics:
         placed: dict[Entry, float | None] = {}
         for contest in contests(match.everyone, metric):
             placed |= dict(zip(contest, ranks(contest, metric), strict=True))
-        columns.append((metric.heading, RIGHT, [_rank(e, placed.get(e), metric) for e in entries]))
-    return from_columns(columns)
+        fields.append((metric.heading, RIGHT, [_rank(e, placed.get(e), metric) for e in entries]))
+    return table_of(fields)
 
 
 def seconds_ratio(new: Entry, baseline: Entry) -> float | None:
@@ -116,13 +123,13 @@ def differences(matches: Sequence[Match]) -> pd.DataFrame:
             "columns": match.group.heading,
             "decoder": match.new.label,
             "baseline": baseline.label,
-            "metric": metric.column,
+            "metric": metric.key,
             "pairs": found.effect.count,
             "difference": found.effect.mean,
             **_interval("difference", found.effect),
             "improvement": found.improvement.mean,
             **_interval("improvement", found.improvement),
-            "verdict": str(found.verdict),
+            "verdict": found.words,
             "why": found.why,
         }
         for match in matches
@@ -132,8 +139,8 @@ def differences(matches: Sequence[Match]) -> pd.DataFrame:
     )
 
 
-def _interval(name: str, found: Effect) -> dict[str, float | None]:
-    low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
+def _interval(name: str, effect: Effect) -> dict[str, float | None]:
+    low, high = (effect.interval.low, effect.interval.high) if effect.interval else (None, None)
     return {f"{name}_low": low, f"{name}_high": high}
 
 
@@ -141,48 +148,42 @@ def _rank(entry: Entry, rank: float | None, metric: Metric) -> str:
     return gap(entry, metric) if rank is None else f"{rank:g}"
 
 
-def _delta(found: Difference, decimals: int) -> str:
-    if not found.measured:
-        return escape(found.effect.why)
-    text = with_interval(found.effect, decimals)
-    if found.verdict in (Verdict.BETTER, Verdict.WORSE):
+def _delta(difference: Difference, decimals: int) -> str:
+    if not difference.measured:
+        return escape(difference.effect.why)
+    text = with_interval(difference.effect, decimals)
+    if difference.verdict in WORDS:
         text = bold(text)
-    return text + _pairs(found.effect)
+    return text + _pairs(difference.effect)
 
 
-def _pairs(found: Effect) -> str:
-    return f" ({found.count} of {found.count + found.lost} seeds)" if found.lost else ""
+def _pairs(effect: Effect) -> str:
+    return f" ({effect.count} of {effect.count + effect.lost} seeds)" if effect.lost else ""
 
 
-def _chance(found: Difference) -> str:
-    return with_interval(found.improvement, 2, sign=False) if found.measured else "no pair"
+def _chance(difference: Difference) -> str:
+    return (
+        with_interval(difference.improvement, 2, sign=False) if difference.measured else "no pair"
+    )
 
 
-def _verdict(found: Difference) -> str:
-    told = found.measured and found.why  # the reason why there is no number stands beside
-    return f"{found.verdict}: {found.why}" if told else str(found.verdict)
+def _verdict(difference: Difference) -> str:
+    stated = (
+        difference.measured and difference.why
+    )  # the reason why there is no number stands beside
+    return f"{difference.words}: {difference.why}" if stated else difference.words
 
 
-def _or_why(entry: Entry, found: Equal, part: Effect, decimals: int, *, sign: bool = False) -> str:
+def _or_why(entry: Entry, timed: Equal, part: Effect, decimals: int, *, sign: bool = False) -> str:
     if part.mean is not None:
         return with_interval(part, decimals, sign=sign) + _pairs(part)
     if entry.runs.empty:
         return absent(entry)
-    if found.short:
+    if timed.short:
         return "history too short"
     return outcome(entry.runs) or part.why
 
 
-def _at(found: Equal) -> str:
-    return "none" if found.at is None else short(found.at)
-
-
-def _there(found: Equal, which: int) -> str:
-    return "none" if found.there is None else number(found.there[which], 3)
-
-
 def _ratio(new: Entry, baseline: Entry) -> str:
-    found = seconds_ratio(new, baseline)
-    if found is not None:
-        return number(found, 2)
-    return "no ratio"
+    ratio = seconds_ratio(new, baseline)
+    return "no ratio" if ratio is None else number(ratio, 2)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reports.cells import BITS, ranking
-from reports.comparison import Entry
-from reports.evidence import MEANINGLESS
-from reports.markup import listing, number, plural
-from reports.uncertainty import LEVEL, Effect
-from reports.versus.pairs import Difference, Match, Verdict, rank
+from reports.analysis.groups import Entry
+from reports.analysis.intervals import LEVEL, Effect
+from reports.analysis.ranks import rank, ranking
+from reports.content import SMOKE
+from reports.metric import Metric
+from reports.printing.markup import listing, number, plural
+from reports.versus.pairs import EVEN, NONE, WORDS, Difference, Match
 from reports.versus.tables import seconds_ratio
 
 MOST = 3
-"""Baselines up to which each is told; of more, the best one and how many are how."""
-UNIT, DECIMALS = "bits/dim", 3
+"""Baselines up to which each is named; of more, the best one and how many are how."""
 
 
 def summary(matches: Sequence[Match]) -> str:
@@ -22,9 +22,9 @@ def summary(matches: Sequence[Match]) -> str:
     if not matches:
         return "There are no runs, so nothing was compared."
     sentences = [sentence for match in matches for sentence in _on(match)]
-    if matches[0].content.budget == MEANINGLESS:
+    if matches[0].content.budget == SMOKE:
         sentences.append(
-            f"The budget {MEANINGLESS} is a test that everything runs: its numbers mean nothing."
+            f"The budget {SMOKE} is a test that everything runs: its numbers mean nothing."
         )
     return " ".join(sentences)
 
@@ -33,97 +33,101 @@ def _on(match: Match) -> Iterator[str]:
     where = f"On {match.group.data_set} ({match.group.model}"
     if match.group.named:
         where += f", {listing([column.heading for column in match.group.columns])}"
-    name = match.new.label
+    name, bits = match.new.label, match.bits
     seeds = len(set(match.new.runs["seed"])) if len(match.new.runs) else 0
-    found = {e: match.difference(e, BITS) for e in match.baselines}
-    measured = {entry: each for entry, each in found.items() if each.measured}
+    pairs = {e: match.difference(e, bits) for e in match.baselines}
+    measured = {entry: each for entry, each in pairs.items() if each.measured}
     if not measured:
-        reasons = dict.fromkeys(each.effect.why for each in found.values())
-        yield f"{where}), {name} has no difference in {UNIT}: {'; '.join(reasons)}."
+        reasons = dict.fromkeys(each.effect.why for each in pairs.values())
+        yield f"{where}), {name} has no difference in {bits.label}: {'; '.join(reasons)}."
         return
-    told = _told(measured)
-    clauses = listing([_clause(entry, measured[entry]) for entry in told])
-    placed = rank(match, BITS)
-    ranked = f", and ranks {placed[0]:g} of {placed[1]} in {UNIT}" if placed else ""
-    some, ranked_first = len(told) < len(measured), bool(ranking(told, BITS))
+    named = _named(measured, bits)
+    clauses = listing([_clause(entry, measured[entry], bits) for entry in named])
+    placed = rank(match.new, match.everyone[1:], bits)
+    ranked = f", and ranks {placed[0]:g} of {placed[1]} in {bits.label}" if placed else ""
+    some, ranked_first = len(named) < len(measured), bool(ranking(named, bits))
     best = f", the best of {len(measured)} baselines" if some and ranked_first else ""
     yield f"{where}, {plural(seeds, 'seed')}), {name} has {clauses}{best}{ranked}."
     if some:
         yield _counts(name, list(measured.values()))
-    yield from _at_equal_seconds(match, told)
-    yield from _costs(match, told)
+    yield from _at_equal_seconds(match, named)
+    yield from _costs(match, named)
 
 
-def _told(measured: dict[Entry, Difference]) -> list[Entry]:
+def _named(measured: dict[Entry, Difference], bits: Metric) -> list[Entry]:
     if len(measured) <= MOST:
         return list(measured)
-    best = ranking(list(measured), BITS)
+    best = ranking(list(measured), bits)
     return [best[0][0]] if best else list(measured)[:1]
 
 
-def _clause(entry: Entry, found: Difference) -> str:
+def _clause(entry: Entry, difference: Difference, bits: Metric) -> str:
     """Return such as "0.12 bits/dim less than wide (95% interval 0.10 to 0.14)"."""
-    text = f"{amount(found.effect)} {entry.label}"
-    if found.verdict == Verdict.EVEN:
-        return f"{text} ({_interval(found.effect)}, which contains 0: not told apart)"
-    if found.verdict == Verdict.NONE:
-        interval = f"{_interval(found.effect)}; " if found.effect.interval else ""
-        return f"{text} ({interval}no verdict: {found.why})"
-    return f"{text} ({_interval(found.effect)})"
+    effect = difference.effect
+    text, interval = f"{amount(effect, bits)} {entry.label}", _interval(effect, bits)
+    if difference.words == EVEN:
+        return f"{text} ({interval}, which contains 0: {EVEN})"
+    if difference.words == NONE:
+        stated = f"{interval}; " if effect.interval else ""
+        return f"{text} ({stated}{NONE}: {difference.why})"
+    return f"{text} ({interval})"
 
 
-def amount(found: Effect) -> str:
+def amount(effect: Effect, metric: Metric) -> str:
     """Return such as "0.120 bits/dim less than"."""
-    mean = found.mean or 0.0
-    printed = number(abs(mean), DECIMALS)
+    mean, decimals = effect.mean or 0.0, metric.decimals or 0
+    printed = number(abs(mean), decimals)
     if float(printed.replace(",", "").replace("∞", "inf")) == 0:
-        return f"the same {UNIT} to {DECIMALS} decimals as"
-    return f"{printed} {UNIT} {'less' if mean < 0 else 'more'} than"
+        return f"the same {metric.label} to {decimals} decimals as"
+    return f"{printed} {metric.label} {'less' if mean < 0 else 'more'} than"
 
 
-def _interval(found: Effect) -> str:
-    if found.interval is None or found.mean is None:
+def _interval(effect: Effect, metric: Metric) -> str:
+    if effect.interval is None or effect.mean is None:
         return "no interval"
-    low, high = found.interval.low, found.interval.high
-    if found.mean < 0:  # told as an amount that is less
+    low, high = effect.interval.low, effect.interval.high
+    if effect.mean < 0:  # told as an amount that is less
         low, high = -high, -low
-    return f"{LEVEL:.0%} interval {number(low, DECIMALS)} to {number(high, DECIMALS)}"
+    decimals = metric.decimals or 0
+    return f"{LEVEL:.0%} interval {number(low, decimals)} to {number(high, decimals)}"
 
 
-def _counts(name: str, found: Sequence[Difference]) -> str:
+def _counts(name: str, differences: Sequence[Difference]) -> str:
+    words = [each.words for each in differences]
+    better, worse = WORDS.values()
     counts = [
-        f"{words} {sum(each.verdict == verdict for each in found)}"
-        for verdict, words in (
-            (Verdict.BETTER, "better than"),
-            (Verdict.WORSE, "worse than"),
-            (Verdict.EVEN, "not told apart from"),
-            (Verdict.NONE, "without a verdict against"),
+        f"{text} {words.count(verdict)}"
+        for verdict, text in (
+            (better, "better than"),
+            (worse, "worse than"),
+            (EVEN, "not told apart from"),
+            (NONE, "without a verdict against"),
         )
-        if any(each.verdict == verdict for each in found)
+        if verdict in words
     ]
-    return f"Of these {len(found)}, {name} is {listing(counts)}."
+    return f"Of these {len(differences)}, {name} is {listing(counts)}."
 
 
-def _at_equal_seconds(match: Match, told: Sequence[Entry]) -> Iterator[str]:
-    found = [(entry, match.equal(entry)) for entry in told]
+def _at_equal_seconds(match: Match, named: Sequence[Entry]) -> Iterator[str]:
+    timed = [(entry, match.equal(entry).seconds) for entry in named]
     clauses = [
-        f"{amount(each.seconds)} {entry.label}{_aside(each.seconds)}"
-        for entry, each in found
-        if each.seconds.mean is not None
+        f"{amount(seconds, match.bits)} {entry.label}{_aside(seconds, match.bits)}"
+        for entry, seconds in timed
+        if seconds.mean is not None
     ]
     if clauses:
         yield f"At equal seconds of training, on validation images, it has {listing(clauses)}."
 
 
-def _aside(found: Effect) -> str:
-    if found.interval is None:
+def _aside(effect: Effect, metric: Metric) -> str:
+    if effect.interval is None:
         return ""
-    contains = "" if found.interval.excludes(0.0) else ", which contains 0"
-    return f" ({_interval(found)}{contains})"
+    contains = "" if effect.interval.excludes(0.0) else ", which contains 0"
+    return f" ({_interval(effect, metric)}{contains})"
 
 
-def _costs(match: Match, told: Sequence[Entry]) -> Iterator[str]:
-    ratios = [(entry, seconds_ratio(match.new, entry)) for entry in told]
+def _costs(match: Match, named: Sequence[Entry]) -> Iterator[str]:
+    ratios = [(entry, seconds_ratio(match.new, entry)) for entry in named]
     clauses = [
         f"{number(ratio, 2)} times the seconds of {entry.label}" for entry, ratio in ratios if ratio
     ]

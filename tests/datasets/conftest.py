@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets import Loader, registry, sources
-from datasets.idx import NAMES, IdxLoader
-from datasets.sources import Source
-from datasets.transfer import Partials, SourceError
+from datasets import Loader
+from datasets.core import registry
+from datasets.core.storage import LOCK
+from datasets.formats.idx import NAMES, IdxLoader
+from datasets.transport import packages
+from datasets.transport.partials import Partials, SourceError
+from datasets.transport.source import Source
 
 COUNTS = (5, 2, 3)
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -32,8 +35,13 @@ def no_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", only_here)
     monkeypatch.setenv("PATH", str(tmp_path / "clients"))
-    monkeypatch.setattr(sources, "PIP", ("pip",))
+    monkeypatch.setattr(packages, "PIP", ("pip",))
     monkeypatch.setenv("LIKELIHOOD_BENCH_DATA", str(tmp_path / "default"))
+
+
+def entries(folder: Path) -> list[str]:
+    """Names of what lies in a data folder, but for the lock."""
+    return sorted(path.name for path in folder.iterdir() if path.name != LOCK)
 
 
 def idx(values: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from bench.execution.executors.base import Ended, Executor, Failed, Listener, Outcome, nothing
-from bench.execution.executors.worker import configure, told_to
+from bench.execution.executors.worker import configure, listening
 
 
 class Inline(Executor):
@@ -29,7 +29,7 @@ class Inline(Executor):
         while self._waiting:
             name, function, arguments = self._waiting.popleft()
             outcome: Outcome
-            with told_to(listener):
+            with listening(listener):
                 try:
                     outcome = Ended(name, function(*arguments))
                 except Exception as error:

@@ -20,7 +20,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 
 from bench.execution.executors.base import Ended, Executor, Failed, Listener, Outcome, nothing
-from bench.execution.executors.worker import configure, told_to
+from bench.execution.executors.worker import configure, listening
 
 SECONDS_TO_DIE = 5.0
 
@@ -43,11 +43,12 @@ class Processes(Executor):
     def outcomes(self, listener: Listener = nothing) -> Iterator[Outcome]:
         """Yield outcomes as they come; each message is heard when it has arrived."""
         self._hand_out()
-        while busy := [each for each in self._workers if each.task is not None]:
-            ready = wait([each.connection for each in busy])
-            for worker in [each for each in busy if each.connection in ready]:
-                outcome = self._received(worker, listener)
-                if outcome is not None:
+        while busy := [worker for worker in self._workers if worker.task is not None]:
+            ready = wait([worker.connection for worker in busy])
+            for worker in busy:
+                if worker.connection not in ready:
+                    continue
+                if outcome := self._received(worker, listener):
                     self._hand_out()
                     yield outcome
             self._hand_out()
@@ -63,8 +64,8 @@ class Processes(Executor):
     def _hand_out(self) -> None:
         """Give waiting tasks to idle processes, and to new ones as far as allowed."""
         while self._waiting:
-            self._workers = [each for each in self._workers if each.is_of_use()]
-            idle = [each for each in self._workers if each.task is None]
+            self._workers = [worker for worker in self._workers if worker.is_of_use()]
+            idle = [worker for worker in self._workers if worker.task is None]
             if not idle and len(self._workers) < self.jobs:
                 idle = [_Worker(self.prepare)]
                 self._workers += idle
@@ -110,12 +111,12 @@ class _Worker:
     def end(self) -> RuntimeError:
         """Wait until the process is gone, and return what is to be said of its death."""
         self.process.join(SECONDS_TO_DIE)
-        self.process.kill()
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join(SECONDS_TO_DIE)
         self.connection.close()
-        status = self.process.exitcode
-        how = f"exit status {status}"
-        if status is not None and status < 0:
-            how = f"killed by {signal.Signals(-status).name}"
+        status = self.process.exitcode or 0
+        how = signal.strsignal(-status) if status < 0 else f"exit status {status}"
         return RuntimeError(f"its process died ({how}); was it out of memory?")
 
 
@@ -129,13 +130,13 @@ def _serve(connection: Connection, prepare: Callable[[], object]) -> None:
     free = select.poll()
     free.register(connection, select.POLLOUT)
 
-    def heard(name: str, done: float) -> None:
+    def send_progress(name: str, done: float) -> None:
         # Where nobody reads the pipe is full, or gone: training neither waits nor fails for it.
         with suppress(OSError):
             if free.poll(0):
                 connection.send((name, done))
 
-    with told_to(heard), suppress(EOFError):
+    with listening(send_progress), suppress(EOFError):
         while True:
             name, task = connection.recv()
             outcome: Outcome

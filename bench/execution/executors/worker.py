@@ -18,8 +18,8 @@ def tell(name: str, done: float) -> None:
 
 
 @contextmanager
-def told_to(listener: Listener) -> Iterator[None]:
-    """Meanwhile the tasks of this process tell their progress to this listener."""
+def listening(listener: Listener) -> Iterator[None]:
+    """While this context lasts, the listener hears what the tasks of this process tell."""
     global _listener  # noqa: PLW0603 - tasks call `tell` without knowing their executor
     former, _listener = _listener, listener
     try:

@@ -1,0 +1,163 @@
+"""The verbs `status` and `fetch`: what is on disk, and how it gets there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from datasets.core.dataset import DataError, FolderError, Status
+from datasets.core.loader import RECEIPT, Loader
+from datasets.core.registry import find
+from datasets.core.storage import STAGING, data_folder, lacking_space, locked, publish, staging
+from datasets.transport.messages import megabytes, say
+from datasets.transport.partials import Partials, SourceError, TransferError
+from datasets.transport.source import Source
+
+
+def status(name: str, root: str | Path | None = None) -> Status:
+    """Look up what is on disk, by file names and sizes only; needs no network.
+
+    Args:
+        name: a registered name.
+        root: data folder; None: $LIKELIHOOD_BENCH_DATA, else the user's cache folder.
+
+    Raises:
+        DataError: unknown name.
+
+    """
+    loader, folder = find(name), data_folder(root)
+    files = present_files(loader, folder)
+    titles = ", then ".join(source.title for source in loader.sources)
+    train, validation, test = loader.counts
+    return Status(
+        name=name,
+        present=bool(files),
+        source=loader.origin(folder) if files else titles or "no source, to be put there by hand",
+        bytes=sum(file.stat().st_size for file in files) if files else loader.bytes,
+        path=files[0].parent if files else folder / loader.folder,
+        train=train,
+        validation=validation,
+        test=test,
+        shape=loader.shape,
+        checksum=loader.checksum,
+        arrived=Partials(folder, name).bytes(),
+        transfer=0 if files else loader.transfer,
+    )
+
+
+def present_files(loader: Loader, root: Path) -> list[Path]:
+    """List the files of a complete copy below root; see `Loader.files`.
+
+    Raises:
+        DataError: a folder above them may not be entered.
+
+    """
+    try:
+        return loader.files(root)
+    except OSError as error:
+        raise DataError(f"data folder {root} cannot be read ({error.strerror})") from error
+
+
+def advice(loader: Loader, root: Path) -> str:
+    """Say what to do by hand; see `Loader.advice`."""
+    return loader.advice.format(folder=root / loader.folder)
+
+
+def fetch(
+    name: str,
+    root: str | Path | None = None,
+    progress: bool | None = None,
+    limit: int | None = None,
+) -> Status:
+    """Make a data set present: do nothing if it is, else try its sources in turn.
+
+    Only content of known checksum gets into the folder, each file whole or not at all. Of
+    several processes that fetch at once, one does the work and the others wait for it. What an
+    interruption leaves of a download is kept aside, and the next call goes on from there.
+
+    Args:
+        name: a registered name.
+        root: as in `status`.
+        progress: show a bar on stderr; None: only on a terminal.
+        limit: bytes; a larger transfer is refused. Pass `AUTOMATIC` where the user did not ask
+            for this data set by name.
+
+    Returns:
+        The status afterwards.
+
+    Raises:
+        DataError: unknown name, too large, no source worked, or the folder cannot be written.
+
+    """
+    loader, folder = find(name), data_folder(root)
+    if not present_files(loader, folder) and loader.transfer is not None:
+        _check_limit(loader, folder, loader.transfer, limit)
+        with locked(folder):
+            if not present_files(loader, folder):
+                _fetch(loader, folder, progress)
+    if not present_files(loader, folder):
+        raise DataError(f"{name} is not here and has no source: {advice(loader, folder)}")
+    return status(name, root)
+
+
+def _check_limit(loader: Loader, root: Path, size: int, limit: int | None) -> None:
+    if limit is not None and size > limit:
+        raise DataError(
+            f"{loader.name} is not in {root}, and {size / 1e9:.1f} GB to fetch, more than the "
+            f"{limit / 1e9:.1f} GB that are fetched unasked: "
+            f"run `python -m bench data fetch {loader.name}`, or {advice(loader, root)}"
+        )
+
+
+def _fetch(loader: Loader, root: Path, progress: bool | None) -> None:
+    failures = []
+    for source in loader.sources:
+        say(f"{loader.name}: {source.title}, {megabytes(source.bytes)} MB, into {root}")
+        try:
+            with staging(root) as staged:
+                _fetch_from(source, loader, staged, root, progress)
+            return
+        except Exception as error:  # whatever foreign content breaks: the next source is tried
+            message = re.sub(re.escape(f"{root}/{STAGING}") + r"\w*/?", "", str(error))
+            reason = " ".join(message.split()) or type(error).__name__
+            failures.append(f"{source.title}: {reason}")
+            say(f"{loader.name}: {failures[-1]}")
+    raise DataError(
+        f"{loader.name} could not be fetched ({'; '.join(failures)}): {advice(loader, root)}"
+    )
+
+
+def _fetch_from(
+    source: Source, loader: Loader, staged: Path, root: Path, progress: bool | None
+) -> None:
+    partials = Partials(root, loader.name)
+    # The originals and the files made of them, but for the bytes that have arrived already.
+    needed = source.room + loader.bytes - min(partials.bytes(), source.bytes)
+    if lacking := lacking_space(staged, needed):
+        raise SourceError(f"no space, {lacking}")
+    try:
+        source.fetch(staged, partials, progress)
+        files = _prepared(loader, staged)
+    except Exception as error:
+        if not _of_this_machine(error):
+            partials.discard()
+        raise
+    receipt = files[0].parent / RECEIPT
+    receipt.write_text(f"{source.title}, verified by checksum\n", encoding="utf-8")
+    publish([*files, receipt], staged, root)
+    partials.clear()
+
+
+def _prepared(loader: Loader, staged: Path) -> list[Path]:
+    loader.prepare(staged)
+    if not loader.files(staged):
+        raise SourceError("it lacks some of the files")
+    loader.verify(staged)
+    return loader.files(staged)
+
+
+def _of_this_machine(error: Exception) -> bool:
+    """Whether an error says nothing about the content: no connection, a full disk."""
+    if isinstance(error, OSError):
+        return error.errno is not None  # an error about foreign content has no number
+    return isinstance(error, TransferError | FolderError)

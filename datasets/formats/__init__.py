@@ -1,0 +1,1 @@
+"""File formats and kinds of loaders that several data sets share."""

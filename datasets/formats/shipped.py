@@ -1,0 +1,35 @@
+"""The loader of data sets that scikit-learn ships: there is nothing to fetch or to store."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from datasets.core.loader import Loader
+
+
+class ScikitLearnLoader(Loader):
+    """Data inside the installed scikit-learn package; the data folder is not used.
+
+    Attributes:
+        shipped: paths of the files below sklearn/datasets.
+
+    """
+
+    folder = ""
+    bytes = 0
+    advice = "install scikit-learn, which ships it"
+    shipped: tuple[str, ...]
+
+    def files(self, root: Path) -> list[Path]:
+        """See `Loader.files`."""
+        package = find_spec("sklearn")  # finds the package without the second its import takes
+        if package is None or package.origin is None:
+            return []
+        files = [Path(package.origin).parent / "datasets" / name for name in self.shipped]
+        return files if all(file.is_file() for file in files) else []
+
+    def origin(self, root: Path) -> str:
+        """See `Loader.origin`."""
+        return f"shipped with scikit-learn {version('scikit-learn')}"

@@ -1,0 +1,126 @@
+"""TFRecord files and the `tf.train.Example` messages in them, read without TensorFlow.
+
+Framing: the length as a little-endian 64-bit integer, its masked CRC-32C, the data, the masked
+CRC-32C of the data (libraries that read it without TensorFlow do not check the CRC). Message: the
+wire format of protocol buffers, of which the part that an Example needs is here:
+
+    Example { Features features = 1; }        Features { map<string, Feature> feature = 1; }
+    Feature { BytesList bytes_list = 1; }     BytesList { repeated bytes value = 1; }
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import IO
+
+import google_crc32c
+
+from datasets.core.dataset import DataError
+
+MASK = 0xA282EAD8
+HEADER, FOOTER = struct.Struct("<QI"), struct.Struct("<I")
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+FEATURES, FEATURE, KEY, VALUE, BYTES_LIST, ITEM = 1, 1, 1, 2, 1, 1  # numbers of fields
+
+
+def masked_crc(data: bytes) -> int:
+    """CRC-32C, rotated and shifted as TFRecord stores it."""
+    crc = int(google_crc32c.value(data))
+    return (((crc >> 15) | (crc << 17)) + MASK) & 0xFFFFFFFF
+
+
+def records(file: str, opened: Callable[[], IO[bytes]]) -> Iterator[bytes]:
+    """Read the records of a file, one at a time.
+
+    Args:
+        file: its name for messages.
+        opened: opens it.
+
+    Raises:
+        DataError: it cannot be read, ends within a record, or a CRC does not hold.
+
+    """
+    try:
+        with opened() as stream:
+            number = 0
+            while header := stream.read(HEADER.size):
+                where = f"{file} is corrupt (record {number}: "
+                if len(header) < HEADER.size:
+                    raise DataError(f"{where}the file ends within it)")
+                length, crc = HEADER.unpack(header)
+                if masked_crc(header[:8]) != crc:
+                    raise DataError(f"{where}CRC of its length)")
+                data, footer = stream.read(length), stream.read(FOOTER.size)
+                if len(data) < length or len(footer) < FOOTER.size:
+                    raise DataError(f"{where}the file ends within it)")
+                if masked_crc(data) != FOOTER.unpack(footer)[0]:
+                    raise DataError(f"{where}CRC of its data)")
+                yield data
+                number += 1
+    except (OSError, OverflowError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{file} cannot be read ({reason})") from error
+
+
+def byte_features(example: bytes) -> dict[str, memoryview]:
+    """Read the features of an Example that hold bytes: name -> first value.
+
+    Raises:
+        ValueError: not such a message.
+
+    """
+    values = {}
+    for features in _sub(memoryview(example), FEATURES):
+        for entry in _sub(features, FEATURE):
+            name, value = b"", None
+            for number, field in _fields(entry):
+                if number == KEY and isinstance(field, memoryview):
+                    name = field.tobytes()
+                elif number == VALUE and isinstance(field, memoryview):
+                    lists = _sub(field, BYTES_LIST)
+                    value = next((item for part in lists for item in _sub(part, ITEM)), None)
+            if value is not None:
+                values[name.decode()] = value
+    return values
+
+
+def _sub(message: memoryview, field_number: int) -> Iterator[memoryview]:
+    """Yield the messages that a field holds."""
+    for number, field in _fields(message):
+        if number == field_number and isinstance(field, memoryview):
+            yield field
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
+    """Split a message into (field number, bytes or integer)."""
+    at = 0
+    while at < len(message):
+        tag, at = _varint(message, at)
+        kind = tag & 7
+        value: memoryview | int
+        if kind == VARINT:
+            value, at = _varint(message, at)
+        else:
+            if kind == BYTES:
+                length, at = _varint(message, at)
+            elif kind in (FIXED64, FIXED32):
+                length = 8 if kind == FIXED64 else 4
+            else:
+                raise ValueError(f"wire type {kind}")
+            value, at = message[at : at + length], at + length
+            if at > len(message):
+                raise ValueError("a field reaches beyond the message")
+        yield tag >> 3, value
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if at >= len(message):
+            raise ValueError("an integer reaches beyond the message")
+        byte = message[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at

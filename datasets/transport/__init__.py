@@ -1,0 +1,1 @@
+"""How files of a data set reach this machine; knows nothing of what they hold."""

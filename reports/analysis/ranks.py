@@ -1,0 +1,92 @@
+"""Who competes by a metric, who is the best of them, and everybody's rank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import rankdata
+
+from reports.analysis.groups import Entry, Group
+from reports.analysis.statistics import Estimate, complete, estimate, finished, values
+from reports.metric import Metric
+
+
+def compared_metrics(group: Group) -> list[Metric]:
+    """Return the metrics by which decoders are compared."""
+    return [group.metric("nll_nats"), group.metric("bits_per_dim"), *group.headlines]
+
+
+def contests(entries: Sequence[Entry], metric: Metric) -> list[list[Entry]]:
+    """Return the entries that compete with each other by a metric.
+
+    All do, but by a native metric only those of one measure.
+    """
+    if not metric.native:
+        return [list(entries)]
+    measures = dict.fromkeys(entry.measure for entry in entries if entry.measure)
+    return [[e for e in entries if e.measure == measure] for measure in measures]
+
+
+def ranking(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Estimate]]:
+    """Return the entries that may be called best, with their estimates, the best first.
+
+    Only entries whose every run finished and measured the metric take part, and of those only the
+    ones with the most runs: a mean over fewer seeds may be lower by luck.
+    """
+    candidates = [
+        (entry, mean)
+        for entry in entries
+        if complete(entry.runs, metric.key) and (mean := estimate(entry.runs, metric.key))
+    ]
+    most = max((mean.count for _, mean in candidates), default=0)
+    equal = [pair for pair in candidates if pair[1].count == most]
+    return sorted(equal, key=lambda pair: pair[1].mean, reverse=metric.best == "highest")
+
+
+def bests(entries: Sequence[Entry], metric: Metric) -> dict[Entry, Entry]:
+    """Return for each entry the best of those that it competes with, where there is one."""
+    best: dict[Entry, Entry] = {}
+    for contest in contests(entries, metric):
+        ranked = ranking(contest, metric)
+        if ranked:
+            best |= dict.fromkeys(contest, ranked[0][0])
+    return best
+
+
+def unknown(entry: Entry, metric: Metric) -> bool:
+    """Tell whether nothing is known of an entry by a metric: not run, or not measured at the end.
+
+    Of one that lost a run something is known: that it cannot be trusted to end.
+    """
+    ended = len(finished(entry.runs))
+    measured = values(entry.runs, metric.key).size
+    return entry.runs.empty or (ended != measured and ended == len(entry.runs))
+
+
+def ranks(entries: Sequence[Entry], metric: Metric) -> list[float | None]:
+    """Return the rank of each entry by its mean, 1 the best; ties share their mean rank.
+
+    One that lost a run ranks behind all others, since it cannot be trusted to end. None for one
+    that was not run or not measured: nothing is known of it.
+    """
+    known = [not unknown(entry, metric) for entry in entries]
+    sign = -1.0 if metric.best == "highest" else 1.0
+    means = [
+        sign * mean.mean if complete(entry.runs, metric.key) and mean else np.inf
+        for entry in entries
+        for mean in [estimate(entry.runs, metric.key)]
+    ]
+    placed = iter(rankdata([mean for mean, here in zip(means, known, strict=True) if here]))
+    return [float(next(placed)) if here else None for here in known]
+
+
+def rank(entry: Entry, among: Sequence[Entry], metric: Metric) -> tuple[float, int] | None:
+    """Return the rank of an entry by a metric and among how many that were measured, it included.
+
+    None if it has no rank.
+    """
+    contest = next((each for each in contests([entry, *among], metric) if entry in each), [])
+    own = next(iter(ranks(contest, metric)), None)
+    count = sum(values(each.runs, metric.key).size > 0 for each in contest)
+    return None if own is None else (own, count)

@@ -1,0 +1,111 @@
+"""How fast a decoder learns: steps and seconds until its validation curve reaches a target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from reports.analysis.groups import Entry, Group
+from reports.analysis.statistics import finished
+from reports.content import Content
+
+BITS, NLL = "bits_per_dim", "nll_nats"
+OVER = ("step", "seconds")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where a curve first came down to a target."""
+
+    steps: float
+    seconds: float
+
+
+def points(history: pd.DataFrame | None, key: str) -> pd.DataFrame:
+    """Return step, seconds and value where all are finite, ascending; empty without any."""
+    if history is None or not {*OVER, key} <= set(history):
+        return pd.DataFrame(columns=[*OVER, "value"], dtype=np.float64)
+    chosen = history[[*OVER, key]].set_axis([*OVER, "value"], axis=1)
+    numbers: pd.DataFrame = chosen.apply(pd.to_numeric, errors="coerce")
+    finite = np.isfinite(numbers.to_numpy(dtype=np.float64)).all(axis=1)
+    kept: pd.DataFrame = numbers[finite].sort_values("step")
+    return kept
+
+
+def reach(curve: pd.DataFrame, target: float) -> Reach | None:
+    """Return where a curve of `points` first is at or below `target`; None if it never is.
+
+    Between two measurements it is taken to be a straight line.
+    """
+    values = curve["value"].to_numpy(dtype=np.float64)
+    below = np.flatnonzero(values <= target)
+    if not below.size:
+        return None
+    at = int(below[0])
+    steps, seconds = (curve[name].to_numpy(dtype=np.float64) for name in OVER)
+    if at == 0:
+        return Reach(float(steps[0]), float(seconds[0]))
+    part = (values[at - 1] - target) / (values[at - 1] - values[at])
+    found = [each[at - 1] + part * (each[at] - each[at - 1]) for each in (steps, seconds)]
+    return Reach(*map(float, found))
+
+
+def curves(content: Content, entry: Entry, key: str) -> dict[int, pd.DataFrame]:
+    """Return the curves of the finished runs that have one, by seed."""
+    ended = finished(entry.runs)
+    found = {
+        seed: points(content.histories.get(str(run)), key)
+        for run, seed in zip(ended["run"], ended["seed"], strict=True)
+    }
+    return {seed: curve for seed, curve in found.items() if len(curve)}
+
+
+def log_ratios(
+    first: Mapping[int, pd.DataFrame], second: Mapping[int, pd.DataFrame], over: str
+) -> dict[int, float]:
+    """Return ln(time of first / time of second) to the worse of their two final values, by seed.
+
+    Both reach that one. `over` is "steps" or "seconds". A seed that is there before the first step
+    has no ratio.
+    """
+    found = {}
+    for seed in sorted(set(first) & set(second)):
+        pair = (first[seed], second[seed])
+        target = max(float(curve["value"].iloc[-1]) for curve in pair)
+        times = [getattr(at, over) for curve in pair if (at := reach(curve, target))]
+        if min(times) > 0:
+            found[seed] = math.log(times[0] / times[1])
+    return found
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Values of a curve that the decoders of a group are timed to."""
+
+    worst: float
+    """The largest final value of a finished run: every finished run reaches it."""
+    median: float
+    """The median over decoders of the mean final value: half of them reach it."""
+
+
+def targets(found: Mapping[Entry, Mapping[int, pd.DataFrame]]) -> Targets | None:
+    """Return the targets of these curves; None without any."""
+    finals = [
+        [float(curve["value"].iloc[-1]) for curve in by_seed.values()]
+        for by_seed in found.values()
+        if by_seed
+    ]
+    if not finals:
+        return None
+    median = float(np.median([np.mean(each) for each in finals]))
+    return Targets(max(map(max, finals)), median)
+
+
+def group_curves(content: Content, group: Group, key: str) -> dict[Entry, dict[int, pd.DataFrame]]:
+    """Return the curves of every entry that has any."""
+    found = {entry: curves(content, entry, key) for entry in group.entries if not entry.runs.empty}
+    return {entry: each for entry, each in found.items() if each}

@@ -1,0 +1,139 @@
+"""Where the marginal KL takes off along a sweep, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reports.analysis.groups import Entry, Setting
+from reports.analysis.intervals import FEWEST, Interval, Values, array, bootstrap, by_seed
+from reports.analysis.statistics import estimate
+
+MARGINAL, INFORMATION = "marginal_kl_nats", "information_nats"
+CAP = "information_cap_nats"
+SHARE = 0.05
+"""The threshold lies at this share of the range above the floor."""
+LEAST_RANGE = 1.0
+"""Nats; a sweep whose KL(m||p) ranges over less does not take off."""
+NEAR_CAP = 0.9
+"""From this share of ln N on, an estimate of I_e is near its cap."""
+RESAMPLES = 1999
+
+
+@dataclass(frozen=True)
+class TakeOff:
+    """Where KL(m||p) takes off."""
+
+    variance: float
+    interval: Interval
+    kind: Literal["bootstrap", "bracket"]
+    """Over seeds, or the neighbouring values of the sweep, between which the crossing lies."""
+    threshold: float
+    """Nats."""
+    capped: bool
+    """Whether I_e is near its cap at the crossing, so that KL(m||p) is too high there."""
+    seeds: int
+
+
+@dataclass(frozen=True)
+class NoTakeOff:
+    """Why there is no take-off."""
+
+    why: str
+
+
+def variance_of(setting: Setting) -> float:
+    """Return the variance of a value of the sweep: measured, or the value itself."""
+    at = estimate(setting.runs, "variance")
+    return at.mean if at else setting.value
+
+
+def take_off(entry: Entry) -> TakeOff | NoTakeOff:
+    """Return where KL(m||p) takes off along the sweep of an entry, or why it does not."""
+    measured = [
+        (variance_of(setting), setting, found)
+        for setting in entry.settings
+        if len(found := by_seed(setting.runs, MARGINAL)) and np.isfinite(array(found)).all()
+    ]
+    swept = sorted((each for each in measured if each[0] > 0), key=lambda each: each[0])
+    if len(swept) < 2:
+        return NoTakeOff("fewer than two values of a sweep measured KL(m‖p)")
+    seeds = set.intersection(*(set(found.index) for _, _, found in swept))
+    if not seeds:
+        return NoTakeOff("no seed measured KL(m‖p) at every value of the sweep")
+    heights = np.array([array(each.loc[sorted(seeds)]) for _, _, each in swept])
+    places = np.log10([place for place, _, _ in swept])
+    return _take_off(places, heights, [setting for _, setting, _ in swept])
+
+
+def _take_off(places: Values, heights: Values, settings: Sequence[Setting]) -> TakeOff | NoTakeOff:
+    """Return the take-off of heights (settings, seeds) at ascending places."""
+    mean = heights.mean(axis=1)
+    if np.ptp(mean) < LEAST_RANGE:
+        return NoTakeOff(f"KL(m‖p) ranges over less than {LEAST_RANGE:g} nat: it never takes off")
+    at = crossing(places, mean)
+    if at is None:
+        return NoTakeOff(
+            "KL(m‖p) is below the threshold at the smallest variance: it falls where it should rise"
+        )
+    right = max(1, int(np.searchsorted(places, at)))  # the crossing lies in (right - 1, right]
+    bracket = Interval(10 ** places[right - 1], 10 ** places[right])
+    found = _over_seeds(places, heights)
+    return TakeOff(
+        variance=10**at,
+        interval=found or bracket,
+        kind="bootstrap" if found else "bracket",
+        threshold=threshold(mean),
+        capped=any(near_cap(settings[index].runs) for index in (right - 1, right)),
+        seeds=heights.shape[1],
+    )
+
+
+def threshold(heights: Values) -> float:
+    """Return floor + SHARE · range of the heights, which are along the last axis."""
+    return float(heights.min() + SHARE * np.ptp(heights))
+
+
+def crossing(places: Values, heights: Values) -> float | None:
+    """Return the place where heights at ascending places cross the threshold; None if they do not.
+
+    Followed from the smallest place, which must be above it, to the first that is not.
+    """
+    limit = threshold(heights)
+    below = np.flatnonzero(heights <= limit)
+    if not below.size or below[0] == 0:
+        return None
+    right = int(below[0])
+    part = (heights[right - 1] - limit) / (heights[right - 1] - heights[right])
+    return float(places[right - 1] + part * (places[right] - places[right - 1]))
+
+
+def near_cap(runs: pd.DataFrame) -> bool:
+    """Tell whether the information that runs measured is near ln N."""
+    found, cap = estimate(runs, INFORMATION), estimate(runs, CAP)
+    return found is not None and cap is not None and found.mean >= NEAR_CAP * cap.mean
+
+
+def _over_seeds(places: Values, heights: Values) -> Interval | None:
+    """Return the bootstrap interval over seeds; None with few seeds or where they all agree.
+
+    A resample without a take-off counts as one at the smallest variance.
+    """
+    count = heights.shape[1]
+
+    def of_resample(chosen: npt.NDArray[np.float64], axis: int = -1) -> Any:
+        del axis
+        at = crossing(places, heights[:, chosen.astype(int)].mean(axis=1))
+        return places[0] if at is None else at
+
+    single = {of_resample(np.full(1, seed)) for seed in range(count)}
+    if count < FEWEST or np.ptp(list(single)) <= 1e-12:
+        return None
+    seeds = np.arange(count, dtype=np.float64)
+    found = bootstrap((seeds,), of_resample, resamples=RESAMPLES, vectorized=False)
+    return Interval(10**found.low, 10**found.high)

@@ -1,0 +1,134 @@
+"""What is printed in one cell: a measurement over several runs, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from reports.analysis.groups import Entry
+from reports.analysis.intervals import FEWEST, Effect, told_apart
+from reports.analysis.ranks import contests, ranking
+from reports.analysis.statistics import Estimate, estimate, finished
+from reports.content import Status
+from reports.metric import Metric
+from reports.printing.markup import bold, decimals_for, number
+
+NOT_RUN, NOT_CHOSEN, NOT_MEASURED = "not run", "not chosen", "not measured"
+NOT_NORMALISED = "not normalised"
+UNNORMALISED = "unnormalised"
+
+
+def leaders(entries: Sequence[Entry], metric: Metric) -> list[Entry]:
+    """Return the entries that are bold: the best and all that cannot be told apart from it.
+
+    Two are told apart by the interval of their paired difference. From fewer than FEWEST seeds
+    there is none; then the best printed mean is bold, and a caption says what little that means.
+    No entry is where fewer than two may be called best, all print the same, or none is told apart.
+    """
+    best = []
+    for contest in contests(entries, metric):
+        ranked = ranking(contest, metric)
+        tied = level(ranked, metric)
+        if len(tied) < len(ranked) and len(set(printed_means(ranked, metric))) > 1:
+            best += tied
+    return best
+
+
+def level(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> list[Entry]:
+    """Return the first of a ranking and the entries that cannot be told apart from it."""
+    if not ranked:
+        return []
+    (first, mean), *others = ranked
+    if mean.count < FEWEST:
+        printed = printed_means(ranked, metric)
+        return [e for (e, _), text in zip(ranked, printed, strict=True) if text == printed[0]]
+    return [first, *(e for e, _ in others if not told_apart(first.runs, e.runs, metric.key))]
+
+
+def printed_means(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> list[str]:
+    """Return the means as they are printed."""
+    means = [mean.mean for _, mean in ranked]
+    decimals = decimals_of(metric, means)
+    return [number(mean, decimals) for mean in means]
+
+
+def decimals_of(metric: Metric, values: Sequence[float]) -> int:
+    """Return with how many decimals values of a metric are printed beside each other."""
+    return decimals_for(values) if metric.decimals is None else metric.decimals
+
+
+def cells(entries: Sequence[Entry], metric: Metric) -> list[str]:
+    """Return the cells of one column of a table; the best of a metric that has one are bold."""
+    metric = with_decimals(metric, entries)
+    best = leaders(entries, metric) if metric.best else []
+    return [cell(entry, metric, entry in best) for entry in entries]
+
+
+def with_decimals(metric: Metric, entries: Sequence[Entry]) -> Metric:
+    """Return the metric with the decimals that show four digits of the largest mean."""
+    means = [mean.mean for e in entries if (mean := estimate(e.runs, metric.key))]
+    return replace(metric, decimals=decimals_of(metric, means))
+
+
+def cell(entry: Entry, metric: Metric, best: bool = False) -> str:
+    """Return the printed measurement of an entry, or the reason why there is none."""
+    mean = estimate(entry.runs, metric.key)
+    if mean is None:
+        return gap(entry, metric)
+    if metric.constant:
+        mean = replace(mean, spread=None)
+    text, ended = with_spread(mean, metric.decimals or 0), len(finished(entry.runs))
+    parts = [
+        bold(text) if best else text,
+        "" if mean.count == ended else f"{NOT_MEASURED} ({ended - mean.count}/{ended})",
+        outcome(entry.runs),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def gap(entry: Entry, metric: Metric) -> str:
+    """Return why an entry has no measurement at all."""
+    if entry.runs.empty:
+        return absent(entry)
+    missing = NOT_NORMALISED if metric.native and entry.measure == UNNORMALISED else ""
+    return outcome(entry.runs) or missing or NOT_MEASURED
+
+
+def absent(entry: Entry) -> str:
+    """Return why an entry without runs has none."""
+    return NOT_CHOSEN if entry.undecided else NOT_RUN
+
+
+def outcome(runs: pd.DataFrame) -> str:
+    """Return what became of the runs that did not finish, such as "diverged (2/3)"."""
+    statuses = [str(status) for status in runs["status"] if status != Status.FINISHED]
+    return ", ".join(
+        status if len(runs) == 1 else f"{status} ({statuses.count(status)}/{len(runs)})"
+        for status in sorted(set(statuses))
+    )
+
+
+def with_spread(estimated: Estimate, decimals: int) -> str:
+    """Return "mean ± sample standard deviation", or the mean where there is no spread."""
+    mean, spread = number(estimated.mean, decimals), estimated.spread
+    return mean if spread is None else f"{mean} ± {number(spread, decimals)}"
+
+
+def with_interval(effect: Effect, decimals: int, *, sign: bool = True) -> str:
+    """Return "mean [low, high]", or the mean where there is no interval, or why there is none."""
+    if effect.mean is None or math.isnan(effect.mean):
+        return effect.why
+    mean = signed(effect.mean, decimals) if sign else number(effect.mean, decimals)
+    if effect.interval is None:
+        return mean
+    low, high = number(effect.interval.low, decimals), number(effect.interval.high, decimals)
+    return f"{mean} [{low}, {high}]"
+
+
+def signed(value: float, decimals: int) -> str:
+    """Print a number with its sign, also a positive one."""
+    text = number(value, decimals)
+    return f"+{text}" if float(text.replace(",", "").replace("∞", "inf")) > 0 else text

@@ -1,0 +1,58 @@
+"""The tables that hold one row a decoder. No cell is left empty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.analysis.groups import Entry, Group, lacking
+from reports.analysis.statistics import values
+from reports.analysis.takeoff import near_cap
+from reports.metric import Metric
+from reports.printing.cells import cell, cells
+from reports.printing.markup import LEFT, RIGHT, Field, escape, table_of
+
+
+def decoders(entries: Sequence[Entry]) -> Field:
+    """Return the field that names the decoders."""
+    return "decoder", LEFT, [escape(entry.label) for entry in entries]
+
+
+def metric_fields(entries: Sequence[Entry], metrics: Sequence[Metric]) -> list[Field]:
+    """Return the fields that show these metrics."""
+    return [(metric.heading, RIGHT, cells(entries, metric)) for metric in metrics]
+
+
+def metric_table(group: Group, metrics: Sequence[Metric]) -> str:
+    """Return the table of these metrics; "" without any."""
+    if not metrics:
+        return ""
+    return table_of([decoders(group.entries), *metric_fields(group.entries, metrics)])
+
+
+def information_fields(group: Group, entries: Sequence[Entry]) -> list[Field]:
+    """Return I_e(x;z), marked where it is near its cap, and KL(m‖p)."""
+    information = group.metric("information_nats")
+    marks = [" (near cap)" if near_cap(entry.runs) else "" for entry in entries]
+    printed = [cell(entry, information) + mark for entry, mark in zip(entries, marks, strict=True)]
+    marginal = metric_fields(entries, [group.metric("marginal_kl_nats")])
+    return [(information.heading, RIGHT, printed), *marginal]
+
+
+def without_information(group: Group) -> str:
+    """Return why I_e(x;z) and KL(m‖p) were not measured, as a sentence; "" if they were."""
+    reason = lacking(group.runs, "information")
+    if not reason:
+        return ""
+    names = " and ".join(group.metric(key).name for key in ("information_nats", "marginal_kl_nats"))
+    return f"{names} were not measured: {reason}."
+
+
+def layer_table(group: Group) -> str:
+    """Return the KL of each stochastic layer of a hierarchical model; "" for any other."""
+    layers = group.measured("kl_layer_{layer}_nats")
+    return metric_table(group, [*layers, group.metric("kl_nats")] if layers else [])
+
+
+def sizes(group: Group, metrics: Sequence[Metric]) -> dict[Metric, list[float]]:
+    """Return the different values of counts that the runs of a group hold, ascending."""
+    return {metric: sorted(set(values(group.runs, metric.key))) for metric in metrics}

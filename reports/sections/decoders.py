@@ -1,0 +1,209 @@
+"""Table B: every decoder, with notes on what is special; and the columns that were not run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from reports.analysis.groups import Entry, Group, recorded
+from reports.analysis.ranks import compared_metrics
+from reports.analysis.statistics import values
+from reports.content import NOT_MEASURED, Column, Content, Status
+from reports.printing import tables
+from reports.printing.cells import absent
+from reports.printing.markup import (
+    LEFT,
+    RIGHT,
+    bullets,
+    escape,
+    listing,
+    number,
+    paragraphs,
+    table_of,
+)
+from reports.printing.tables import layer_table, metric_fields, metric_table
+from reports.published import TABLE_B, Published
+from reports.sections.section import Section, Subject, caption, subsection
+
+LONGEST_ERROR = 160
+"""Characters of an error message that are printed; results.csv holds all."""
+OF_VIDEO = ("ssim_best_of_n", "psnr_best_of_n_db", "nll_nats_per_sequence", "kl_nats_per_sequence")
+
+
+def decoder_tables(subject: Subject) -> Section:
+    """Return table B, one table for each group, with notes on what is special in it."""
+    content = subject.content
+    protocols = [
+        f"{metric.name}: {content.features[metric.features]}; {metric.protocol.rstrip('.')}."
+        for metric in content.metrics
+        if metric.headline and metric.features
+    ]
+    parts = [
+        subsection(
+            group,
+            decoder_table(group, content.budget),
+            caption([entry.runs for entry in group.entries]),
+            _beside(group, content.budget),
+            bullets(_notes(content, group)),
+            _listed("Runs that did not finish:", group, _what),
+            _listed("Measurements that finished runs lack:", group, _lacks),
+            _layers(group),
+            _videos(group),
+        )
+        for group in subject.groups
+    ]
+    return Section(
+        "Table B: all decoders",
+        paragraphs(
+            "One row a decoder, measured on test images; lower is better (↓). NLL is the negative "
+            "ELBO in the decoder's own measure, and **bold marks the best of each measure "
+            "separately**, because a density and a mass do not compare. Bits/dim is the same bound "
+            "in the one unit that all decoders share. The Frechet distance compares generated with "
+            "test images and depends on its protocol:",
+            bullets(protocols) or "- no Frechet distance was measured.",
+            *(parts or ["There are no runs to show."]),
+        ),
+        anchor="table-b",
+    )
+
+
+def columns_not_run(subject: Subject) -> Section:
+    """Return the columns that are missing, each with its reason."""
+    ran = {id(column) for group in subject.groups for column in group.columns}
+    missing = [column for column in subject.content.columns if id(column) not in ran]
+    lines = [f"**{escape(column.heading)}**: {_reason(column)}." for column in missing]
+    return Section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
+
+
+def decoder_table(group: Group, budget: str) -> str:
+    """Return table B of one group: native NLL, bits/dim and Frechet distances of every decoder."""
+    entries = group.entries
+    fields = [
+        tables.decoders(entries),
+        ("measure", LEFT, [_measure(entry) for entry in entries]),
+        *metric_fields(entries, compared_metrics(group)),
+    ]
+    if len({len(entry.runs) for entry in entries if len(entry.runs)}) > 1:
+        fields.append(("runs", RIGHT, [str(len(entry.runs)) for entry in entries]))
+    published = group.published(budget)
+    if published:
+        beside = [TABLE_B[published].get(entry.decoder.name) for entry in entries]
+        fields.append(("published NLL", RIGHT, [_published(each, "nll_nats") for each in beside]))
+        fields.append(("published FID", RIGHT, [_published(each, "fid") for each in beside]))
+    return table_of(fields)
+
+
+def _measure(entry: Entry) -> str:
+    return entry.measure or (absent(entry) if entry.every_run.empty else "not recorded")
+
+
+def _published(cell: Published | None, field: str) -> str:
+    if cell is None:
+        return "not in the paper"
+    value: float | None = getattr(cell, field)
+    return cell.blank if value is None else f"{value:g}"
+
+
+def _beside(group: Group, budget: str) -> str:
+    if group.published(budget) is None:
+        return ""
+    return (
+        "Published: Rybkin et al. 2021, in the paper's own convention and with its own FID "
+        "protocol; see the audit below before comparing."
+    )
+
+
+def _notes(content: Content, group: Group) -> Iterator[str]:
+    for metric in content.metrics:
+        if metric.headline and not group.measured(metric.key):
+            yield f"{metric.name} was not measured here."
+    for entry in group.entries:
+        label = escape(entry.decoder.label)
+        if entry.decoder.note:
+            yield f"{label}: {escape(entry.decoder.note)}"
+        if entry.undecided:
+            yield f"{label}: no value of {entry.decoder.sweep} finished with a validation NLL."
+        if entry.chosen is not None:
+            yield f"{label}: {_choice(entry)}"
+
+
+def _choice(entry: Entry) -> str:
+    tried = [setting.value for setting in entry.settings]
+    text = (
+        f"the best of {entry.decoder.sweep} = {listing([f'{value:g}' for value in tried])}, "
+        "chosen by the lowest mean NLL on validation images among the values with the most "
+        "finished runs."
+    )
+    if len(tried) > 1 and entry.chosen in (tried[0], tried[-1]):
+        text += " It lies at the end of the sweep: a wider one might find a better value."
+    return text
+
+
+def _layers(group: Group) -> str:
+    table = layer_table(group)
+    reading = (
+        "KL of each stochastic layer, layer 1 next to the image; the sum is the KL of the bound. A "
+        "layer near 0 says nothing about the image."
+    )
+    return paragraphs(reading, table) if table else ""
+
+
+def _videos(group: Group) -> str:
+    """Return how well each decoder predicts whole videos; "" for any other data."""
+    if not group.video:
+        return ""
+    videos, samples, frames = (
+        number(float(values(group.runs, name)[0]), 0) if values(group.runs, name).size else "?"
+        for name in ("best_of_videos", "best_of", "predicted_frames")
+    )
+    reading = (
+        f"Prediction of {frames} frames. SSIM and PSNR are those of the most similar of {samples} "
+        f"predictions of each of {videos} test videos, higher is better (↑); NLL and KL of whole "
+        "videos are the sums over their predicted frames."
+    )
+    return paragraphs(reading, metric_table(group, [group.metric(key) for key in OF_VIDEO]))
+
+
+def _listed(title: str, group: Group, line: Callable[[Entry, pd.Series[Any]], str]) -> str:
+    """Return the runs on which `line` says something, below a title."""
+    lines = [
+        f"{escape(entry.decoder.label)}, {text}"
+        for entry in group.entries
+        for _, run in entry.every_run.iterrows()
+        if (text := line(entry, run))
+    ]
+    return paragraphs(title, bullets(lines)) if lines else ""
+
+
+def _which(entry: Entry, run: pd.Series[Any]) -> str:
+    option = entry.decoder.sweep
+    value = run.get(f"option_{option}") if option else None
+    text = "" if value is None or pd.isna(value) else f"{option} = {value:g}, "
+    return f"{text}seed {run['seed']}"
+
+
+def _lacks(entry: Entry, run: pd.Series[Any]) -> str:
+    lacks = recorded(pd.DataFrame([run]), NOT_MEASURED)
+    if not lacks or run["status"] != Status.FINISHED:
+        return ""
+    return f"{_which(entry, run)}: {escape(lacks)}"
+
+
+def _what(entry: Entry, run: pd.Series[Any]) -> str:
+    if run["status"] == Status.FINISHED:
+        return ""
+    text = f"{_which(entry, run)}: {run['status']}"
+    step = run.get("diverged_step")
+    if step is not None and not pd.isna(step):
+        text += f" at step {number(float(step), 0)}"
+    error = recorded(pd.DataFrame([run]), "error")
+    if error:
+        line = " ".join(error.replace("`", "'").split())
+        text += f" (`{line[:LONGEST_ERROR]}{'…' if len(line) > LONGEST_ERROR else ''}`)"
+    return text
+
+
+def _reason(column: Column) -> str:
+    return escape(column.not_run or "no run of it is in the results").rstrip(".")

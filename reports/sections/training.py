@@ -1,0 +1,199 @@
+"""What became of the training: which decoders diverge, how fast each learns, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from reports.analysis.groups import Entry, Group
+from reports.analysis.speed import Targets, curves, group_curves, reach, targets
+from reports.analysis.statistics import estimate, summary
+from reports.content import Content, Status
+from reports.printing.cells import NOT_MEASURED, absent, outcome, with_spread
+from reports.printing.markup import (
+    RIGHT,
+    escape,
+    listing,
+    number,
+    paragraphs,
+    short,
+    table,
+    table_of,
+)
+from reports.printing.tables import decoders, metric_fields
+from reports.sections.section import Section, Subject, subsection
+
+SMALLEST = "smallest_sigma_reached"
+BITS = "bits_per_dim"
+PART = "evaluate_seconds_"
+"""Begins the keys of the metrics that hold the seconds of one part of the evaluation."""
+
+
+def stability(subject: Subject) -> Section:
+    """Return a table for each group in which runs diverged or might have; else nothing."""
+    shown = [group for group in subject.groups if any(_concerned(e) for e in group.entries)]
+    if not shown:
+        return Section("Stability", "")
+    return Section(
+        "Stability",
+        paragraphs(
+            "A run diverged if its loss, or at the end its bound, a posterior or a generated "
+            "image, was not finite. *At step*: the median over the diverged runs. *Smallest σ*: "
+            "the least standard deviation of any value of any validation image, at any measured "
+            "step of any run, also of the diverged ones, whose last steps were not measured; a "
+            "grey level is 1/255 ≈ 0.004.",
+            *(subsection(group, _table(group)) for group in shown),
+        ),
+    )
+
+
+def _concerned(entry: Entry) -> bool:
+    runs = entry.every_run
+    return len(runs) > 0 and (entry.decoder.may_diverge or bool(_diverged(runs).any()))
+
+
+def _diverged(runs: pd.DataFrame) -> pd.Series[bool]:
+    return runs["status"] == Status.DIVERGED
+
+
+def _table(group: Group) -> str:
+    rows = [[escape(entry.decoder.label), *_cells(entry)] for entry in group.entries]
+    headers = ["decoder", "diverged", "at step", group.metric(SMALLEST).name]
+    return table(headers, rows, ["left", *[RIGHT] * 3])
+
+
+def _cells(entry: Entry) -> tuple[str, str, str]:
+    runs = entry.every_run
+    if runs.empty:
+        return (absent(entry),) * 3
+    diverged = _diverged(runs)
+    steps, sigmas = _numbers(runs[diverged], "diverged_step"), _numbers(runs, SMALLEST)
+    none = "none diverged" if not diverged.any() else NOT_MEASURED
+    return (
+        f"{diverged.sum()}/{len(runs)}",
+        number(float(steps.median()), 0) if len(steps) else none,
+        short(float(sigmas.min())) if len(sigmas) else NOT_MEASURED,
+    )
+
+
+def _numbers(runs: pd.DataFrame, key: str) -> pd.Series[float]:
+    """Return what the runs hold of a metric, whatever became of them."""
+    found = runs.get(key, pd.Series(dtype=float))
+    return pd.to_numeric(found, errors="coerce").dropna()
+
+
+def speed(subject: Subject) -> Section:
+    """Return steps and seconds to two stated values of bits/dim."""
+    reading = (
+        "Training steps and seconds of training until the validation bits/dim first reach a "
+        "target, on a straight line between measurements; mean ± sample standard deviation over "
+        "the finished runs that reach it. Seconds are those of this machine. A decoder may be fast "
+        "to an easy target and slow to a hard one, and the schedule of the learning rate is part "
+        "of both."
+    )
+    parts = [subsection(group, *_speed(subject.content, group)) for group in subject.groups]
+    text = paragraphs(reading, *(parts or ["There are no runs."]))
+    return Section("Convergence speed", text, anchor="speed")
+
+
+def _speed(content: Content, group: Group) -> tuple[str, ...]:
+    name = group.metric(BITS).label
+    timed = targets(group_curves(content, group, BITS))
+    if timed is None:
+        return (f"No finished run recorded {name} during training.",)
+    stated = (
+        f"Targets: {short(timed.worst)} {name}, the worst final value of a finished run, which "
+        f"all of them reach; {short(timed.median)} {name}, the median over decoders of the mean "
+        "final value, which about half of them reach."
+    )
+    return stated, speed_table(content, group, timed)
+
+
+def speed_table(content: Content, group: Group, timed: Targets) -> str:
+    """Return steps and seconds of every decoder to both targets."""
+    entries = {entry: curves(content, entry, BITS) for entry in group.entries}
+    fields = [decoders(group.entries)]
+    for target in dict.fromkeys((timed.worst, timed.median)):
+        for over, decimals in (("steps", 0), ("seconds", 1)):
+            cells = [_time(e, by_seed, target, over, decimals) for e, by_seed in entries.items()]
+            fields.append((f"{over} to {short(target)}", RIGHT, cells))
+    return table_of(fields)
+
+
+def _time(
+    entry: Entry, by_seed: Mapping[int, pd.DataFrame], target: float, over: str, decimals: int
+) -> str:
+    if not by_seed:
+        return absent(entry) if entry.runs.empty else outcome(entry.runs) or NOT_MEASURED
+    reached = [at for curve in by_seed.values() if (at := reach(curve, target))]
+    mean = summary(np.array([getattr(at, over) for at in reached], dtype=np.float64))
+    missed = len(by_seed) - len(reached)
+    lost = f"not reached ({missed}/{len(by_seed)})" if missed else ""
+    text = with_spread(mean, decimals) if mean else ""
+    return ", ".join(part for part in (text, lost, outcome(entry.runs)) if part)
+
+
+def cost_tables(subject: Subject) -> Section:
+    """Return what each decoder cost."""
+    used = subject.content.results.get("device", pd.Series(dtype=str))
+    devices = sorted(set(used.dropna().astype(str)))
+    on = f" on {escape(listing(devices))}" if devices else ""
+    return Section(
+        "Costs",
+        paragraphs(
+            f"Seconds of wall-clock time{on} for one run; they compare within this report only, "
+            "and only if nothing else ran on the machine. *All runs* adds training and evaluation "
+            "over all seeds and, for a swept option, over all its values: the price of its row.",
+            *(subsection(group, cost_table(group), _slower(group)) for group in subject.groups),
+        ),
+    )
+
+
+def _slower(group: Group) -> str:
+    """Name the decoders whose evaluation took longer than their training, and what of it."""
+    slower = []
+    for entry in group.entries:
+        train, evaluate = (
+            estimate(entry.runs, f"{part}_seconds") for part in ("train", "evaluate")
+        )
+        if train and evaluate and evaluate.mean > train.mean:
+            parts = {
+                str(name).removeprefix(PART): each.mean
+                for name in entry.runs
+                if str(name).startswith(PART) and (each := estimate(entry.runs, str(name)))
+            }
+            longest = max(parts, key=parts.__getitem__, default="")
+            most = f", {short(parts[longest])} s of it {longest}" if longest else ""
+            slower.append(
+                f"{escape(entry.label)} ({short(evaluate.mean)} s against {short(train.mean)} s"
+                f"{most})"
+            )
+    return f"Evaluation took longer than training for {listing(slower)}." if slower else ""
+
+
+def cost_table(group: Group) -> str:
+    """Return what each decoder cost: parameters, seconds of one run, seconds of all its runs."""
+    metrics = [
+        group.metric("parameters"),
+        *group.measured("step_memory_megabytes"),
+        group.metric("train_seconds"),
+        group.metric("evaluate_seconds"),
+    ]
+    fields = [
+        decoders(group.entries),
+        *metric_fields(group.entries, metrics),
+        ("runs", RIGHT, [str(len(entry.every_run)) for entry in group.entries]),
+        ("all runs (s)", RIGHT, [_total(entry) for entry in group.entries]),
+    ]
+    return table_of(fields)
+
+
+def _total(entry: Entry) -> str:
+    runs = entry.every_run
+    if runs.empty:
+        return absent(entry)
+    known = [name for name in ("train_seconds", "evaluate_seconds") if name in runs]
+    seconds = runs[known].apply(pd.to_numeric, errors="coerce")
+    return number(float(seconds.sum().sum()), 1) if seconds.notna().any(axis=None) else NOT_MEASURED

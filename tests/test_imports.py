@@ -30,8 +30,8 @@ ROOMS = (
 SHARED = ("__init__", "data", "environment", "errors", "progress", "seeds", "settings")
 """Files of bench/ that every room may import, and that import no room."""
 LINES, FUNCTION_LINES, ENTRIES = 400, 50, 13
-COLLECTIONS = ("datasets", "likelihoods")
-"""Folders of plug-ins, one file each: they may hold any number."""
+COLLECTIONS = ("datasets", "likelihoods", "bench/evaluation")
+"""Folders in which each file is found without further edits: they may hold any number."""
 
 
 @cache

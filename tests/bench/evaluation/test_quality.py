@@ -25,7 +25,6 @@ from bench.metrics import (
     statistics,
 )
 from bench.models import Model
-from bench.publishing.catalogue import metrics
 from bench.suite import RunSpec
 from tests.bench.conftest import MakeSpec, measurement
 
@@ -207,14 +206,20 @@ def test_frames_are_drawn_given_the_means_before_them(video: Data, make_spec: Ma
 
 def test_all_columns_are_described_once(model: Model, data: Data) -> None:
     found = quality(model, data)
-    described = [
-        metric
-        for metric in metrics([measurement("quality_random_vgg")])
-        if metric.key in found and (metric.features == "random_vgg" or metric.count)
-    ]
-    named = [metric.key for metric in described]
-    floors = [metric.floor for metric in described if metric.floor]
-    assert len(set(named)) == len(named)
-    assert set(named) == set(found)
-    assert set(floors) == {key for key in found if key.endswith("_floor")}
-    assert all(metric.protocol.strip() for metric in described if not metric.count)
+    described = measurement("quality_random_vgg").metrics
+    keys = [metric.key for metric in described]
+    assert len(set(keys)) == len(keys)
+    assert set(keys) == set(found)
+    assert {metric.floor for metric in described if metric.floor} == {
+        "fd_random_vgg_floor",
+        "kd_random_vgg_floor",
+        "kd_random_vgg_floor_standard_error",
+        "expected_coverage_random_vgg",
+    }
+    assert {metric.key for metric in described if metric.count} == {
+        key for key in keys if key.endswith("images")
+    }
+    for metric in described:
+        if not metric.count:
+            assert metric.features == "random_vgg", metric.key
+            assert metric.protocol.strip(), metric.key

@@ -260,7 +260,7 @@ def test_absent_data_are_planned_and_not_fetched_by_a_dry_run(
 def test_equal_runs_under_two_evaluations_are_refused(tiny: Path, plan: MakePlan) -> None:
     other = SECOND + "[columns.budgets.tiny]\nevaluation = { test_images = 7 }\n"
     tiny.write_text(tiny.read_text().replace("[[rows]]", other + "[[rows]]", 1))
-    with pytest.raises(UsageError, match="'More digits' has the runs of another: give both"):
+    with pytest.raises(UsageError, match="'More digits' has the same runs as another"):
         plan()
 
 

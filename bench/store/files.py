@@ -45,7 +45,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError as error:
         raise UsageError(

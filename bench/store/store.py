@@ -68,11 +68,12 @@ class Store:
         Raises:
             UsageError: there is none, or it is of another format.
         """
+        store = cls.readable(root)
         if not (root / "plan.json").is_file():
             raise UsageError(
                 f"no results in {str(root)!r}: `python -m bench run --suite paper` makes some"
             )
-        return cls.readable(root)
+        return store
 
     @classmethod
     def readable(cls, root: Path) -> Store:

@@ -11,8 +11,18 @@ import torch
 
 from bench import models
 from bench.data import Data
-from bench.spec import RunSpec
-from bench.suite import Evaluation, Training
+from bench.evaluation import (
+    Evaluation,
+    Measurement,
+    Outcome,
+    Trained,
+    measurements,
+    take,
+)
+from bench.evaluation.base import Cache, MemoryCache
+from bench.models import Model
+from bench.suite import RunSpec
+from bench.training import History, Trainer, Training, Trajectory
 from likelihoods.core import registry
 
 TINY = """
@@ -39,6 +49,11 @@ sweep = { beta = [0.1, 10.0] }
 [budgets.tiny]
 description = "for tests"
 
+[budgets.tiny.history]
+points = 3
+images = 16
+batch_size = 16
+
 [budgets.tiny.evaluation]
 test_images = 24
 validation_images = 16
@@ -50,7 +65,6 @@ information_images = 24
 importance_samples = 2
 importance_images = 16
 probe_images = 100
-measurements = 3
 batch_size = 16
 """
 
@@ -61,6 +75,55 @@ MODELS: dict[str, dict[str, Any]] = {
     "vae": {"width": 2, "latents": 3},
 }
 """Every model family, with options that make it small."""
+
+EVALUATION = Evaluation.model_validate(
+    {
+        "validation_images": 16,
+        "calibration_images": 32,
+        "frechet_images": 32,
+        "manifold_images": 20,
+        "features": ("random_vgg",),
+        "information_images": 32,
+        "importance_samples": 3,
+        "importance_images": 20,
+        "probe_images": 40,
+        "best_of": 2,
+        "best_of_videos": 3,
+        "batch_size": 16,
+    }
+)
+"""Of the runs made by hand."""
+
+
+def measured_of(model: str = "vae", **changes: Any) -> tuple[Measurement, ...]:
+    """The measurements of a model family, with parameters changed by keyword."""
+    return measurements(EVALUATION.model_copy(update=changes), models.get(model))
+
+
+def measurement(label: str, model: str = "vae", **changes: Any) -> Measurement:
+    """One of them, by its label."""
+    (chosen,) = (each for each in measured_of(model, **changes) if each.label == label)
+    return chosen
+
+
+def columns_of(
+    model: Model, data: Data, spec: RunSpec, cache: Cache | None = None, **changes: Any
+) -> dict[str, Any]:
+    """The columns of all measurements of a model, one not applicable with its reason."""
+    trained = Trained(model.eval(), data, spec.seed, MemoryCache() if cache is None else cache)
+    columns: dict[str, Any] = {}
+    for each in measured_of(spec.model, **changes):
+        result = take(each, trained)
+        assert result.outcome in (Outcome.MEASURED, Outcome.NOT_APPLICABLE), result.reason
+        columns |= result.columns
+        if result.outcome is Outcome.NOT_APPLICABLE:
+            columns[each.absent_metric.key] = result.reason
+    return columns
+
+
+def fit(model: Model, data: Data, spec: RunSpec) -> Trajectory:
+    """Train a model as its run says."""
+    return Trainer(model, data, spec.training, spec.history, spec.seed).run()
 
 
 @pytest.fixture(autouse=True)
@@ -121,24 +184,12 @@ def make_spec() -> MakeSpec:
             "data_checksum": "0",
             "model": "vae",
             "model_options": MODELS[changes.get("model", "vae")],
+            "model_version": models.get(changes.get("model", "vae")).version,
             "likelihood": likelihood,
             "likelihood_options": {},
             "likelihood_source": "0",
             "training": Training(batch_size=16, steps=12),
-            "evaluation": Evaluation(
-                validation_images=16,
-                calibration_images=32,
-                frechet_images=32,
-                manifold_images=20,
-                features=("random_vgg",),
-                information_images=32,
-                importance_samples=3,
-                importance_images=20,
-                probe_images=40,
-                measurements=4,
-                batch_size=16,
-            ),
-            "extractors": {"random_vgg": "0"},
+            "history": History(points=4, images=16, batch_size=16),
             "seed": 0,
         }
         return RunSpec(**settings | changes)

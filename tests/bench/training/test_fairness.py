@@ -8,11 +8,10 @@ import pytest
 import torch
 
 import likelihoods
-from bench import train as training_module
 from bench.data import Data
-from bench.run import build
-from bench.train import BatchOrder, train
-from tests.bench.conftest import MODELS, DataFor, MakeSpec
+from bench.execution.run import build
+from bench.training import BatchOrder, trainer
+from tests.bench.conftest import MODELS, DataFor, MakeSpec, fit
 
 OWN = ("head.", "likelihood.")
 """What may differ between likelihoods; all else is trunk."""
@@ -62,7 +61,7 @@ def test_batches_and_noise_are_identical(
 ) -> None:
     def seen(likelihood: str) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         images, noises = [], []
-        original = training_module.training_step
+        original = trainer.training_step
 
         def spy(
             model: Any, optimizer: Any, x: torch.Tensor, noise: torch.Generator, **more: Any
@@ -71,9 +70,9 @@ def test_batches_and_noise_are_identical(
             noises.append(torch.randn(5, generator=noise.clone_state()))
             return original(model, optimizer, x, noise, **more)
 
-        monkeypatch.setattr(training_module, "training_step", spy)
+        monkeypatch.setattr(trainer, "training_step", spy)
         spec = make_spec(likelihood)
-        train(build(spec, data), data, spec)
+        fit(build(spec, data), data, spec)
         monkeypatch.undo()
         return images, noises
 

@@ -7,7 +7,8 @@ import pytest
 import likelihoods
 from bench import suite
 from bench.errors import UsageError
-from bench.suite import Budget, Training
+from bench.suite import Budget
+from bench.training import Training
 
 
 def test_the_paper_suite_has_every_decoder_of_the_comparison() -> None:
@@ -39,19 +40,6 @@ def test_the_paper_budget_is_the_published_protocol() -> None:
     assert column.options_for("paper") == {"width": 32, "latents": 20}
 
 
-def test_epochs_become_steps_without_the_incomplete_batch() -> None:
-    assert Training(epochs=10, batch_size=128).total_steps(55000) == 10 * 429
-    assert Training(epochs=2, batch_size=128).total_steps(100) == 2
-    assert Training(steps=7).total_steps(100) == 7
-
-
-def test_the_learning_rate_warms_up_linearly() -> None:
-    training = Training(steps=7, learning_rate=0.5, warmup=0.5, kl_warmup=0.25)
-    assert [training.kl_share(step, 8) for step in range(3)] == [0.5, 1.0, 1.0]
-    assert [training.rate(step, 8) for step in range(6)] == [0.125, 0.25, 0.375, 0.5, 0.5, 0.5]
-    assert Training(steps=7, learning_rate=0.5).rate(0, 8) == 0.5
-
-
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -64,7 +52,11 @@ def test_the_learning_rate_warms_up_linearly() -> None:
         ("steps = 6", "steps = -6", "greater than or equal to 1, not -6"),
         ("steps = 6", "steps = 6, epochs = 1", "exactly one of epochs and steps"),
         ("1e-3", "-1.0", "learning_rate: Input should be greater than 0, not -1.0"),
-        ("test_images = 24", "test_imgs = 24", r"test_imgs.*\(allowed: test_images, "),
+        ("test_images = 24", "test_imgs = 24", r"test_imgs.*\(allowed: .*test_images, "),
+        ("points = 3", "point = 3", r"unknown key .*history.point'.*\(allowed: points, images, "),
+        ("points = 3", "points = 1", "points: Input should be greater than or equal to 2, not 1"),
+        ("test_images = 24", 'fingerprint = "0"', r"unknown key .*fingerprint.*\(allowed: "),
+        ("frechet_images = 24", "frechet_images = 5", "greater than or equal to 6, not 5"),
         ("beta = [0.1, 10.0]", "beta = []", "at least one value"),
         ("optimal_sigma", "beta_vae", "the sweep of 'beta_vae' must be the only row"),
         ('label = "Optimal"', 'label = "gaussian"', "two rows are called 'gaussian'"),

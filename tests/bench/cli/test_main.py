@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from bench import CHECKOUT
 from bench.cli import main
-from bench.train import train
+from bench.evaluation.information import Information
+from bench.training import Trainer, Trajectory
 
 
 def run(tiny: Path, results: Path, *more: str) -> int:
@@ -59,14 +61,25 @@ def test_from_a_suite_to_a_report(
     folders = list((results / "runs").iterdir())
     for folder in folders:
         assert sorted(path.name for path in folder.iterdir()) == [
-            "checkpoint.pt",
             "environment.json",
             "history.csv",
-            "metrics.json",
+            "measurements",
             "reconstructions.png",
+            "run.json",
             "samples.png",
             "spec.json",
+            "weights.pt",
         ]
+        labels = {path.stem.rpartition("-")[0] for path in (folder / "measurements").iterdir()}
+        assert labels == {
+            "calibration",
+            "elbo",
+            "information",
+            "iwae",
+            "pictures",
+            "probe",
+            "quality_random_vgg",
+        }
         assert json.loads((folder / "spec.json").read_text())["seed"] == 0
 
 
@@ -79,7 +92,7 @@ def test_twice_the_same_numbers_and_nothing_twice(
     before = {path: path.stat().st_mtime_ns for path in (first / "runs").rglob("*.*")}
     capsys.readouterr()
     assert run(tiny, first) == 0
-    assert "4 runs, 4 of them done before" in capsys.readouterr().err
+    assert "4 runs: 4 done before" in capsys.readouterr().err
     assert before == {path: path.stat().st_mtime_ns for path in (first / "runs").rglob("*.*")}
 
 
@@ -98,7 +111,8 @@ def test_dry_run_prints_the_plan_and_computes_nothing(
     results = tmp_path / "results"
     assert run(tiny, results, "--dry-run") == 0
     captured = capsys.readouterr()
-    assert captured.out.count("new") == 4
+    assert [line.split()[-2] for line in captured.out.splitlines()[2:]] == ["train"] * 4
+    assert "4 runs: 4 to be trained" in captured.err
     assert "beta_vae(beta=10.0)" in captured.out
     assert "expected to take" in captured.err
     assert not results.exists()
@@ -107,15 +121,15 @@ def test_dry_run_prints_the_plan_and_computes_nothing(
 def test_a_failed_run_is_kept_and_the_suite_goes_on(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    original = train
+    original = Trainer.run
 
-    def broken(model, *arguments, **options):  # type: ignore[no-untyped-def]
-        if model.likelihood.name == "gaussian":
+    def broken(trainer: Trainer, **options: Any) -> Trajectory:
+        if trainer.model.likelihood.name == "gaussian":
             raise RuntimeError("out of luck\nand more")
-        return original(model, *arguments, **options)
+        return original(trainer, **options)
 
     results = tmp_path / "results"
-    monkeypatch.setattr("bench.run.train", broken)
+    monkeypatch.setattr(Trainer, "run", broken)
     assert run(tiny, results) == 1
     found = table(results).set_index("likelihood")
     assert found.loc["gaussian", "status"] == "failed"
@@ -125,7 +139,84 @@ def test_a_failed_run_is_kept_and_the_suite_goes_on(
     monkeypatch.undo()
     capsys.readouterr()
     assert run(tiny, results) == 0
-    assert "4 runs, 3 of them done before" in capsys.readouterr().err
+    assert "4 runs: 1 to be trained, 3 done before" in capsys.readouterr().err
+
+
+def test_what_is_added_is_measured_and_no_weight_is_touched(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More importance samples, another number of test images: two measurements of four runs."""
+    results = tmp_path / "results"
+    assert run(tiny, results) == 0
+    first = table(results)
+
+    def files() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in (results / "runs").rglob("*.*")}
+
+    before = files()
+    text = tiny.read_text()
+    text = text.replace("importance_samples = 2", "importance_samples = 3")
+    tiny.write_text(text.replace("test_images = 24", "test_images = 25"))
+    capsys.readouterr()
+    assert run(tiny, results, "--dry-run") == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("measure elbo, iwae") == 4
+    assert "4 runs: 4 only to be measured" in captured.err
+    assert files() == before
+    monkeypatch.setattr(Trainer, "run", lambda *_, **__: pytest.fail("trained again"))
+    assert run(tiny, results) == 0
+    assert capsys.readouterr().err.count("measured elbo, iwae in") == 4
+    after = files()
+    assert {path: after[path] for path in before} == before
+    made = after.keys() - before.keys()
+    assert {path.name.partition("-")[0] for path in made} == {"elbo", "iwae"}
+    assert len(made) == 8
+    second = table(results)
+    assert list(second["run"]) == list(first["run"])
+    assert set(second["importance_samples"]) == {3}
+    assert set(second["test_images"]) == {25}
+    same = ["fd_random_vgg", "information_nats", "calibration_error", "smallest_sigma_reached"]
+    pd.testing.assert_frame_equal(second[same], first[same], check_exact=True)
+
+
+def test_a_measurement_that_fails_is_one_line_and_the_rest_is_reported(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results"
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("out of luck\nand more")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Information, "measure", broken)
+        assert run(tiny, results, "--likelihoods", "gaussian") == 1
+    said = capsys.readouterr().err
+    assert "; no information: RuntimeError: out of luck; about" in said
+    assert "some runs or measurements failed: the report says which" in said
+    found = table(results).iloc[0]
+    assert found["status"] == "finished"
+    assert found["not_measured"] == "information: RuntimeError: out of luck"
+    assert found["bits_per_dim"] > 0
+    assert run(tiny, results, "--likelihoods", "gaussian") == 0
+    assert "1 runs: 1 only to be measured" in capsys.readouterr().err
+    assert table(results)["information_nats"].notna().all()
+
+
+def test_results_of_another_format_are_refused_in_one_line(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "plan.json").write_text("{}")
+    for command in (
+        ["run", "--suite", str(tiny)],
+        ["run", "--suite", str(tiny), "--dry-run"],
+        ["report"],
+        ["compare", "gaussian"],
+    ):
+        assert main([*command, "--results", str(results)]) == 2
+        assert "is of format 1, and this version reads format" in error(capsys)
+    assert [path.name for path in results.iterdir()] == ["plan.json"]
 
 
 def test_divergence_is_recorded_and_the_suite_goes_on(tiny: Path, tmp_path: Path) -> None:
@@ -148,7 +239,7 @@ def test_killed_in_the_middle_it_goes_on(tiny: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 120
-        while not list(results.glob("runs/*/metrics.json")) and process.poll() is None:
+        while not list(results.glob("runs/*/measurements/*.json")) and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.005)
     finally:

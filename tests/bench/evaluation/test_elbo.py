@@ -1,40 +1,37 @@
-"""The evaluation, against the same numbers computed step by step with torch.distributions."""
+"""The elbo and what stands beside it, against the same numbers computed step by step."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import distributions as D
 
 from bench import seeds
-from bench.bound import bound
 from bench.data import Data, subset, to_float
-from bench.evaluate import evaluate
-from bench.generate import generate
+from bench.evaluation import Outcome, Trained, take
+from bench.evaluation.base import MemoryCache
+from bench.evaluation.elbo import estimate_elbo
+from bench.evaluation.generation import generate
+from bench.execution.run import build
 from bench.metrics import extractor, frechet_distance, statistics
 from bench.models import Model
-from bench.run import build
-from bench.spec import RunSpec
-from bench.store import Store
-from bench.train import train
-from tests.bench.conftest import MakeSpec
+from bench.suite import RunSpec
+from tests.bench.conftest import MakeSpec, columns_of, fit, measurement
 
 
 @pytest.fixture(scope="module")
 def trained(data: Data, make_spec: MakeSpec) -> tuple[Model, RunSpec]:
     spec = make_spec("optimal_sigma")
     model = build(spec, data)
-    train(model, data, spec)
+    fit(model, data, spec)
     return model, spec
 
 
-def test_bound_step_by_step(trained: tuple[Model, RunSpec], data: Data) -> None:
+def test_step_by_step(trained: tuple[Model, RunSpec], data: Data) -> None:
     model, spec = trained
-    result = bound(model, data.test, spec, "test")
+    result = estimate_elbo(model, data.test, seed=spec.seed, batch_size=16, purpose="test")
     variance = float(model.likelihood.variance)  # type: ignore[arg-type]
     nll, bits, kls, mses = [], [], [], []
     with torch.no_grad():
@@ -77,28 +74,36 @@ def test_an_image_is_scored_alone(trained: tuple[Model, RunSpec], data: Data) ->
     torch.testing.assert_close(together, alone)
 
 
-def numbers(found: dict[str, Any]) -> dict[str, Any]:
-    """What was measured, without the times."""
-    return {name: value for name, value in found.items() if "_seconds" not in name}
-
-
-def test_only_held_out_images_count(
-    trained: tuple[Model, RunSpec], data: Data, tmp_path: Path
-) -> None:
+def test_only_held_out_images_count(trained: tuple[Model, RunSpec], data: Data) -> None:
     model, spec = trained
     flipped = data._replace(train=255 - data.train)
-    store = Store.open(tmp_path)
-    first = numbers(evaluate(model, data, spec, store))
-    assert numbers(evaluate(model, flipped, spec, store)) == first
-    other = data._replace(test=255 - data.test)
-    assert numbers(evaluate(model, other, spec, Store.open(tmp_path / "b"))) != first
+    cache = MemoryCache()
+    first = columns_of(model, data, spec, cache)
+    assert columns_of(model, flipped, spec, cache) == first
+    other = columns_of(model, data._replace(test=255 - data.test), spec)
+    assert other.keys() == first.keys()
+    for column in ("bits_per_dim", "iwae_bits_per_dim", "calibration_error", "information_nats"):
+        assert other[column] != first[column], column
+    moved = columns_of(model, data._replace(validation=255 - data.validation), spec, cache)
+    changed = {column for column in first if moved[column] != first[column]}
+    assert "validation_bits_per_dim" in changed
+    assert all(column.startswith("validation_") for column in changed)
 
 
-def test_parts_of_the_rate_and_counts(
-    trained: tuple[Model, RunSpec], data: Data, tmp_path: Path
+def test_an_elbo_that_is_not_finite_is_a_result_with_its_reason(
+    data: Data, make_spec: MakeSpec
 ) -> None:
+    model = build(make_spec(), data)
+    with torch.no_grad():
+        next(model.parameters()).fill_(torch.nan)
+    result = take(measurement("elbo"), Trained(model, data, seed=0))
+    assert (result.outcome, dict(result.columns)) == (Outcome.NOT_FINITE, {})
+    assert result.reason == "the elbo of test images is not finite"
+
+
+def test_parts_of_the_rate_and_counts(trained: tuple[Model, RunSpec], data: Data) -> None:
     model, spec = trained
-    metrics = evaluate(model, data, spec, Store.open(tmp_path))
+    metrics = columns_of(model, data, spec)
     chosen = subset(data.test, 32, "information")
     mean, std = model.posterior(to_float(chosen))  # type: ignore[misc]
     rate = D.kl_divergence(D.Normal(mean, std), D.Normal(0.0, 1.0)).sum(1).mean().detach()
@@ -111,7 +116,7 @@ def test_parts_of_the_rate_and_counts(
     assert metrics["frechet_reference_images"] == 48
     network = extractor("random_vgg")
     images = torch.cat(
-        [generate(model, data.test[start : start + 16], spec, start) for start in (0, 16)]
+        [generate(model, data.test[start : start + 16], spec.seed, start) for start in (0, 16)]
     )
     direct = frechet_distance(statistics(network(images)), statistics(network(data.test)))
     assert metrics["fd_random_vgg"] == pytest.approx(direct, rel=1e-6)

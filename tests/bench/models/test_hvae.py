@@ -12,11 +12,10 @@ import likelihoods
 from bench import models
 from bench.data import Data
 from bench.errors import UsageError
+from bench.execution.run import build
 from bench.models.hvae import HVAE, MIN_STD, Block, Stage
-from bench.run import build
-from bench.suite import Training
-from bench.train import train
-from tests.bench.conftest import MODELS, MakeSpec
+from bench.training import Training
+from tests.bench.conftest import MODELS, MakeSpec, fit
 
 SMALL: dict[str, Any] = MODELS["hvae"]
 
@@ -172,7 +171,7 @@ def test_free_bits_change_the_objective_and_never_a_measurement() -> None:
 def test_loss_goes_down_and_layers_are_recorded(data: Data, make_spec: MakeSpec) -> None:
     training = Training(optimiser="adamax", learning_rate=2e-3, batch_size=16, steps=100)
     spec = make_spec("optimal_sigma", model="hvae", training=training)
-    history = train(build(spec, data), data, spec).history
+    history = fit(build(spec, data), data, spec).history
     assert history["nll_nats"].iloc[-1] < history["nll_nats"].iloc[0] - 5
     layers = history[["kl_layer_1_nats", "kl_layer_2_nats", "kl_layer_3_nats"]]
     assert list(layers.sum(axis=1)) == pytest.approx(list(history["kl_nats"]))

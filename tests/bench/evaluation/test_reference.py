@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.data import Data, subset
+from bench.evaluation.base import MemoryCache
+from bench.evaluation.reference import reference
 from bench.metrics import FeatureExtractor, extractor, frechet_distance, statistics
-from bench.reference import reference
+from bench.metrics.features import Description
 from bench.store import Store
 
 
@@ -22,13 +24,15 @@ class Pixels(nn.Module):
 
 
 PIXELS = FeatureExtractor(
-    name="pixels",
+    description=Description(
+        name="pixels",
+        column="fd",
+        heading="FD",
+        kernel_column="kd",
+        kernel_heading="KD",
+        protocol="none",
+    ),
     dimensions=2,
-    column="fd",
-    heading="FD",
-    kernel_column="kd",
-    kernel_heading="KD",
-    protocol="none",
     fingerprint="0",
     batch_size=7,
     network=Pixels(),
@@ -37,38 +41,38 @@ PIXELS = FeatureExtractor(
 
 
 def data_of(test: Tensor) -> Data:
-    return Data(test[:1], test[:1], test)
+    return Data(test[:1], test[:1], test, checksum="0")
 
 
 def test_it_is_computed_once(data: Data, tmp_path: Path) -> None:
     store, network = Store.open(tmp_path), extractor("random_vgg")
-    first = reference(store, data, "checksum", network, 20)
+    first = reference(store, data, network, 20)
     # Other images under the same checksum: what was kept is what comes back.
     others = data._replace(test=255 - data.test)
-    again = reference(store, others, "checksum", network, 20)
+    again = reference(store, others, network, 20)
     assert torch.equal(first.statistics.mean, again.statistics.mean)
     assert torch.equal(first.statistics.covariance, again.statistics.covariance)
     assert torch.equal(first.features, again.features)
     assert first.floor == again.floor
-    other = reference(store, others, "another", network, 20)
+    other = reference(store, others._replace(checksum="another"), network, 20)
     assert not torch.equal(first.statistics.mean, other.statistics.mean)
-    assert len(reference(store, data, "checksum", network, 30).features) == 30
+    assert len(reference(store, data, network, 30).features) == 30
 
 
-def test_features_are_those_of_a_fixed_choice_of_all(data: Data, tmp_path: Path) -> None:
+def test_features_are_those_of_a_fixed_choice_of_all(data: Data) -> None:
     network = extractor("random_vgg")
-    found = reference(Store.open(tmp_path), data, "", network, 20)
+    found = reference(MemoryCache(), data, network, 20)
     direct = network(data.test)
     torch.testing.assert_close(found.features, subset(direct, 20, "real features"))
     torch.testing.assert_close(found.statistics.mean, statistics(direct).mean)
     assert found.statistics.count == 48
 
 
-def test_the_floor_is_the_distance_of_two_disjoint_halves(tmp_path: Path) -> None:
+def test_the_floor_is_the_distance_of_two_disjoint_halves() -> None:
     # Each image tells its number; an odd one is in neither half.
     numbers = torch.arange(101, dtype=torch.uint8)
     test = numbers[:, None, None, None].expand(-1, 1, 4, 4).clone()
-    found = reference(Store.open(tmp_path), data_of(test), "", PIXELS, 40)
+    found = reference(MemoryCache(), data_of(test), PIXELS, 40)
     assert found.floor.frechet_images == 50
     assert found.floor.kernel_images == 40
     whole = float(statistics(numbers[:, None].float()).covariance)
@@ -77,12 +81,12 @@ def test_the_floor_is_the_distance_of_two_disjoint_halves(tmp_path: Path) -> Non
     assert 0 < found.floor.frechet < 2 * 9 * 4 * whole / 50
 
 
-def test_halves_of_known_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_halves_of_known_features(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the halves are told apart by construction, the floor is their Frechet distance."""
     monkeypatch.setattr(torch, "randperm", lambda n, **_: torch.arange(n))
     low = torch.randint(0, 100, (32, 1, 4, 4), generator=torch.Generator().manual_seed(0))
     test = torch.cat([low, low + 50]).to(torch.uint8)
-    found = reference(Store.open(tmp_path), data_of(test), "", PIXELS, 32)
+    found = reference(MemoryCache(), data_of(test), PIXELS, 32)
     # The same shape, moved by 50 in both features.
     assert found.floor.frechet == pytest.approx(2 * 50**2, rel=1e-9)
     a, b = (statistics(PIXELS(test[part])) for part in (slice(32), slice(32, None)))
@@ -90,11 +94,11 @@ def test_halves_of_known_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert found.floor.kernel > 3 * found.floor.kernel_standard_error
 
 
-def test_a_video_is_never_in_both_halves(tmp_path: Path) -> None:
+def test_a_video_is_never_in_both_halves() -> None:
     """Ten videos, each of frames all alike: halves of frames would be as good as the same."""
     numbers = (torch.arange(10) * 25).to(torch.uint8)
     videos = numbers[:, None, None, None, None].expand(-1, 30, 1, 4, 4).clone()
-    found = reference(Store.open(tmp_path), data_of(videos), "", PIXELS, 40)
+    found = reference(MemoryCache(), data_of(videos), PIXELS, 40)
     assert found.statistics.count == 300
     assert found.floor.frechet_images == 150
     frames = videos.flatten(0, 1)

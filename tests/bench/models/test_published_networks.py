@@ -18,11 +18,10 @@ import datasets
 import likelihoods
 from bench import models
 from bench.data import Data
+from bench.execution.run import build
 from bench.models import Model
-from bench.run import build
-from bench.suite import Evaluation, Training
-from bench.train import train
-from tests.bench.conftest import MakeSpec
+from bench.training import History, Training
+from tests.bench.conftest import MakeSpec, fit
 
 
 def make(
@@ -341,9 +340,9 @@ def test_the_published_training_is_alive(name: str, make_spec: MakeSpec) -> None
         name,
         training=Training(batch_size=128, learning_rate=1e-3, steps=400),
         model_options={"width": 8, "latents": 20},
-        evaluation=Evaluation(validation_images=200, measurements=2, batch_size=100),
+        history=History(images=200, points=2, batch_size=100),
     )
-    last = train(build(spec, data), data, spec).history.iloc[-1]
+    last = fit(build(spec, data), data, spec).history.iloc[-1]
     mean_image = data.train.double().mean(0) / 255
     mean_error = float((data.validation / 255 - mean_image).square().mean())
     assert last["kl_nats"] > 2

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, fields
-from pathlib import Path
+from dataclasses import asdict
+from typing import Any
 
-import pandas as pd
 import pytest
 import torch
 from torch import Tensor
 
 from bench import seeds
-from bench.catalogue import QUALITY_SIZES
 from bench.data import Data, subset
-from bench.generate import generate, generate_both
+from bench.evaluation import Outcome, Trained, take
+from bench.evaluation.base import Cache, MemoryCache
+from bench.evaluation.generation import generate, generate_both
+from bench.execution.run import build
 from bench.metrics import (
     extractor,
     frechet_distance,
@@ -24,13 +25,8 @@ from bench.metrics import (
     statistics,
 )
 from bench.models import Model
-from bench.plan import PlannedFeatures
-from bench.publish_quality import quality as described
-from bench.quality import quality
-from bench.run import build
-from bench.spec import RunSpec
-from bench.store import Store
-from tests.bench.conftest import MakeSpec
+from bench.suite import RunSpec
+from tests.bench.conftest import MakeSpec, measurement
 
 SIGMA = 0.1
 
@@ -47,6 +43,15 @@ def model(data: Data, spec: RunSpec) -> Model:
     return build(spec, data).eval()
 
 
+def quality(
+    model: Model, data: Data, cache: Cache | None = None, name: str = "vae", **changes: Any
+) -> dict[str, Any]:
+    """The columns of the one extractor."""
+    trained = Trained(model, data, 0, MemoryCache() if cache is None else cache)
+    measured = measurement("quality_random_vgg", name, **changes).measure(trained)
+    return dict(measured.columns)
+
+
 def directly(model: Model, data: Data) -> tuple[Tensor, Tensor]:
     """Means and samples of 32 latents of seed 0, in two batches, with torch's own functions."""
     means, samples = [], []
@@ -60,8 +65,8 @@ def directly(model: Model, data: Data) -> tuple[Tensor, Tensor]:
     return quantise(torch.cat(means)), quantise(torch.cat(samples))
 
 
-def test_every_column_step_by_step(model: Model, spec: RunSpec, data: Data, tmp_path: Path) -> None:
-    found = quality(model, data, spec, Store.open(tmp_path))
+def test_every_column_step_by_step(model: Model, data: Data) -> None:
+    found = quality(model, data)
     network = extractor("random_vgg")
     means, samples = map(network, directly(model, data))
     real = network(data.test)
@@ -91,12 +96,10 @@ def test_every_column_step_by_step(model: Model, spec: RunSpec, data: Data, tmp_
     }
 
 
-def test_samples_are_the_means_with_the_noise_of_the_pixels(
-    model: Model, spec: RunSpec, data: Data
-) -> None:
+def test_samples_are_the_means_with_the_noise_of_the_pixels(model: Model, data: Data) -> None:
     items = data.test[torch.arange(512) % 48]
-    means, samples = generate_both(model, items, spec, 0)
-    assert torch.equal(means, generate(model, items, spec, 0))
+    means, samples = generate_both(model, items, 0, 0)
+    assert torch.equal(means, generate(model, items, 0, 0))
     noise = (samples.double() - means.double()) / 255
     rounding = 2 / 12 / 255**2
     count = noise.numel()
@@ -107,36 +110,28 @@ def test_samples_are_the_means_with_the_noise_of_the_pixels(
     assert float(noise.flatten(1).mean(1).var()) == pytest.approx(expected / 64, rel=0.3)
 
 
-def test_measured_twice_to_the_bit_whatever_the_global_generator(
-    model: Model, spec: RunSpec, data: Data, tmp_path: Path
-) -> None:
+def test_measured_twice_to_the_bit_whatever_the_global_generator(model: Model, data: Data) -> None:
+    cache = MemoryCache()
     torch.manual_seed(1)
-    first = quality(model, data, spec, Store.open(tmp_path / "a"))
+    first = quality(model, data, cache)
     torch.manual_seed(2)
     expected = torch.rand(3)
     torch.manual_seed(2)
-    assert quality(model, data, spec, Store.open(tmp_path / "b")) == first
+    assert quality(model, data) == first
     assert torch.equal(torch.rand(3), expected), "the global generator was moved"
-    assert quality(model, data, spec, Store.open(tmp_path / "a")) == first, "from the cache"
+    assert quality(model, data, cache) == first, "from the cache"
 
 
-def test_another_seed_draws_other_pixels(
-    model: Model, spec: RunSpec, make_spec: MakeSpec, data: Data
-) -> None:
-    other = make_spec("beta_vae", likelihood_options={"beta": SIGMA**2}, seed=1)
-    first, second = (generate_both(model, data.test[:4], each, 0) for each in (spec, other))
+def test_another_seed_draws_other_pixels(model: Model, data: Data) -> None:
+    first, second = (generate_both(model, data.test[:4], seed, 0) for seed in (0, 1))
     noise = [each.samples.int() - each.means.int() for each in (first, second)]
     assert not torch.equal(*noise)
-    batches = [generate_both(model, data.test[:4], spec, start) for start in (0, 16)]
+    batches = [generate_both(model, data.test[:4], 0, start) for start in (0, 16)]
     assert not torch.equal(*(each.samples.int() - each.means.int() for each in batches))
 
 
-def test_fewer_samples_than_means(
-    model: Model, spec: RunSpec, make_spec: MakeSpec, data: Data, tmp_path: Path
-) -> None:
-    evaluation = spec.evaluation.model_copy(update={"sample_images": 20})
-    few = make_spec("beta_vae", likelihood_options=spec.likelihood_options, evaluation=evaluation)
-    found = quality(model, data, few, Store.open(tmp_path))
+def test_fewer_samples_than_means(model: Model, data: Data) -> None:
+    found = quality(model, data, sample_images=20)
     network = extractor("random_vgg")
     _, samples = directly(model, data)
     direct = frechet_distance(statistics(network(samples[:20])), statistics(network(data.test)))
@@ -146,7 +141,7 @@ def test_fewer_samples_than_means(
 
 
 def test_what_is_not_a_number_is_refused_and_what_is_infinite_is_clipped(
-    model: Model, spec: RunSpec, data: Data, monkeypatch: pytest.MonkeyPatch
+    model: Model, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = type(model.likelihood.forward(torch.zeros(1, 1, 8, 8)))
 
@@ -156,39 +151,75 @@ def test_what_is_not_a_number_is_refused_and_what_is_infinite_is_clipped(
         )
 
     sampled(math.inf)
-    assert (generate_both(model, data.test[:2], spec, 0).samples == 255).all()
+    assert (generate_both(model, data.test[:2], 0, 0).samples == 255).all()
     sampled(math.nan)
     with pytest.raises(FloatingPointError, match="not a number"):
-        generate_both(model, data.test[:2], spec, 0)
+        generate_both(model, data.test[:2], 0, 0)
 
 
-def test_frames_are_drawn_given_the_means_before_them(
-    video: Data, make_spec: MakeSpec, tmp_path: Path
+def test_a_generated_image_that_is_not_finite_is_refused(data: Data, spec: RunSpec) -> None:
+    broken = build(spec, data).eval()
+    with torch.no_grad():
+        next(broken.get_submodule("head").parameters()).fill_(math.nan)
+    with pytest.raises(FloatingPointError, match="a generated image is not finite"):
+        generate(broken, data.test[:2], 0, 0)
+    result = take(measurement("quality_random_vgg"), Trained(broken, data, seed=0))
+    assert (result.outcome, dict(result.columns)) == (Outcome.NOT_FINITE, {})
+
+
+def test_extractors_look_at_the_same_images_and_each_has_its_own_result(
+    model: Model, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Images are generated once for all extractors of one run."""
+    from bench.evaluation import quality as module
+
+    one = measurement("quality_random_vgg")
+    batches, original = list[int](), module.generate_both
+
+    def counted(*arguments: Any) -> Any:
+        batches.append(len(arguments[1]))
+        return original(*arguments)
+
+    monkeypatch.setattr(module, "generate_both", counted)
+    trained = Trained(model, data, seed=0)
+    first = one.measure(trained)
+    assert batches == [16, 16]
+    assert one.measure(trained).columns == first.columns
+    assert batches == [16, 16]
+    one.model_copy(update={"sample_images": 30}).measure(trained)
+    assert batches == [16, 16, 16, 16]
+
+
+def test_frames_are_drawn_given_the_means_before_them(video: Data, make_spec: MakeSpec) -> None:
     spec = make_spec(model="svg")
     model = build(spec, video).eval()
     items = video.test[:8]
-    means, samples = generate_both(model, items, spec, 0)
+    means, samples = generate_both(model, items, 0, 0)
     assert means.shape == samples.shape == (8, 4, 1, 16, 16)
-    assert torch.equal(means, generate(model, items, spec, 0))
+    assert torch.equal(means, generate(model, items, 0, 0))
     assert not torch.equal(means, samples)
-    found = quality(model, video, spec, Store.open(tmp_path))
+    found = quality(model, video, name="svg")
     assert found["sample_images"] == found["frechet_images"] == 32
     # Halves of the 24 videos of six frames each.
     assert found["frechet_floor_images"] == 72
 
 
-def test_all_columns_are_described_once(
-    model: Model, spec: RunSpec, data: Data, tmp_path: Path
-) -> None:
-    found = quality(model, data, spec, Store.open(tmp_path))
-    network = extractor("random_vgg")
-    planned = {key.name: getattr(network, key.name) for key in fields(PlannedFeatures)}
-    table = pd.DataFrame([found | {"data_set": "random"}])
-    metrics = described({"features": {"random_vgg": planned}}, table)
-    named = [metric.key for metric in (*QUALITY_SIZES, *metrics)]
-    assert len(set(named)) == len(named)
-    assert set(named) == set(found)
-    (distance,) = (metric for metric in metrics if metric.headline)
-    sizes = [f"{found[key]:.0f}" for key in ("frechet_images", "frechet_reference_images")]
-    assert distance.protocol.endswith(f"test part: {' against '.join(sizes)} of random")
+def test_all_columns_are_described_once(model: Model, data: Data) -> None:
+    found = quality(model, data)
+    described = measurement("quality_random_vgg").metrics
+    keys = [metric.key for metric in described]
+    assert len(set(keys)) == len(keys)
+    assert set(keys) == set(found)
+    assert {metric.floor for metric in described if metric.floor} == {
+        "fd_random_vgg_floor",
+        "kd_random_vgg_floor",
+        "kd_random_vgg_floor_standard_error",
+        "expected_coverage_random_vgg",
+    }
+    assert {metric.key for metric in described if metric.count} == {
+        key for key in keys if key.endswith("images")
+    }
+    for metric in described:
+        if not metric.count:
+            assert metric.features == "random_vgg", metric.key
+            assert metric.protocol.strip(), metric.key

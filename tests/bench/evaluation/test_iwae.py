@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 from weakref import ref
@@ -15,14 +15,14 @@ from torch import distributions as D
 
 import likelihoods
 from bench import seeds
-from bench.bound import bound
 from bench.data import subset, to_float
-from bench.importance import importance_bound
+from bench.evaluation import Trained
+from bench.evaluation.elbo import estimate_elbo
+from bench.evaluation.iwae import IwaeEstimate, estimate_iwae
+from bench.execution.run import build
 from bench.models import Context, Model, Sampled
-from bench.run import build
-from bench.spec import RunSpec
 from likelihoods import Likelihood
-from tests.bench.conftest import MODELS, DataFor, MakeSpec
+from tests.bench.conftest import MODELS, DataFor, MakeSpec, measurement
 
 SHAPE = (1, 2, 3)
 VALUES, LATENTS = 6, 2
@@ -111,17 +111,13 @@ def items() -> Tensor:
     return torch.randint(0, 256, (24, *SHAPE), generator=generator, dtype=torch.uint8)
 
 
-def with_samples(spec: RunSpec, samples: int, images: int = 24, seed: int = 0) -> RunSpec:
-    changes = {"importance_samples": samples, "importance_images": images}
-    return replace(spec, evaluation=spec.evaluation.model_copy(update=changes), seed=seed)
+def estimated(model: Model, items: Tensor, samples: int, seed: int = 0) -> IwaeEstimate:
+    return estimate_iwae(model, items, seed=seed, samples=samples, batch_size=16)
 
 
-def repeated(model: Model, items: Tensor, spec: RunSpec, samples: int, count: int) -> Tensor:
+def repeated(model: Model, items: Tensor, samples: int, count: int) -> Tensor:
     """-L_K in nats under seeds 0, 1, ..., (count,)."""
-    found = [
-        importance_bound(model, items, with_samples(spec, samples, seed=seed)).iwae_nats
-        for seed in range(count)
-    ]
+    found = [estimated(model, items, samples, seed).iwae_nats for seed in range(count)]
     return torch.tensor(found, dtype=torch.float64)
 
 
@@ -138,13 +134,11 @@ def error(values: Tensor) -> float:
 
 
 @pytest.mark.parametrize("samples", [1, 7])
-def test_of_the_exact_posterior_is_the_marginal_likelihood(
-    items: Tensor, make_spec: MakeSpec, samples: int
-) -> None:
+def test_of_the_exact_posterior_is_the_marginal_likelihood(items: Tensor, samples: int) -> None:
     """Every weight is p(x) then, whatever was drawn, and the ELBO is tight."""
     model = LinearGaussian()
     exact, elbo = truth(model, items)
-    found = importance_bound(model, items, with_samples(make_spec(), samples))
+    found = estimated(model, items, samples)
     assert found.iwae_nats == pytest.approx(exact, rel=1e-10)
     assert elbo == pytest.approx(exact, rel=1e-10)
     bits = (exact / VALUES + math.log(255)) / math.log(2)
@@ -152,16 +146,14 @@ def test_of_the_exact_posterior_is_the_marginal_likelihood(
     assert (found.importance_samples, found.importance_images) == (samples, 24)
 
 
-def test_lies_between_the_elbo_and_the_marginal_likelihood(
-    items: Tensor, make_spec: MakeSpec
-) -> None:
-    model, spec, count = LinearGaussian(moved=0.3, widened=1.5), make_spec(), 100
+def test_lies_between_the_elbo_and_the_marginal_likelihood(items: Tensor) -> None:
+    model, count = LinearGaussian(moved=0.3, widened=1.5), 100
     exact, elbo = truth(model, items)
-    bounds = [repeated(model, items, spec, samples, count) for samples in (1, 2, 8)]
+    bounds = [repeated(model, items, samples, count) for samples in (1, 2, 8)]
     # With one sample both are the ELBO on average; they differ in what of it is closed form.
     single = torch.tensor(
         [
-            bound(model, items, with_samples(spec, 1, seed=seed), "x").nll_nats
+            estimate_elbo(model, items, seed=seed, batch_size=16, purpose="x").nll_nats
             for seed in range(count)
         ]
     )
@@ -173,17 +165,15 @@ def test_lies_between_the_elbo_and_the_marginal_likelihood(
     assert bounds[-1].mean() - exact > 5 * error(bounds[-1])
 
 
-def test_of_a_wrong_posterior_converges_to_the_marginal_likelihood(
-    items: Tensor, make_spec: MakeSpec
-) -> None:
+def test_of_a_wrong_posterior_converges_to_the_marginal_likelihood(items: Tensor) -> None:
     model = LinearGaussian(moved=0.3, widened=1.5)
     exact, elbo = truth(model, items)
-    found = importance_bound(model, items, with_samples(make_spec(), 500)).iwae_nats
+    found = estimated(model, items, 500).iwae_nats
     assert abs(found - exact) < 0.04 * (elbo - exact)
 
 
 def unsettled(model: Model) -> Model:
-    """A model in evaluation mode whose codes are away from the prior."""
+    """A model in evaluation mode whose latents are away from the prior."""
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -211,13 +201,13 @@ def test_rises_with_the_number_of_samples(
     model_name: str, data_for: DataFor, make_spec: MakeSpec
 ) -> None:
     """On average over many draws, on fixed items; both bounds of a seed share their first draw."""
-    data, spec = data_for(model_name), make_spec(model=model_name)
-    model = unsettled(build(spec, data))
-    one, some = (repeated(model, data.test[:8], spec, samples, 160) for samples in (1, 6))
+    data = data_for(model_name)
+    model = unsettled(build(make_spec(model=model_name), data))
+    one, some = (repeated(model, data.test[:8], samples, 160) for samples in (1, 6))
     assert float((one - some).mean()) > 4 * error(one - some)
 
 
-def by_hand(model: Model, items: Tensor, spec: RunSpec) -> list[float]:
+def by_hand(model: Model, items: Tensor) -> list[float]:
     """Nats and bits of both bounds from all weights at once, in generators of known purpose."""
     sums: list[Tensor] = []
     images = 0
@@ -249,12 +239,12 @@ def test_sample_by_sample(
     name: str, model_name: str, data_for: DataFor, make_spec: MakeSpec
 ) -> None:
     """The noise is that of its purpose for every likelihood; of video, means are over frames."""
-    data, spec = data_for(model_name), make_spec(name, model=model_name)
-    model = build(spec, data).eval()
-    found = importance_bound(model.train(), data.test, spec)
+    data = data_for(model_name)
+    model = build(make_spec(name, model=model_name), data).eval()
     chosen = subset(data.test, 20, "test")
-    nats, bits, elbo_nats, elbo_bits = by_hand(model, chosen, spec)
-    assert found.is_finite
+    found = estimated(model.train(), chosen, 3)
+    nats, bits, elbo_nats, elbo_bits = by_hand(model, chosen)
+    assert math.isfinite(found.iwae_bits_per_dim)
     assert found.iwae_bits_per_dim == pytest.approx(bits, rel=1e-6)
     assert found.iwae_elbo_bits_per_dim == pytest.approx(elbo_bits, rel=1e-6)
     assert found.iwae_bits_per_dim < found.iwae_elbo_bits_per_dim
@@ -265,7 +255,9 @@ def test_sample_by_sample(
         assert found.iwae_nats == pytest.approx(nats, rel=1e-6)
         assert found.iwae_elbo_nats == pytest.approx(elbo_nats, rel=1e-6)
     assert found.importance_images == len(model.targets(to_float(chosen)))
-    assert found.columns() == {
+    columns = measurement("iwae", model_name).measure(Trained(model, data, seed=0)).columns
+    assert columns == pytest.approx(asdict(found), nan_ok=True)
+    assert columns == {
         "iwae_nats": pytest.approx(found.iwae_nats, nan_ok=True),
         "iwae_bits_per_dim": found.iwae_bits_per_dim,
         "iwae_elbo_nats": pytest.approx(found.iwae_elbo_nats, nan_ok=True),
@@ -275,7 +267,7 @@ def test_sample_by_sample(
     }
 
 
-def test_memory_does_not_grow_with_the_samples(items: Tensor, make_spec: MakeSpec) -> None:
+def test_memory_does_not_grow_with_the_samples(items: Tensor) -> None:
     """No outputs are kept when the next sample is drawn."""
     model, kept = LinearGaussian(), list[Any]()
     forward = model.forward
@@ -287,5 +279,5 @@ def test_memory_does_not_grow_with_the_samples(items: Tensor, make_spec: MakeSpe
         return sampled
 
     model.forward = spy  # type: ignore[method-assign]
-    importance_bound(model, items, with_samples(make_spec(), 5))
+    estimated(model, items, 5)
     assert len(kept) == 10  # two batches

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,40 +12,38 @@ import torch
 
 import likelihoods
 from bench import seeds
-from bench.calibration import calibration, calibration_columns
 from bench.data import Data, subset, to_float
-from bench.evaluate import evaluate
+from bench.evaluation import Outcome, Trained, take
+from bench.evaluation.calibration import summarise_pit
+from bench.execution.run import build
 from bench.metrics import transform
-from bench.run import build
-from bench.store import Store
-from bench.train import train
-from tests.bench.conftest import MODELS, DataFor, MakeSpec
+from tests.bench.conftest import MODELS, DataFor, MakeSpec, columns_of, fit, measurement
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 COVERAGES = [f"coverage_{percent}_percent" for percent in (50, 90, 99)]
 SHARES = [f"pit_{number:02d}" for number in range(1, 21)]
 
 
-def test_step_by_step(data: Data, make_spec: MakeSpec, tmp_path: Path) -> None:
+def test_step_by_step(data: Data, make_spec: MakeSpec) -> None:
     spec = make_spec("optimal_sigma")
     model = build(spec, data)
-    train(model, data, spec)
-    metrics = evaluate(model, data, spec, Store.open(tmp_path))
+    fit(model, data, spec)
+    metrics = columns_of(model, data, spec)
     chosen, sigma, transforms = subset(data.test, 32, "calibration"), metrics["sigma"], []
     for start in (0, 16):
         x = to_float(chosen[start : start + 16])
         purposes = ("codes", "places")
-        codes, places = (
+        latents, randomisation = (
             seeds.generator("cpu", 0, "calibration noise", each, start) for each in purposes
         )
         with torch.no_grad():
             mean, std = model.posterior(x)  # type: ignore[misc]
-            z = mean + std * torch.randn(mean.shape, generator=codes)
+            z = mean + std * torch.randn(mean.shape, generator=latents)
             p = stats.norm(model.decode(z).sigmoid().double().numpy(), sigma)  # type: ignore[operator]
         level = (255 * x.double()).round().numpy()
         below = np.where(level == 0, 0, p.cdf((level - 0.5) / 255))
         above = np.where(level == 255, 1, p.cdf((level + 0.5) / 255))
-        v = torch.rand(x.shape, generator=places, dtype=torch.float64).numpy()
+        v = torch.rand(x.shape, generator=randomisation, dtype=torch.float64).numpy()
         transforms.append(below + v * (above - below))
     u = np.concatenate(transforms).ravel()
     shares = np.histogram(u, np.arange(21) / 20)[0] / u.size
@@ -67,15 +64,17 @@ def test_step_by_step(data: Data, make_spec: MakeSpec, tmp_path: Path) -> None:
 def test_every_likelihood_of_every_model_is_measured(
     family: str, name: str, data_for: DataFor, make_spec: MakeSpec
 ) -> None:
-    items, spec = data_for(family).test[:5], make_spec(name, model=family)
-    model = build(spec, data_for(family))
-    found = calibration_columns(model, items, spec)
+    data = data_for(family)._replace(test=data_for(family).test[:5])
+    model = build(make_spec(name, model=family), data)
+    trained = Trained(model.eval(), data, seed=0)
+    found = measurement("calibration", family).measure(trained).columns
     assert list(found) == ["calibration_error", *COVERAGES, *SHARES, "calibration_images"]
     assert all(math.isfinite(value) for value in found.values())
     assert sum(found[share] for share in SHARES) == pytest.approx(1)
     assert 0 <= found["coverage_50_percent"] <= found["coverage_90_percent"] <= 100
     assert found["calibration_images"] == (5 * 4 if model.video else 5)
-    assert calibration_columns(model.train(), items, spec) == found
+    model.train()
+    assert take(measurement("calibration", family), trained).columns == found
 
 
 @pytest.mark.parametrize("name", ["categorical", "student_t", "optimal_per_image_sigma"])
@@ -83,8 +82,8 @@ def test_noise_is_the_same_for_every_likelihood(
     name: str, data: Data, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def noises(likelihood: str) -> list[torch.Tensor]:
-        spec, drawn = make_spec(likelihood), []
-        model = build(spec, data)
+        drawn: list[torch.Tensor] = []
+        model = build(make_spec(likelihood), data)
         forward: Any = model.forward
 
         def see(generator: torch.Generator) -> None:
@@ -101,13 +100,13 @@ def test_noise_is_the_same_for_every_likelihood(
             return transform(below, above, noise)
 
         monkeypatch.setattr(model, "forward", forward_spy)
-        monkeypatch.setattr("bench.calibration.transform", transform_spy)
-        calibration(model, data.test, spec)
+        monkeypatch.setattr("bench.evaluation.calibration.transform", transform_spy)
+        summarise_pit(model, data.test, seed=0, batch_size=16)
         monkeypatch.undo()
         return drawn
 
     reference, found = noises("gaussian"), noises(name)
-    assert len(reference) == 2 * 3  # codes and places of three batches
+    assert len(reference) == 2 * 3  # latents and randomisation of three batches
     assert len({tuple(each.tolist()) for each in reference}) == len(reference)
     assert all(torch.equal(a, b) for a, b in zip(reference, found, strict=True))
 
@@ -121,15 +120,18 @@ def test_a_likelihood_without_a_cdf_says_so(
     spec = make_spec()
     model = build(spec, data)
     monkeypatch.setattr(model.likelihood, "level_cdf", none)
-    assert calibration_columns(model, data.test, spec) == {
-        "calibration_absent": "the likelihood has no level_cdf"
-    }
+    result = take(measurement("calibration"), Trained(model, data, seed=0))
+    assert (result.outcome, dict(result.columns)) == (Outcome.NOT_APPLICABLE, {})
+    columns = columns_of(model, data, spec)
+    assert columns["calibration_absent"] == "the likelihood has no level_cdf"
+    assert not {"calibration_error", "calibration_images", *COVERAGES, *SHARES} & columns.keys()
 
 
 def test_a_decoder_that_is_not_finite_is_an_error(data: Data, make_spec: MakeSpec) -> None:
-    spec = make_spec()
-    model = build(spec, data)
+    model = build(make_spec(), data)
     with torch.no_grad():
         next(model.get_submodule("head").parameters()).fill_(math.nan)
     with pytest.raises(FloatingPointError, match="not finite"):
-        calibration(model, data.test, spec)
+        summarise_pit(model, data.test, seed=0, batch_size=16)
+    result = take(measurement("calibration"), Trained(model, data, seed=0))
+    assert result.outcome is Outcome.NOT_FINITE

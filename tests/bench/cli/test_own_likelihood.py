@@ -215,7 +215,7 @@ def test_a_file_that_changes_during_a_run_fails_its_own_runs(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     main(["new", "mine"])
-    from bench import experiment
+    from bench.execution import schedule
 
     edited = iter([False, True])
     fingerprint = likelihoods.fingerprint
@@ -223,14 +223,14 @@ def test_a_file_that_changes_during_a_run_fails_its_own_runs(
     def now(name: str) -> str:
         return fingerprint(name) + ("edited" if name == "Mine" else "")
 
-    prepare = experiment._prepare
+    prepare = schedule._prepare
 
     def then(*arguments: object) -> None:
         prepare(*arguments)  # type: ignore[arg-type]
         if next(edited, True) is False:
             monkeypatch.setattr(likelihoods, "fingerprint", now)
 
-    monkeypatch.setattr(experiment, "_prepare", then)
+    monkeypatch.setattr(schedule, "_prepare", then)
     assert run(tiny, "--likelihoods", "gaussian", "--likelihood", "mine.py:Mine") == 1
     found = table().set_index("likelihood")
     assert found.loc["gaussian", "status"] == "finished"

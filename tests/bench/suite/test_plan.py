@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,12 @@ import datasets
 import likelihoods
 from bench import suite
 from bench.errors import UsageError
-from bench.plan import Choices, Plan, _check_model, _columns, make
-from bench.spec import TOO_LARGE, RunSpec
+from bench.evaluation import Evaluation, Measurement, quality, restored
+from bench.metrics import FeatureError, FeatureExtractor
+from bench.suite import Choices, Plan, RunSpec, make
+from bench.suite.columns import ColumnData, check_column, columns
 from likelihoods import LikelihoodError
+from reports import Status
 
 MakePlan = Callable[..., Plan]
 
@@ -40,7 +43,8 @@ def test_rows_by_values_by_seeds(plan: MakePlan) -> None:
         ("beta_vae(beta=10.0)", 1),
     ]
     assert len({run.run_id for run in runs}) == 8
-    assert len({(run.training, run.evaluation) for run in runs}) == 1
+    assert len({(run.training, run.history) for run in runs}) == 1
+    assert len({run.column_key for run in runs}) == 1
 
 
 def test_patterns_choose_rows(plan: MakePlan) -> None:
@@ -73,6 +77,7 @@ def test_wrong_options_fail_before_anything_is_fetched(
     tiny.write_text(original.replace("random_vgg", "inseption"))
     with pytest.raises(UsageError, match=r"extractor 'inseption'; did you mean 'inception'\?"):
         plan()
+    tiny.write_text(original)
     with pytest.raises(UsageError, match="seeds must be at least 1, not 0"):
         plan(seeds=0)
 
@@ -128,19 +133,135 @@ def test_what_is_damaged_has_none(
 def test_the_identity_of_a_run(plan: MakePlan) -> None:
     run = plan().runs[0]
     assert RunSpec.from_content(run.content()).run_id == run.run_id
+    assert RunSpec.from_content(json.loads(json.dumps(run.content()))) == run
     changes = {
         "data_checksum": "other",
         "model_options": {"width": 3},
         "likelihood_options": {"beta": 2.0},
         "likelihood_source": "edited",
         "training": run.training.model_copy(update={"steps": 7}),
-        "evaluation": run.evaluation.model_copy(update={"test_images": 25}),
-        "extractors": {"random_vgg": "other"},
+        "history": run.history.model_copy(update={"points": 4}),
         "seed": 1,
-        "protocol": run.protocol + 1,
+        "training_version": run.training_version + 1,
+        "model_version": run.model_version + 1,
+        "data_set": "patches",
+        "model": "hvae",
+        "likelihood": "laplace",
     }
+    assert changes.keys() == {field.name for field in fields(RunSpec)}
     hashes = {replace(run, **{key: value}).run_id for key, value in changes.items()}  # type: ignore[arg-type]
     assert len(hashes | {run.run_id}) == len(changes) + 1
+
+
+@pytest.mark.parametrize("name", Evaluation.model_fields)
+def test_nothing_of_the_evaluation_is_in_a_run(
+    tiny: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each parameter changes the measurements that have it, and no run."""
+    monkeypatch.setattr("bench.metrics.features.available", lambda name: False)
+
+    def planned() -> Plan:
+        return make(suite.load(str(tiny)), Choices("tiny"), fetch=False)
+
+    before = planned()
+    value = getattr(suite.load(str(tiny)).budget("tiny").evaluation, name)
+    changed = value + 1 if isinstance(value, int) else ["inception"]
+    head, table = tiny.read_text().split("[budgets.tiny.evaluation]")
+    kept = [line for line in table.splitlines() if not line.startswith(f"{name} =")]
+    lines = [head, "[budgets.tiny.evaluation]", *kept, f"{name} = {json.dumps(changed)}"]
+    tiny.write_text("\n".join(lines))
+    after = planned()
+    assert after.runs == before.runs
+    assert [run.run_id for run in after.runs] == [run.run_id for run in before.runs]
+    (old,), (new,) = before.measurements.values(), after.measurements.values()
+    for former, present in zip(old, new, strict=True):
+        changes = name in type(present).model_fields
+        assert (former.key != present.key) is changes, present.label
+
+
+def test_measurements_of_one_plan_are_those_of_its_data_and_model(plan: MakePlan) -> None:
+    found = plan()
+    labels = [each.label for each in found.of(found.runs[0])]
+    assert labels == [
+        "elbo",
+        "calibration",
+        "information",
+        "iwae",
+        "pictures",
+        "probe",
+        "quality_random_vgg",
+    ]
+    (seen,) = (each for each in found.of(found.runs[0]) if each.label == "quality_random_vgg")
+    assert seen.content()["parameters"]["fingerprint"]
+    assert found.content()["measurements"] == {
+        found.columns[0].key: [each.content() for each in found.of(found.runs[0])]
+    }
+    assert restored_all(found) == list(found.of(found.runs[0]))
+
+
+def restored_all(plan: Plan) -> list[Measurement | None]:
+    """The measurements of the one column, read back from the plan as it is stored."""
+    ((_, contents),) = json.loads(json.dumps(plan.content()))["measurements"].items()
+    return [restored(content) for content in contents]
+
+
+def test_an_extractor_that_cannot_be_had_is_left_out_with_its_reason(
+    tiny: Path, plan: MakePlan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = quality.network
+
+    def absent(name: str, device: torch.device) -> FeatureExtractor:
+        if name == "inception":
+            raise FeatureError("no weights of inception")
+        return original(name, device)
+
+    monkeypatch.setattr(quality, "network", absent)
+    tiny.write_text(tiny.read_text().replace('["random_vgg"]', '["inception", "random_vgg"]'))
+    found = plan()
+    assert found.unavailable == {"quality_inception": "no weights of inception"}
+    assert capsys.readouterr().err.count("no weights of inception") == 1
+    labels = [each.label for each in found.of(found.runs[0])]
+    assert "quality_random_vgg" in labels
+    assert "quality_inception" not in labels
+
+
+def test_a_dry_run_fetches_nothing_and_says_what_would_be(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.metrics.features.available", lambda name: name == "random_vgg")
+    monkeypatch.setattr(datasets, "fetch", lambda *_, **__: pytest.fail("fetched"))
+    original = quality.network
+
+    def present(name: str, device: torch.device) -> FeatureExtractor:
+        return original(name, device) if name == "random_vgg" else pytest.fail("fetched")
+
+    monkeypatch.setattr(quality, "network", present)
+    tiny.write_text(tiny.read_text().replace('["random_vgg"]', '["inception", "random_vgg"]'))
+    found = make(suite.load(str(tiny)), Choices("tiny"), fetch=False)
+    assert found.to_fetch == ["the weights of inception are not here"]
+    assert found.absent_data == []
+    keys = {each.label: each.content()["parameters"] for each in found.of(found.runs[0])}
+    assert keys["quality_inception"]["fingerprint"] == ""
+    assert keys["quality_random_vgg"]["fingerprint"]
+
+
+def test_absent_data_are_planned_and_not_fetched_by_a_dry_run(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Small enough to be fetched unasked: a run would fetch them first."""
+    monkeypatch.setenv("LIKELIHOOD_BENCH_DATA", str(tmp_path))
+    monkeypatch.setattr(datasets, "fetch", lambda *_, **__: pytest.fail("fetched"))
+    tiny.write_text(tiny.read_text().replace('["digits"]', '["mnist", "digits"]'))
+    found = make(suite.load(str(tiny)), Choices("tiny"), fetch=False)
+    assert found.absent_data == ["mnist"]
+    assert {(run.data_set, run.data_checksum) for run in found.runs} == {("mnist", "")}
+
+
+def test_equal_runs_under_two_evaluations_are_refused(tiny: Path, plan: MakePlan) -> None:
+    other = SECOND + "[columns.budgets.tiny]\nevaluation = { test_images = 7 }\n"
+    tiny.write_text(tiny.read_text().replace("[[rows]]", other + "[[rows]]", 1))
+    with pytest.raises(UsageError, match="'More digits' has the same runs as another"):
+        plan()
 
 
 def test_the_name_of_a_budget_is_not_what_it_makes_a_run_do(tiny: Path) -> None:
@@ -169,7 +290,7 @@ def test_other_data_are_trained_as_the_column_says(tiny: Path, plan: MakePlan) -
 
 def test_the_real_data_brings_its_own_column() -> None:
     paper = suite.load("paper")
-    (column,) = _columns(paper, ["svhn"])
+    (column,) = columns(paper, ["svhn"])
     assert (column.heading, column.data, column.published) == ("SVHN VAE", ["svhn"], "SVHN")
     assert column.training == next(c for c in paper.columns if c.model == "vae").training
 
@@ -187,8 +308,10 @@ def test_a_column_may_sweep_other_values(tiny: Path, plan: MakePlan) -> None:
 def test_a_column_may_be_evaluated_on_other_sizes(tiny: Path, plan: MakePlan) -> None:
     text = tiny.read_text() + "[columns.budgets.tiny]\nevaluation = { test_images = 7 }\n"
     tiny.write_text(text)
-    evaluations = {run.evaluation for run in plan().runs}
-    assert [(each.test_images, each.batch_size) for each in evaluations] == [(7, 16)]
+    found = plan()
+    for run in found.runs:
+        (elbo,) = (each for each in found.of(run) if each.label == "elbo")
+        assert (elbo.test_images, elbo.batch_size) == (7, 16)  # type: ignore[attr-defined]
     tiny.write_text(text.replace("test_images = 7", "test_imges = 7"))
     with pytest.raises(UsageError, match="test_imges"):
         plan()
@@ -233,7 +356,7 @@ def test_what_may_not_fit_is_of_its_own_column(tiny: Path, plan: MakePlan) -> No
     longer = SECOND.replace("steps = 6", "steps = 7") + 'may_not_fit = ["gaussian"]\n'
     tiny.write_text(tiny.read_text().replace("[[rows]]", longer + "[[rows]]", 1))
     found = plan()
-    (large,) = (run for run in found.runs if found.expects(run, TOO_LARGE))
+    (large,) = (run for run in found.runs if found.expects(run, Status.TOO_LARGE))
     assert (large.likelihood, large.training.steps) == ("gaussian", 7)
 
 
@@ -246,7 +369,7 @@ def test_the_stability_suite_has_a_column_for_each_learning_rate(budget: str) ->
     assert list(rates.values()) == [1e-3, 3e-3, 1e-2]
     assert len(found.runs) == 3 * 4 * 2
     for run in found.runs:
-        assert found.expects(run, "diverged") is (run.likelihood == "per_pixel_sigma")
+        assert found.expects(run, Status.DIVERGED) is (run.likelihood == "per_pixel_sigma")
     bounds = [row.options.get("bounds") for row in found.rows]
     assert bounds == ["none", None, None, None]
 
@@ -258,15 +381,17 @@ def test_an_option_may_be_a_list(tiny: Path, plan: MakePlan) -> None:
     (run,) = (run for run in found.runs if run.likelihood == "per_pixel_sigma")
     assert run.likelihood_options == {"bounds": [-4, 1]}
     assert RunSpec.from_content(json.loads(json.dumps(run.content()))).run_id == run.run_id
-    assert [row.holds(run) for row in found.rows] == [True, False, False, False]
+    assert [run.belongs_to(row) for row in found.rows] == [True, False, False, False]
 
 
 def test_what_may_not_fit_is_a_result(tiny: Path, plan: MakePlan) -> None:
     text = tiny.read_text().replace("[[rows]]", 'may_not_fit = ["gaussian"]\n[[rows]]', 1)
     tiny.write_text(text)
     found = plan()
-    assert {run.likelihood for run in found.runs if found.expects(run, TOO_LARGE)} == {"gaussian"}
-    assert not any(found.expects(run, "failed") for run in found.runs)
+    assert {run.likelihood for run in found.runs if found.expects(run, Status.TOO_LARGE)} == {
+        "gaussian"
+    }
+    assert not any(found.expects(run, Status.FAILED) for run in found.runs)
     tiny.write_text(text.replace('["gaussian"]', '["cauchy"]'))
     with pytest.raises(LikelihoodError, match="'cauchy'"):
         plan()
@@ -294,11 +419,10 @@ def test_the_paper_suite_runs_on_stand_ins_alone(
 
 
 def test_video_is_refused_by_a_model_of_images(tiny: Path, plan: MakePlan) -> None:
-    frames = torch.zeros(2, 3, 1, 8, 8, dtype=torch.uint8)
-    video = datasets.Dataset("clips", frames, frames, frames, None, "made up", "0", "clips")
+    video = ColumnData("clips", "0", "clips", (3, 1, 8, 8), 2000)
     column, row = suite.load(str(tiny)).columns[0], suite.load(str(tiny)).rows[0]
     with pytest.raises(UsageError, match="model 'vae' takes images, and data set 'clips' is video"):
-        _check_model(column, video, row, "tiny")
+        check_column(column, video, row, "tiny")
 
 
 def test_rows_of_one_likelihood_are_told_apart_by_options(tiny: Path, plan: MakePlan) -> None:
@@ -311,8 +435,11 @@ def test_rows_of_one_likelihood_are_told_apart_by_options(tiny: Path, plan: Make
     )
     found = plan()
     of = [run for run in found.runs if run.likelihood == "optimal_sigma"]
-    assert [[row.label for row in found.rows if row.holds(run)] for run in of] == [["A"], ["B"]]
-    assert [found.expects(run, "diverged") for run in of] == [False, True]
+    assert [[row.label for row in found.rows if run.belongs_to(row)] for run in of] == [
+        ["A"],
+        ["B"],
+    ]
+    assert [found.expects(run, Status.DIVERGED) for run in of] == [False, True]
 
 
 def test_a_batch_larger_than_the_training_part_is_refused(tiny: Path, plan: MakePlan) -> None:

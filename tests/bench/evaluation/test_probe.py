@@ -1,8 +1,9 @@
-"""What the harness measures of a model's codes."""
+"""What the harness measures of a model's latents."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +12,13 @@ from torch import Tensor
 
 import datasets
 import likelihoods
-from bench.codes import linear_probe, posteriors
 from bench.data import Data, on_device, subset, to_float
-from bench.evaluate import evaluate
+from bench.evaluation import Outcome, Trained, take
+from bench.evaluation.latents import posteriors
+from bench.execution.run import build
 from bench.models import Context, Model, Posterior, Sampled
 from bench.models.vae import VAE
-from bench.run import build
-from bench.store import Store
-from tests.bench.conftest import MakeSpec
+from tests.bench.conftest import MakeSpec, columns_of, measurement
 
 CLASSES = 4
 
@@ -70,46 +70,50 @@ class Reader(Model):
         raise NotImplementedError("codes are read from the posterior alone")
 
 
-def wants(make_spec: MakeSpec, images: int, model: str = "vae"):  # type: ignore[no-untyped-def]
-    evaluation = make_spec().evaluation.model_copy(update={"probe_images": images})
-    return make_spec(model=model, evaluation=evaluation)
+def probed(model: Model, data: Data, images: int) -> Mapping[str, Any]:
+    """The columns of the probe."""
+    measured = measurement("probe", probe_images=images).measure(Trained(model, data, seed=0))
+    return measured.columns
 
 
-def test_a_code_that_holds_the_class_is_read(labelled: Data, make_spec: MakeSpec) -> None:
-    found = linear_probe(Reader(informed=True), labelled, wants(make_spec, 700))
+def test_latents_that_hold_the_class_are_read(labelled: Data) -> None:
+    found = probed(Reader(informed=True), labelled, 700)
     assert found == {"probe_accuracy": 1.0, "probe_images": 700, "probe_test_images": 600}
 
 
-def test_a_code_that_says_nothing_is_guessed(labelled: Data, make_spec: MakeSpec) -> None:
-    found = linear_probe(Reader(informed=False), labelled, wants(make_spec, 500))
+def test_the_class_is_guessed_from_latents_that_say_nothing(labelled: Data) -> None:
+    found = probed(Reader(informed=False), labelled, 500)
     assert (found["probe_images"], found["probe_test_images"]) == (500, 500)
     assert abs(found["probe_accuracy"] - 1 / CLASSES) < 4 * (0.19 / 500) ** 0.5
 
 
-def test_it_is_fitted_on_training_and_scored_on_test_images(
-    labelled: Data, make_spec: MakeSpec
-) -> None:
-    model, spec = Reader(informed=True), wants(make_spec, 200)
+def test_it_is_fitted_on_training_and_scored_on_test_images(labelled: Data) -> None:
+    model = Reader(informed=True)
     assert labelled.labels is not None
     moved = {part: (labels + 1) % CLASSES for part, labels in labelled.labels.items()}
     for part, accuracy in (("train", 0.0), ("validation", 1.0), ("test", 0.0)):
         changed = labelled._replace(labels={**labelled.labels, part: moved[part]})
-        assert linear_probe(model, changed, spec)["probe_accuracy"] == accuracy
-    assert linear_probe(model, labelled._replace(labels=moved), spec)["probe_accuracy"] == 1
+        assert probed(model, changed, 200)["probe_accuracy"] == accuracy
+    assert probed(model, labelled._replace(labels=moved), 200)["probe_accuracy"] == 1
 
 
 def test_what_is_missing_is_said(labelled: Data, data: Data, make_spec: MakeSpec) -> None:
-    model = Reader(informed=True)
-    assert linear_probe(model, data, make_spec()) == {"probe_absent": "the data have no labels"}
+    reader = Reader(informed=True)
     assert labelled.labels is not None
     same = {part: torch.zeros_like(labels) for part, labels in labelled.labels.items()}
-    assert linear_probe(model, labelled._replace(labels=same), make_spec()) == {
-        "probe_absent": "the training images chosen are all of one class"
-    }
-    spec = wants(make_spec, 50, model="hvae")
-    assert linear_probe(build(spec, labelled), labelled, spec) == {
-        "probe_absent": "the code of hvae is not one factorised Gaussian"
-    }
+    layered = build(make_spec(model="hvae"), labelled)
+    for model, items, reason in (
+        (reader, data, "the data have no labels"),
+        (
+            reader,
+            labelled._replace(labels=same),
+            "the training images chosen are all of one class",
+        ),
+        (layered, labelled, "the code of hvae is not one factorised Gaussian"),
+    ):
+        result = take(measurement("probe", probe_images=50), Trained(model, items, seed=0))
+        assert (result.outcome, dict(result.columns)) == (Outcome.NOT_APPLICABLE, {})
+        assert result.reason == reason
 
 
 def test_data_keep_their_labels() -> None:
@@ -121,7 +125,7 @@ def test_data_keep_their_labels() -> None:
         assert len(kept.labels[part]) == len(getattr(kept, part))
 
 
-def test_a_dead_unit_is_not_active(data: Data, make_spec: MakeSpec, tmp_path: Path) -> None:
+def test_a_dead_unit_is_not_active(data: Data, make_spec: MakeSpec) -> None:
     spec = make_spec()
     model = build(spec, data)
     assert isinstance(model, VAE)
@@ -131,22 +135,24 @@ def test_a_dead_unit_is_not_active(data: Data, make_spec: MakeSpec, tmp_path: Pa
         layer.weight[:3] *= 30
     chosen = subset(data.test, 32, "information")
 
-    def measured(name: str) -> float:
-        found: float = evaluate(model, data, spec, Store.open(tmp_path / name))["active_units"]
+    def measured() -> float:
+        found: float = columns_of(model, data, spec)["active_units"]
         with torch.no_grad():
             variance = np.var(model.posterior(to_float(chosen)).mean.numpy(), axis=0)
         assert found == (variance > 0.01).sum()
         return found
 
-    assert measured("alive") == 3
+    assert measured() == 3
     with torch.no_grad():
         layer.weight[1] = 0  # its mean is its bias, whatever the image
-    assert measured("dead") == 2
+    assert measured() == 2
 
 
-def test_posteriors_that_are_not_finite_are_a_divergence(data: Data, make_spec: MakeSpec) -> None:
+def test_posteriors_that_are_not_finite_are_no_result(data: Data, make_spec: MakeSpec) -> None:
     model = build(make_spec(), data)
     with torch.no_grad():
         next(model.parameters()).fill_(torch.nan)
     with pytest.raises(FloatingPointError, match="the posterior of an image is not finite"):
         posteriors(model, data.test, 16)
+    result = take(measurement("information"), Trained(model, data, seed=0))
+    assert result.outcome is Outcome.NOT_FINITE

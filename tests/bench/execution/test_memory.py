@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import memory
 from bench.data import Data, to_float
-from bench.memory import TooLargeError, available, check, step_bytes
-from bench.run import build, execute
+from bench.execution import memory
+from bench.execution.memory import TooLargeError, available, check_memory, step_bytes
+from bench.execution.run import Task, build, execute
 from bench.store import Store
-from tests.bench.conftest import MODELS, DataFor, MakeSpec
+from tests.bench.conftest import MODELS, DataFor, MakeSpec, measured_of
 
 
 @pytest.mark.parametrize("model_name", MODELS)
@@ -42,7 +42,7 @@ def test_logits_are_counted(data: Data, make_spec: MakeSpec) -> None:
 def test_measuring_leaves_the_model_alone(data: Data, make_spec: MakeSpec) -> None:
     spec = make_spec("optimal_sigma")
     model, fresh = build(spec, data), build(spec, data)
-    assert check(model, data, spec) == step_bytes(fresh, data, 16)
+    assert check_memory(model, data, spec.training) == step_bytes(fresh, data, 16)
     fresh = build(spec, data)
     for key, value in fresh.state_dict().items():
         assert torch.equal(value, model.state_dict()[key])
@@ -52,14 +52,16 @@ def test_too_large_a_run_is_not_tried(
     data: Data, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(memory, "available", lambda device: 1_000_000)
-    monkeypatch.setattr("bench.run.on_device", lambda name, device: data)
+    monkeypatch.setattr("bench.execution.run.on_device", lambda name, device: data)
     spec, store = make_spec("categorical"), Store.open(tmp_path)
     with pytest.raises(TooLargeError, match="16 items needs at least"):
-        check(build(spec, data), data, spec)
-    metrics = execute(spec, store, torch.device("cpu"))
-    assert metrics["status"] == "too large"
-    assert not store.is_done(spec.run_id)  # another machine may do it
-    check(build(make_spec("gaussian"), data), data, make_spec("gaussian"))
+        check_memory(build(spec, data), data, spec.training)
+    report = execute(Task(spec, measured_of(), train=True), store, torch.device("cpu"))
+    assert report.status == "too large"
+    assert "16 items needs at least" in report.error
+    assert store.record(spec.run_id) == {"status": "too large", "error": report.error}
+    assert not store.is_trained(spec.run_id)  # another machine may do it
+    check_memory(build(make_spec("gaussian"), data), data, spec.training)
 
 
 def test_there_is_some_memory() -> None:

@@ -10,8 +10,6 @@ import pandas as pd
 import pytest
 
 from bench.cli import main
-from bench.comparing import command_for
-from reports import Row
 
 
 def run(tiny: Path, results: Path, *more: str) -> None:
@@ -97,40 +95,3 @@ def test_output_and_baselines_are_those_asked_for(
 def test_without_results_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "gaussian", "--results", str(tmp_path)]) == 2
     assert "no results in" in capsys.readouterr().err
-
-
-def plan(command: str) -> dict[str, object]:
-    columns = [{"data_set": name} for name in ("digits", "", "patches", "digits")]
-    return {"suite": "mine", "budget": "quick", "columns": columns, "command": command}
-
-
-@pytest.mark.parametrize(
-    ("made", "row", "results", "expected"),
-    [
-        (
-            "python -m bench run --suite 'my suite.toml' --datasets digits --likelihoods x",
-            Row("laplace", "Laplace"),
-            "results",
-            "--suite 'my suite.toml' --budget quick --datasets digits --likelihoods laplace",
-        ),
-        (
-            "python -m bench run --suite paper --seeds 7",
-            Row("Truncated", "Truncated", given="my_decoder.py:Truncated"),
-            "else where",
-            "--suite paper --budget quick --likelihood my_decoder.py:Truncated "
-            "--likelihoods Truncated",
-        ),
-        (
-            "",
-            Row("laplace", "Laplace"),
-            "results",
-            "--suite mine --budget quick --datasets digits patches --likelihoods laplace",
-        ),
-    ],
-)
-def test_the_command_repeats_suite_and_data_sets_of_the_stored_ones(
-    made: str, row: Row, results: str, expected: str
-) -> None:
-    where = "" if results == "results" else f" --results '{results}'"
-    found = command_for(plan(made), Path(results))(row, 3)
-    assert found == f"python -m bench run {expected} --seeds 3{where}"

@@ -1,0 +1,64 @@
+"""Expected times, with every timed piece of work taken to last one second."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from bench.data import Data
+from bench.execution import estimate as module
+from bench.execution.estimate import estimate, kind
+from bench.execution.run import Task
+from tests.bench.conftest import MakeSpec, measured_of
+
+ITEMS = 8
+"""Items that are timed."""
+
+
+@pytest.fixture
+def seconds(data: Data, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr("bench.evaluation.base.timed", lambda work, device: 1.0)
+    monkeypatch.setattr(module, "timed", lambda work, device: 1.0)
+    monkeypatch.setattr(module, "on_device", lambda name, device: data)
+
+    def of(train: bool = True, **changes: int) -> Any:
+        task = Task(make_spec(), measured_of(**changes), train)
+        return estimate(task, torch.device("cpu"))
+
+    return of
+
+
+def test_each_importance_sample_costs_a_scored_image(seconds: Any) -> None:
+    few, more = (seconds(importance_samples=k, importance_images=20).evaluate for k in (1, 11))
+    assert more - few == pytest.approx(10 * 20 / ITEMS)
+    # There are 48 test images, however many are wanted.
+    some, all_of_them = (
+        seconds(importance_samples=2, importance_images=n).evaluate for n in (20, 500)
+    )
+    assert all_of_them - some == pytest.approx(2 * (48 - 20) / ITEMS)
+
+
+def test_training_costs_its_steps_and_the_points_of_the_curve(seconds: Any) -> None:
+    whole = seconds()
+    assert whole.train == pytest.approx(12 + 4 * 16 / ITEMS)
+    assert whole.total == whole.train + whole.evaluate
+
+
+def test_what_is_only_measured_trains_nothing(seconds: Any) -> None:
+    whole, measured = seconds(), seconds(train=False)
+    assert measured.train == 0
+    assert measured.total == measured.evaluate == pytest.approx(whole.evaluate)
+
+
+def test_tasks_of_one_kind_differ_in_seed_and_values_of_options_alone(make_spec: MakeSpec) -> None:
+    task = Task(make_spec("beta_vae", likelihood_options={"beta": 1.0}), measured_of(), train=True)
+    same = make_spec("beta_vae", likelihood_options={"beta": 2.0}, seed=1)
+    assert kind(Task(same, measured_of(), train=True)) == kind(task)
+    for other in (
+        Task(task.spec, measured_of(), train=False),
+        Task(task.spec, measured_of()[1:], train=True),
+        Task(make_spec("gaussian"), measured_of(), train=True),
+    ):
+        assert kind(other) != kind(task)

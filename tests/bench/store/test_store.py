@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from bench.errors import UsageError
+from bench.evaluation import Measurement, Outcome, Result
+from bench.store import Store
+from bench.store.store import FORMAT
+from tests.bench.conftest import MakeSpec, measured_of, measurement
+
+
+def result(**changes: Any) -> Result:
+    return Result(**{"outcome": Outcome.MEASURED, "seconds": 1.5, **changes})
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_come_back_as_they_were(tmp_path: Path, channels: int) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (16, 12, 20, channels), dtype=np.uint8)
+    store = Store.open(tmp_path)
+    store.write_measurement("run", measurement("pictures"), result(images={"samples": images}), {})
+    found = store.images("run", "samples")
+    assert found is not None
+    np.testing.assert_array_equal(found, images)
+    assert store.images("run", "nothing") is None
+
+
+def test_a_run_is_trained_once_it_is_recorded(tmp_path: Path, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    store = Store.open(tmp_path)
+    store.begin(spec, {"python": "3"})
+    assert not store.is_trained(spec.run_id)
+    assert not store.is_begun(spec.run_id)
+    store.write_checkpoint(spec.run_id, {"step": 3})
+    assert store.is_begun(spec.run_id)
+    for status in ("failed", "too large"):
+        store.write_record(spec.run_id, {"status": status, "smallest_sigma_reached": math.nan})
+        assert not store.is_trained(spec.run_id)
+        assert store.is_begun(spec.run_id), "it goes on from its checkpoint"
+    for status in ("diverged", "finished"):
+        store.write_record(spec.run_id, {"status": status, "smallest_sigma_reached": math.nan})
+        assert store.is_trained(spec.run_id)
+        assert not store.is_begun(spec.run_id)
+        assert store.checkpoint(spec.run_id, torch.device("cpu")) is None
+    record = {"status": "finished", "smallest_sigma_reached": None}
+    assert store.record(spec.run_id) == record
+    assert store.spec(spec.run_id) == spec
+    assert store.environment(spec.run_id) == {"python": "3"}
+
+
+def test_a_result_is_kept_under_its_measurement(tmp_path: Path) -> None:
+    store, elbo = Store.open(tmp_path), measurement("elbo")
+    columns = {"bits_per_dim": 3.25, "nll_nats": math.nan}
+    store.write_measurement("run", elbo, result(columns=columns), {"python": "3"})
+    assert store.measurement("run", elbo.key) == {
+        **elbo.content(),
+        "outcome": "measured",
+        "reason": "",
+        "seconds": 1.5,
+        "columns": {"bits_per_dim": 3.25, "nll_nats": None},
+        "environment": {"python": "3"},
+    }
+    assert store.measurement("run", measurement("elbo", test_images=7).key) is None
+    assert store.measurement("another run", elbo.key) is None
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_missing_is_what_was_not_tried_or_failed(tmp_path: Path, outcome: Outcome) -> None:
+    store, measurements = Store.open(tmp_path), measured_of()
+    assert store.missing("run", measurements) == measurements
+    tried = measurements[2]
+    store.write_measurement("run", tried, result(outcome=outcome, reason="as it is"), {})
+    others: tuple[Measurement, ...] = tuple(each for each in measurements if each != tried)
+    expected = measurements if outcome is Outcome.FAILED else others
+    assert store.missing("run", measurements) == expected
+
+
+def test_history_round_trip(tmp_path: Path) -> None:
+    history = pd.DataFrame({"step": [0, 5], "nll_nats": [1.25, math.nan]})
+    store = Store.open(tmp_path)
+    store.write_history("run", history)
+    found = store.history("run")
+    assert found is not None
+    pd.testing.assert_frame_equal(found, history)
+
+
+def test_a_whole_file_that_cannot_be_read_just_now_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(tmp_path)
+    store.write_checkpoint("run", {"step": 3, "weights": torch.ones(5)})
+
+    def too_little_memory(*arguments: object, **options: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "load", too_little_memory)
+        with pytest.raises(torch.OutOfMemoryError):
+            store.checkpoint("run", torch.device("cpu"))
+    kept = store.checkpoint("run", torch.device("cpu"))
+    assert kept is not None
+    assert kept["step"] == 3
+    # Half a file is damaged, whatever its first bytes say.
+    path = tmp_path / "runs" / "run" / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:300])
+    assert store.checkpoint("run", torch.device("cpu")) is None
+    assert path.with_name("checkpoint.pt.damaged").stat().st_size == 300
+
+
+def test_damaged_files_of_a_run_are_made_again(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    folder = tmp_path / "runs" / "run"
+    folder.mkdir()
+    (folder / "run.json").write_text("{")
+    (folder / "checkpoint.pt").write_bytes(b"nonsense")
+    elbo = measurement("elbo")
+    (folder / "measurements").mkdir()
+    (folder / "measurements" / f"{elbo.key}.json").write_text("{")
+    assert not store.is_trained("run")
+    assert store.missing("run", [elbo]) == (elbo,)
+    assert store.checkpoint("run", torch.device("cpu")) is None
+    assert (folder / "checkpoint.pt.damaged").read_bytes() == b"nonsense"
+    assert not (folder / "checkpoint.pt").exists()
+    (tmp_path / "plan.json").write_text("{")
+    with pytest.raises(UsageError, match=r"plan.json in .* is damaged"):
+        store.read_plan()
+
+
+def test_a_write_that_fails_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(tmp_path)
+    store.write_plan({"suite": "old"})
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bench.store.files.os.replace", full)
+    with pytest.raises(OSError, match="No space"):
+        store.write_plan({"suite": "new"})
+    assert store.read_plan() == {"suite": "old"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["format.json", "plan.json", "runs"]
+
+
+def test_unusable_folders_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"file/results' cannot be written: Not a directory"):
+        Store.open(tmp_path / "file" / "results")
+    with pytest.raises(UsageError, match="no results in"):
+        Store.existing(tmp_path)
+
+
+READERS = (Store.open, Store.readable, Store.existing)
+
+
+@pytest.mark.parametrize("read", READERS)
+@pytest.mark.parametrize(
+    ("names", "number", "known"),
+    [
+        (("plan.json",), None, 1),
+        (("runs/x/spec.json",), None, 1),
+        (("plan.json", "runs/x/spec.json", "runs/x/metrics.json"), None, 1),
+        ((), FORMAT + 1, FORMAT + 1),
+        (("plan.json",), FORMAT + 1, FORMAT + 1),
+        (("plan.json",), 1, 1),
+    ],
+)
+def test_a_folder_of_another_format_is_refused_in_one_line(
+    tmp_path: Path,
+    read: Callable[[Path], Store],
+    names: tuple[str, ...],
+    number: int | None,
+    known: int,
+) -> None:
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    if number is not None:
+        (tmp_path / "format.json").write_text(json.dumps({"format": number}))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=f"is of format {known}, and this version reads") as caught:
+        read(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert "--results" in str(caught.value)
+    assert sorted(tmp_path.rglob("*")) == before, "it is left as it was"
+
+
+def test_a_folder_of_this_format_is_read_again(tmp_path: Path) -> None:
+    Store.open(tmp_path).write_plan({"suite": "one"})
+    for read in READERS:
+        assert read(tmp_path).read_plan() == {"suite": "one"}
+
+
+def test_reading_creates_nothing(tmp_path: Path) -> None:
+    Store.readable(tmp_path / "absent")
+    with pytest.raises(UsageError, match="no results in"):
+        Store.existing(tmp_path / "absent")
+    assert list(tmp_path.iterdir()) == []

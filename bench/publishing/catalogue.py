@@ -29,6 +29,12 @@ def metrics(measurements: Iterable[Measurement] = ()) -> tuple[Metric, ...]:
     return tuple({metric.key: metric for metric in (*METRICS, *every)}.values())
 
 
+def documented() -> tuple[Metric, ...]:
+    """Return what docs/metrics.md shows: all metrics, those of sample quality for one extractor."""
+    every = [part for cls in MEASUREMENTS for part in cls().parts()]
+    return metrics([each for each in every if each.label != "quality_random_vgg"])
+
+
 def with_counts(catalogue: Iterable[Metric], table: pd.DataFrame) -> tuple[Metric, ...]:
     """Return the metrics; the protocol of a headline says how many images it was measured on."""
     counts = _counts(table)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
+from bench import CHECKOUT
 from bench.evaluation import MEASUREMENTS, Trained, take
 from bench.execution.run import METRICS, Task, build, execute
-from bench.publishing.catalogue import metrics, with_counts
+from bench.publishing.catalogue import documented, metrics, with_counts
 from bench.store import Store
-from reports.metric import described
+from reports import IDENTIFICATION, Metric, described, overview
 from tests.bench.conftest import MODELS, DataFor, MakeSpec, measured_of, measurement
 
 
@@ -76,3 +79,47 @@ def test_a_headline_says_how_many_images_it_was_measured_on() -> None:
         elif not metric.headline:
             assert counted[metric.key] == metric
     assert with_counts(catalogue, table[["data_set"]]) == catalogue
+
+
+EVERY = metrics()
+
+
+def of_extractor(name: str) -> list[Metric]:
+    """What is measured with one feature extractor."""
+    return [metric for metric in EVERY if metric.features == name]
+
+
+@pytest.mark.parametrize("name", ["quick", "extended", "hierarchy"])
+def test_every_column_of_real_results_is_described(name: str) -> None:
+    table = pd.read_csv(CHECKOUT / "docs" / "results" / name / "results.csv")
+    identification = [Metric(key, key, "which run it is") for key in IDENTIFICATION]
+    left = set(map(str, table))
+    for known in (identification, EVERY):
+        left -= {each.key for found in described(known, left).values() for each in found}
+    assert left == set()
+
+
+def test_no_column_is_described_twice() -> None:
+    counts = Counter(metric.key for metric in EVERY)
+    assert [key for key, count in counts.items() if count > 1] == []
+
+
+def test_floors_exist_and_every_distance_has_its_protocol() -> None:
+    keys = {metric.key for metric in EVERY}
+    assert {metric.floor for metric in EVERY if metric.floor} <= keys
+    assert all(metric.protocol for metric in EVERY if metric.features)
+
+
+def test_extractors_are_described_alike() -> None:
+    inception, vgg = of_extractor("inception"), of_extractor("random_vgg")
+    assert len(inception) == len(vgg) == 14
+    assert [(m.best, m.decimals, m.source) for m in inception] == [
+        (m.best, m.decimals, m.source) for m in vgg
+    ]
+
+
+def test_the_documentation_shows_the_catalogue() -> None:
+    """To make it anew: print(reports.overview(documented())) of bench.publishing.catalogue."""
+    text = (CHECKOUT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^\| column \|.*(?:\n\|.*)*", text, re.MULTILINE)[:1]
+    assert table == overview(documented())

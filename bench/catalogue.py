@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from bench.reference import SUBSETS
 from reports import Metric
@@ -392,6 +393,35 @@ QUALITY_SIZES = (
 )
 
 _HALVES = "the same between two random halves of the test part"
+_SHARES = (
+    (
+        "precision",
+        "share of generated images inside the ball of some test image (fidelity); the ball of an "
+        "image reaches its third nearest of its own kind, in the features",
+        "Kynkäänniemi et al., arXiv:1904.06991",
+        "share of generated images (means) in the ball of some test image",
+    ),
+    (
+        "recall",
+        "share of test images inside the ball of some generated one (diversity)",
+        "Kynkäänniemi et al., arXiv:1904.06991",
+        "share of test images in the ball of some generated one",
+    ),
+    (
+        "density",
+        "mean number of balls of test images around a generated one, over k = 5 (fidelity; may "
+        "exceed 1); these balls reach the fifth nearest test image",
+        "Naeem et al., arXiv:2002.09797",
+        "mean number of balls of test images around a generated one, over k",
+    ),
+    (
+        "coverage",
+        "share of test images with a generated one in their ball (diversity)",
+        "Naeem et al., arXiv:2002.09797",
+        "share of test images with a generated one in their ball",
+    ),
+)
+"""Name, definition, source and protocol of each share."""
 
 
 def quality_metrics(
@@ -413,6 +443,14 @@ def quality_metrics(
     )
 
 
+def _variant(metric: Metric, suffix: str, name: str, definition: str, **changes: Any) -> Metric:
+    """Return what is measured like a metric but on something else; it is no headline."""
+    plain: dict[str, Any] = {"headline": False, "floor": None, "source": ""}
+    return replace(
+        metric, key=f"{metric.key}_{suffix}", name=name, definition=definition, **plain | changes
+    )
+
+
 def _frechet(name: str, key: str, heading: str) -> tuple[Metric, ...]:
     distance = Metric(
         key,
@@ -428,37 +466,28 @@ def _frechet(name: str, key: str, heading: str) -> tuple[Metric, ...]:
         protocol="generated images (decoder means of latents from the prior, rounded to 8 bits; of "
         "video, predicted frames) against all images of the test part",
     )
-    return (
+    samples = _variant(
         distance,
-        replace(
-            distance,
-            key=f"{key}_samples",
-            name=f"{heading} of samples",
-            definition="the Frechet distance of samples x ~ p(x|z), which have the noise of the "
-            "decoder's distribution",
-            headline=False,
-            floor=None,
-            source="",
-            protocol="the same of samples x ~ p(x|z) of the same latents, clipped to [0, 1] and "
-            "rounded; of video, each frame drawn given the means before it",
-        ),
-        replace(
-            distance,
-            key=f"{key}_floor",
-            name=f"{heading}, floor",
-            definition="the Frechet distance of two random halves of the test part, below which no "
-            "model can be told apart from the data",
-            best=None,
-            headline=False,
-            floor=None,
-            source="",
-            protocol=_HALVES,
-        ),
+        "samples",
+        f"{heading} of samples",
+        "the Frechet distance of samples x ~ p(x|z), which have the noise of the decoder's "
+        "distribution",
+        protocol="the same of samples x ~ p(x|z) of the same latents, clipped to [0, 1] and "
+        "rounded; of video, each frame drawn given the means before it",
     )
+    floor = _variant(
+        distance,
+        "floor",
+        f"{heading}, floor",
+        "the Frechet distance of two random halves of the test part, below which no model can be "
+        "told apart from the data",
+        best=None,
+        protocol=_HALVES,
+    )
+    return distance, samples, floor
 
 
 def _kernel(name: str, key: str, heading: str) -> tuple[Metric, ...]:
-    subsets = f"mean over at most {SUBSETS} disjoint random subsets"
     distance = Metric(
         key,
         heading,
@@ -469,114 +498,63 @@ def _kernel(name: str, key: str, heading: str) -> tuple[Metric, ...]:
         floor=f"{key}_floor",
         features=name,
         source="Bińkowski et al., arXiv:1801.01401, section 4",
-        protocol=subsets,
+        protocol=f"mean over at most {SUBSETS} disjoint random subsets",
     )
-    error = replace(
+    samples = _variant(
         distance,
-        key=f"{key}_standard_error",
-        name=f"standard error of {heading}",
-        definition="standard error of a kernel distance over new images, of one run",
+        "samples",
+        f"{heading} of samples",
+        "the kernel distance of samples x ~ p(x|z)",
+    )
+    floor = _variant(
+        distance,
+        "floor",
+        f"{heading}, floor",
+        "the kernel distance of two random halves of the test part",
         best=None,
-        floor=f"{key}_floor_standard_error",
-        source="",
-        protocol="from the spread of these subsets: over new images, of one model",
-    )
-    samples = replace(
-        distance,
-        key=f"{key}_samples",
-        name=f"{heading} of samples",
-        definition="the kernel distance of samples x ~ p(x|z)",
-        floor=None,
-        source="",
-    )
-    floor = replace(
-        distance,
-        key=f"{key}_floor",
-        name=f"{heading}, floor",
-        definition="the kernel distance of two random halves of the test part",
-        best=None,
-        floor=None,
-        source="",
         protocol=_HALVES,
     )
-    return (
-        distance,
-        error,
-        samples,
-        replace(
-            error,
-            key=f"{samples.key}_standard_error",
-            name=f"standard error of {samples.name}",
-            floor=None,
-        ),
-        floor,
-        replace(
-            error,
-            key=f"{floor.key}_standard_error",
-            name=f"standard error of {floor.name}",
-            floor=None,
-            protocol=_HALVES,
-        ),
+    errors = (
+        _variant(
+            metric,
+            "standard_error",
+            f"standard error of {metric.name}",
+            "standard error of a kernel distance over new images, of one run",
+            best=None,
+            floor=f"{key}_floor_standard_error" if metric is distance else None,
+            protocol="from the spread of these subsets: over new images, of one model",
+        )
+        for metric in (distance, samples, floor)
     )
+    pairs = zip((distance, samples, floor), errors, strict=True)
+    return tuple(metric for pair in pairs for metric in pair)
 
 
 def _manifold(name: str) -> tuple[Metric, ...]:
-    precision = "Kynkäänniemi et al., arXiv:1904.06991"
-    density = "Naeem et al., arXiv:2002.09797"
+    expected = Metric(
+        f"expected_coverage_{name}",
+        "expected coverage",
+        "coverage of a perfect model, on average",
+        decimals=3,
+        features=name,
+        source="Naeem et al., arXiv:2002.09797",
+        protocol="from the numbers of images alone",
+    )
     shares = (
-        (
-            "precision",
-            "share of generated images inside the ball of some test image (fidelity); the ball of "
-            "an image reaches its third nearest of its own kind, in the features",
-            precision,
-            "share of generated images (means) in the ball of some test image",
-        ),
-        (
-            "recall",
-            "share of test images inside the ball of some generated one (diversity)",
-            precision,
-            "share of test images in the ball of some generated one",
-        ),
-        (
-            "density",
-            "mean number of balls of test images around a generated one, over k = 5 (fidelity; may "
-            "exceed 1); these balls reach the fifth nearest test image",
-            density,
-            "mean number of balls of test images around a generated one, over k",
-        ),
-        (
-            "coverage",
-            "share of test images with a generated one in their ball (diversity)",
-            density,
-            "share of test images with a generated one in their ball",
-        ),
-    )
-    expected = f"expected_coverage_{name}"
-    return (
-        *(
-            Metric(
-                f"{share}_{name}",
-                share,
-                definition,
-                decimals=3,
-                best="highest",
-                floor=expected if share == "coverage" else None,
-                features=name,
-                source=source,
-                protocol=protocol,
-            )
-            for share, definition, source, protocol in shares
-        ),
         Metric(
-            expected,
-            "expected coverage",
-            "coverage of a perfect model, on average",
+            f"{share}_{name}",
+            share,
+            definition,
             decimals=3,
+            best="highest",
+            floor=expected.key if share == "coverage" else None,
             features=name,
-            source=density,
-            protocol="from the numbers of images alone",
-        ),
+            source=source,
+            protocol=protocol,
+        )
+        for share, definition, source, protocol in _SHARES
     )
+    return (*shares, expected)
 
 
 _BEST_OF = "Denton & Fergus, arXiv:1802.07687, section 4"

@@ -55,8 +55,8 @@ RUN = (
     Metric(
         "smallest_sigma_reached",
         "smallest σ",
-        "the least smallest σ of a validation image at any measured step, also of a run that "
-        "diverged, in units of x in [0, 1]",
+        "the least standard deviation of any value of a validation image at any measured step, "
+        "also of a run that diverged, in units of x in [0, 1]",
     ),
     Metric(
         "evaluate_seconds",
@@ -246,7 +246,7 @@ IWAE = (
     Metric(
         "iwae_elbo_nats",
         "ELBO NLL",
-        "the NLL of the images and from the samples of the importance-weighted bound",
+        "the NLL on the same images and from the same samples as the importance-weighted bound",
         unit="nats/image",
         decimals=1,
         best="lowest",
@@ -255,7 +255,8 @@ IWAE = (
     Metric(
         "iwae_elbo_bits_per_dim",
         "ELBO bits/dim",
-        "the bits/dim of the images and from the samples of the importance-weighted bound",
+        "the bits/dim on the same images and from the same samples as the importance-weighted "
+        "bound",
         decimals=3,
         best="lowest",
     ),

@@ -43,7 +43,7 @@ PAPER = "paper"
 SMOKE = "smoke"
 """The budget whose numbers mean nothing."""
 
-NOT_MEASURED = "not_measured"
+LACKING = "not_measured"
 """Text column of the results: what a finished run lacks; "elbo: not finite; probe: ..."."""
 
 

@@ -79,7 +79,7 @@ class Metric:
             yield from (self for _ in matches[:1])
             return
         for match in sorted(matches, key=lambda each: (len(each[1]), each[1])):
-            name = PLACEHOLDER.sub(match[1].lstrip("0"), self.name)
+            name = PLACEHOLDER.sub(match[1].lstrip("0") or "0", self.name)
             yield replace(self, key=match[0], name=name)
 
 

@@ -111,7 +111,7 @@ METRICS = (
     Metric(
         "iwae_elbo_nats",
         "ELBO NLL",
-        "the NLL of the images and from the samples of the importance-weighted bound",
+        "the NLL on the same images and from the same samples as the importance-weighted bound",
         unit="nats/image",
         decimals=1,
         best="lowest",
@@ -120,7 +120,7 @@ METRICS = (
     Metric(
         "iwae_elbo_bits_per_dim",
         "ELBO bits/dim",
-        "the bits/dim of the images and from the samples of the importance-weighted bound",
+        "the bits/dim on the same images and from the same samples",
         decimals=3,
         best="lowest",
     ),

@@ -212,13 +212,13 @@ METRICS = (
     Metric(
         "smallest_sigma_reached",
         "smallest σ",
-        "the least smallest σ of a validation image at any measured step, also of a run that "
-        "diverged, in units of x in [0, 1]",
+        "the least standard deviation of any value of a validation image at any point of the "
+        "history, also of a run that diverged, in units of x in [0, 1]",
     ),
     Metric(
         "evaluate_seconds",
         "evaluation",
-        "wall-clock time of everything after training",
+        "wall-clock time of all measurements",
         unit="s",
         decimals=1,
     ),

@@ -23,7 +23,7 @@ import pandas as pd
 
 from reports.analysis.statistics import estimate, finished, values
 from reports.content import (
-    NOT_MEASURED,
+    LACKING,
     PAPER,
     REQUIRED,
     Column,
@@ -186,7 +186,7 @@ def recorded(runs: pd.DataFrame, key: str) -> str | None:
 
 def lacking(runs: pd.DataFrame, measurement: str) -> str | None:
     """Return the reason that runs record why a measurement is not there; None if there is none."""
-    parts = "; ".join(runs.get(NOT_MEASURED, pd.Series(dtype=str)).dropna().astype(str)).split("; ")
+    parts = "; ".join(runs.get(LACKING, pd.Series(dtype=str)).dropna().astype(str)).split("; ")
     reasons = (part.partition(": ") for part in parts)
     stated = next((reason for name, _, reason in reasons if name == measurement), None)
     return recorded(runs, f"{measurement}_absent") or stated
@@ -247,7 +247,7 @@ def _of_frames(group: Group) -> Group:
 
 
 def learned(content: Content, group: Group) -> tuple[Entry, ...]:
-    """Return the entries whose shared variance was learned, told by their columns alone.
+    """Return the entries whose shared variance was learned, by what their runs recorded.
 
     These hold a finite `variance`, were not swept, and their variance moved during training: one
     that stays the same through a history is a constant of the decoder.

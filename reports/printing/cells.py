@@ -62,7 +62,7 @@ def decimals_of(metric: Metric, values: Sequence[float]) -> int:
 
 
 def cells(entries: Sequence[Entry], metric: Metric) -> list[str]:
-    """Return the cells of one column of a table; the best of a metric that has one are bold."""
+    """Return the cells of one metric; the best of one that has a best are bold."""
     metric = with_decimals(metric, entries)
     best = leaders(entries, metric) if metric.best else []
     return [cell(entry, metric, entry in best) for entry in entries]

@@ -10,7 +10,7 @@ import pandas as pd
 from reports.analysis.groups import Entry, Group, recorded
 from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import values
-from reports.content import NOT_MEASURED, Content, Status
+from reports.content import LACKING, Content, Status
 from reports.printing import tables
 from reports.printing.cells import absent
 from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table_of
@@ -172,7 +172,7 @@ def _which(entry: Entry, run: pd.Series[Any]) -> str:
 
 
 def _lacks(entry: Entry, run: pd.Series[Any]) -> str:
-    lacks = recorded(pd.DataFrame([run]), NOT_MEASURED)
+    lacks = recorded(pd.DataFrame([run]), LACKING)
     if not lacks or run["status"] != Status.FINISHED:
         return ""
     return f"{_which(entry, run)}: {escape(lacks)}"

@@ -141,7 +141,7 @@ def _improvements(entries: Sequence[Entry], metric: Metric) -> list[str]:
 
 
 def _against_best(entries: Sequence[Entry], metric: Metric, printed: dict[Entry, str]) -> list[str]:
-    """Return the cells of one column: what is printed, or why an entry was not compared."""
+    """Return the cells of one metric: what is printed, or why an entry was not compared."""
     best = bests(entries, metric)
 
     def text(entry: Entry) -> str:

@@ -18,9 +18,8 @@ def test_the_columns_of_a_pattern_follow_their_number() -> None:
         ("kl_layer_2_nats", "layer 2 (nats/image)"),
         ("kl_layer_10_nats", "layer 10 (nats/image)"),
     ]
-    assert [each.name for each in Metric("pit_{bin}", "bin {bin}", "share").of(["pit_07"])] == [
-        "bin 7"
-    ]
+    pit = Metric("pit_{bin}", "bin {bin}", "share").of(["pit_07", "pit_00"])
+    assert [each.name for each in pit] == ["bin 0", "bin 7"]
 
 
 def test_a_column_has_one_description_the_exact_one_before_a_pattern() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -97,11 +96,6 @@ def test_every_column_of_real_results_is_described(name: str) -> None:
     for known in (identification, EVERY):
         left -= {each.key for found in described(known, left).values() for each in found}
     assert left == set()
-
-
-def test_no_column_is_described_twice() -> None:
-    counts = Counter(metric.key for metric in EVERY)
-    assert [key for key, count in counts.items() if count > 1] == []
 
 
 def test_floors_exist_and_every_distance_has_its_protocol() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from reports import Content, ReportError, Row
 from reports.analysis.groups import Entry, decoders, groups, lacking, learned
+from reports.analysis.ranks import ranks
 from reports.document import document
 from tests.reports.typed import FID, METRICS, NLL, REAL, ROWS, STAND_IN, content, five, run
 
@@ -73,6 +74,31 @@ def test_a_row_can_ask_for_options() -> None:
     row = Row("fit", "Unbounded", options={"bounds": None})
     runs = [run("fit", options='{"bounds":null}'), run("fit", 1, options="{}")]
     assert list(entry(content(runs, rows=[row]), "fit").runs["seed"]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("row", "options", "held"),
+    [
+        (Row("fit", "Fit"), {"floor": 1}, True),
+        (Row("fit", "Fit", {}), {"floor": 1}, False),
+        (Row("fit", "Fit", {"floor": 1.0}), {"floor": 1}, True),
+        (Row("fit", "Fit", {}, sweep="beta"), {"beta": 2}, True),
+        (Row("fit", "Fit", {"bounds": [0, 1]}), {"bounds": [0, 2]}, False),
+        (Row("wide", "Wide"), {}, False),
+    ],
+)
+def test_a_row_holds_the_runs_with_its_options(
+    row: Row, options: dict[str, Any], held: bool
+) -> None:
+    assert row.holds("fit", options) is held
+    assert {row: 1}[replace(row)] == 1, "rows are keys, whatever their options"
+
+
+def test_a_lost_run_ranks_last_or_by_what_is_left() -> None:
+    runs = [run("fit", 0, fid=1.0), run("fit", 1, status="diverged"), run("wide", fid=2.0)]
+    (group,) = groups(content(runs))
+    assert ranks(group.entries, FID) == [None, None, 1.0, 2.0, None]
+    assert ranks(group.entries, FID, lost_last=False) == [None, None, 2.0, 1.0, None]
 
 
 def test_likelihoods_without_a_row_are_appended() -> None:

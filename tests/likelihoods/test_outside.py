@@ -240,7 +240,7 @@ def test_a_class_in_the_init_of_a_package_is_part_of_the_identity(
 @pytest.mark.parametrize(
     "line",
     [
-        "from numbered_package.constants import SCALE",
+        "from {package}.constants import SCALE",
         "from .constants import SCALE",
         "from . import constants",
     ],
@@ -249,15 +249,13 @@ def test_a_number_of_the_own_package_is_part_of_the_identity(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A plain number does not say where it is from, but the import does."""
-    package = tmp_path / "numbered_package"
+    package = tmp_path / f"numbered_{tmp_path.name}"  # no module of another test has its name
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "constants.py").write_text("SCALE = 0.5\n")
-    (package / "decoders.py").write_text(f"{line}\n{SOURCE}")
+    (package / "decoders.py").write_text(f"{line.format(package=package.name)}\n{SOURCE}")
     monkeypatch.syspath_prepend(tmp_path)
-    likelihoods.register("numbered")(import_module("numbered_package.decoders").Narrow)
+    likelihoods.register("numbered")(import_module(f"{package.name}.decoders").Narrow)
     before = fingerprint("numbered")
     (package / "constants.py").write_text("SCALE = 0.25\n")
     assert fingerprint("numbered") != before
-    for name in ("numbered_package", "numbered_package.constants", "numbered_package.decoders"):
-        sys.modules.pop(name, None)

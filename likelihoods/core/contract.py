@@ -30,13 +30,7 @@ HALF: Final = (torch.float16, torch.bfloat16)
 
 
 def check_outputs(outputs: Tensor, name: str, per_value: int, shape: tuple[int, ...]) -> None:
-    """Check the raw outputs of a decoder.
-
-    Args:
-        outputs: floats, (B, per_value * C, H, W).
-        name: name of the likelihood, for the message.
-        per_value: raw outputs for each value of the image.
-        shape: (C, H, W) of the images.
+    """Check raw outputs: floats, (B, per_value * C, H, W), for images of shape (C, H, W).
 
     Raises:
         LikelihoodError: the outputs are of another shape or type.

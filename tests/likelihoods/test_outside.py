@@ -235,3 +235,27 @@ def test_a_class_in_the_init_of_a_package_is_part_of_the_identity(
         assert fingerprint("packaged") != before
         (package / file).write_text(text)
     assert fingerprint("packaged") == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from {package}.constants import SCALE",
+        "from .constants import SCALE",
+        "from . import constants",
+    ],
+)
+def test_a_number_of_the_own_package_is_part_of_the_identity(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain number does not say where it is from, but the import does."""
+    package = tmp_path / f"numbered_{tmp_path.name}"  # no module of another test has its name
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "constants.py").write_text("SCALE = 0.5\n")
+    (package / "decoders.py").write_text(f"{line.format(package=package.name)}\n{SOURCE}")
+    monkeypatch.syspath_prepend(tmp_path)
+    likelihoods.register("numbered")(import_module(f"{package.name}.decoders").Narrow)
+    before = fingerprint("numbered")
+    (package / "constants.py").write_text("SCALE = 0.25\n")
+    assert fingerprint("numbered") != before

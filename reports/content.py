@@ -38,9 +38,6 @@ IDENTIFICATION = (
 )
 """Columns of the results that say which run it is, and no metric; in the order of results.csv."""
 
-TOLD_APART_BY = ("data_set", "model", "column_key", "likelihood", "options", "seed")
-"""Columns that, with every option_*, tell two runs of one report apart."""
-
 PAPER = "paper"
 """The only budget that may be set beside published numbers."""
 SMOKE = "smoke"
@@ -161,18 +158,6 @@ class Content:
         for problem in _problems(self):
             raise ReportError(problem)
 
-    def metric(self, key: str) -> Metric:
-        """Return the metric of this key.
-
-        Raises:
-            ReportError: no metric describes it.
-
-        """
-        for metric in self.metrics:
-            if metric.key == key:
-                return metric
-        raise ReportError(f"no metric describes {key!r}, which a report needs: add it to `metrics`")
-
 
 def _problems(content: Content) -> Iterator[str]:
     """Yield what makes the content unfit for a report, one line each."""
@@ -221,7 +206,8 @@ def _ambiguities(results: pd.DataFrame) -> Iterator[str]:
     twice = results["run"][results["run"].duplicated()]
     if len(twice):
         yield f"the results name run {twice.iloc[0]} twice"
-    what = [name for name in results if name in TOLD_APART_BY or str(name).startswith("option_")]
+    told_apart_by = set(IDENTIFICATION) - {"run", "budget", "status", "device"}
+    what = [name for name in results if name in told_apart_by or str(name).startswith("option_")]
     same = results[results[what].astype(str).duplicated(keep=False)]  # options may be lists
     if len(same):
         yield (

@@ -48,9 +48,9 @@ def results_table(content: Content) -> pd.DataFrame:
     results = content.results
     identification = [Metric(key, key, "which run it is") for key in IDENTIFICATION]
     keys = list(map(str, results))
-    first = [m.key for found in described(identification, keys).values() for m in found]
+    first = [m.key for own in described(identification, keys).values() for m in own]
     others = [key for key in keys if key not in first]
-    metrics = [m.key for found in described(content.metrics, others).values() for m in found]
+    metrics = [m.key for own in described(content.metrics, others).values() for m in own]
     rest = [key for key in others if key not in metrics]
     ordered = results[[*first, *metrics, *rest]]
     return ordered if ordered.empty else ordered.sort_values("run")

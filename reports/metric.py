@@ -89,12 +89,12 @@ def described(metrics: Sequence[Metric], keys: Iterable[str]) -> dict[str, list[
     A key without a placeholder goes before one with it.
     """
     left = dict.fromkeys(keys)
-    found: dict[str, list[Metric]] = {}
+    columns: dict[str, list[Metric]] = {}
     for metric in sorted(metrics, key=lambda each: "{" in each.key):
-        found[metric.key] = list(metric.of(left))
-        for each in found[metric.key]:
+        columns[metric.key] = list(metric.of(left))
+        for each in columns[metric.key]:
             del left[each.key]
-    return {metric.key: found[metric.key] for metric in metrics}
+    return {metric.key: columns[metric.key] for metric in metrics}
 
 
 def overview(metrics: Sequence[Metric]) -> str:

@@ -17,7 +17,7 @@ class Published:
 
     nll_nats: float | None
     fid: float | None
-    blank: str = "not reported"
+    blank: str
     """What stands for a missing number."""
 
 
@@ -31,63 +31,41 @@ class PublishedSweep:
     fid: float
 
 
-UNAVAILABLE = Published(None, None, "N/A in the paper")
+_TABLE_B = """
+                        CelebA          SVHN            CIFAR           BAIR
+bernoulli               -       177.6   -       43.26   -       284.5   -       122.6
+categorical             6359    71.5    9179    46.13   7179    101.7   N/A     N/A
+bitwise_categorical     9067    66.61   10800   33.84   9390    91.2    48744   46.13
+logistic_mixture        7932    65.3    9085    43.19   8443    143.1   40616   42.94
+gaussian                7173    186.5   2184    112.5   7186    293.7   -10379  35.64
+per_pixel_sigma         -7814   159.3   -3592   114.7   -7222   131     -14051  41.98
+student_t               -8401   71.06   -3659   70.4    -7419   123.6   -       -
+beta_vae                -2713   61.6    -3186   27.93   -331    103     -13472  34.64
+shared_sigma            -6374   60.7    -3349   22.25   -5435   116.1   -13974  34.24
+optimal_sigma           -8446   60.3    -3333   27.25   -5677   101.4   -14173  34.13
+optimal_per_image_sigma -       66.01   -       26.28   -       104.0   -       33.21
+"""
+"""NLL and FID of each column; "-" is not reported, "N/A" is what the paper says."""
 
-TABLE_B: dict[str, dict[str, Published]] = {
-    "CelebA": {
-        "bernoulli": Published(None, 177.6),
-        "categorical": Published(6359, 71.5),
-        "bitwise_categorical": Published(9067, 66.61),
-        "logistic_mixture": Published(7932, 65.3),
-        "gaussian": Published(7173, 186.5),
-        "per_pixel_sigma": Published(-7814, 159.3),
-        "student_t": Published(-8401, 71.06),
-        "beta_vae": Published(-2713, 61.6),
-        "shared_sigma": Published(-6374, 60.7),
-        "optimal_sigma": Published(-8446, 60.3),
-        "optimal_per_image_sigma": Published(None, 66.01),
-    },
-    "SVHN": {
-        "bernoulli": Published(None, 43.26),
-        "categorical": Published(9179, 46.13),
-        "bitwise_categorical": Published(10800, 33.84),
-        "logistic_mixture": Published(9085, 43.19),
-        "gaussian": Published(2184, 112.5),
-        "per_pixel_sigma": Published(-3592, 114.7),
-        "student_t": Published(-3659, 70.4),
-        "beta_vae": Published(-3186, 27.93),
-        "shared_sigma": Published(-3349, 22.25),
-        "optimal_sigma": Published(-3333, 27.25),
-        "optimal_per_image_sigma": Published(None, 26.28),
-    },
-    "CIFAR": {
-        "bernoulli": Published(None, 284.5),
-        "categorical": Published(7179, 101.7),
-        "bitwise_categorical": Published(9390, 91.2),
-        "logistic_mixture": Published(8443, 143.1),
-        "gaussian": Published(7186, 293.7),
-        "per_pixel_sigma": Published(-7222, 131),
-        "student_t": Published(-7419, 123.6),
-        "beta_vae": Published(-331, 103),
-        "shared_sigma": Published(-5435, 116.1),
-        "optimal_sigma": Published(-5677, 101.4),
-        "optimal_per_image_sigma": Published(None, 104.0),
-    },
-    "BAIR": {
-        "bernoulli": Published(None, 122.6),
-        "categorical": UNAVAILABLE,
-        "bitwise_categorical": Published(48744, 46.13),
-        "logistic_mixture": Published(40616, 42.94),
-        "gaussian": Published(-10379, 35.64),
-        "per_pixel_sigma": Published(-14051, 41.98),
-        "student_t": Published(None, None),
-        "beta_vae": Published(-13472, 34.64),
-        "shared_sigma": Published(-13974, 34.24),
-        "optimal_sigma": Published(-14173, 34.13),
-        "optimal_per_image_sigma": Published(None, 33.21),
-    },
-}
+
+def _published(nll: str, fid: str) -> Published:
+    first, second = (float(text) if text[-1].isdigit() else None for text in (nll, fid))
+    return Published(first, second, "N/A in the paper" if nll == "N/A" else "not reported")
+
+
+def _table_b() -> dict[str, dict[str, Published]]:
+    columns, *rows = (line.split() for line in _TABLE_B.strip().splitlines())
+    return {
+        column: {name: _published(*cells[2 * i : 2 * i + 2]) for name, *cells in rows}
+        for i, column in enumerate(columns)
+    }
+
+
+TABLE_B = _table_b()
 """Column of the paper -> name of the likelihood -> cells."""
+
+UNIT, OPTIMAL = "gaussian", "optimal_sigma"
+"""Decoders whose numbers arithmetic says something of: of unit variance, of the optimal one."""
 
 SWEEP_COLUMN = "SVHN"
 """The column of the paper on which the sweep was made."""
@@ -102,12 +80,7 @@ TABLE_A = (
 LEARNED = PublishedSweep("sigma-VAE", 0.006, -3333, 22.25)
 """The last row of the sweep: `beta` is the variance that was learned."""
 
-DIMENSIONS = {
-    "CelebA": 32 * 32 * 3,
-    "SVHN": 28 * 28 * 3,
-    "CIFAR": 32 * 32 * 3,
-    "BAIR": 64 * 64 * 3,
-}
+DIMENSIONS = {"CelebA": 32 * 32 * 3, "SVHN": 28 * 28 * 3, "CIFAR": 32 * 32 * 3, "BAIR": 64 * 64 * 3}
 """Scalar values in an image (a frame, for video)."""
 
 

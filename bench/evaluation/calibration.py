@@ -23,6 +23,7 @@ from bench.metrics import Calibration as Summary
 from bench.metrics import Transforms, transform
 from bench.models import Model
 from bench.settings import Count
+from likelihoods import checked_level_cdf
 from reports import Metric
 
 
@@ -50,9 +51,9 @@ def summarise_pit(model: Model, items: Tensor, *, seed: int, batch_size: int) ->
         x = to_float(items[start : start + batch_size], device)
         posterior = seeds.generator(device, seed, "calibration noise", "codes", start)
         randomisation = seeds.generator(device, seed, "calibration noise", "places", start)
-        outputs = model(x, posterior).outputs
+        outputs, targets = model(x, posterior).outputs, model.targets(x)
         try:
-            below, above = model.likelihood.level_cdf(outputs, model.targets(x))
+            below, above = checked_level_cdf(model.likelihood, outputs, targets)
         except NotImplementedError:
             raise NotApplicableError("the likelihood has no level_cdf") from None
         if not (below.isfinite() & above.isfinite()).all():

@@ -16,7 +16,7 @@ from bench.data import subset, to_float
 from bench.evaluation.base import Measured, Measurement, NotFiniteError, Trained, Trial
 from bench.models import Model
 from bench.settings import Count
-from likelihoods import Likelihood
+from likelihoods import Likelihood, checked_log_mass
 from reports import Metric
 
 
@@ -64,7 +64,7 @@ class Scores(NamedTuple):
 def score_images(likelihood: Likelihood, outputs: Tensor, targets: Tensor) -> Scores:
     """Score images (N, C, H, W) under raw outputs, in both measures; a mass is taken once."""
     distribution = likelihood(outputs)
-    log_mass = likelihood.log_mass(outputs, targets)
+    log_mass = checked_log_mass(likelihood, outputs, targets)
     native = likelihood.measure != "mass"
     return Scores(distribution, distribution.log_prob(targets) if native else log_mass, log_mass)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+import likelihoods
 from bench import seeds
 from bench.data import on_device, to_float
 from bench.evaluation import Trained, Trial
@@ -49,6 +50,7 @@ def kind(task: Task) -> str:
     )
 
 
+@likelihoods.without_validation()
 def estimate(task: Task, device: torch.device) -> Estimate:
     """Time two steps and a few evaluated images of a task on a device, and scale up."""
     spec = task.spec

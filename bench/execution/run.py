@@ -56,6 +56,7 @@ def build(spec: RunSpec, data: Data) -> Model:
     return model.to(memory_format=torch.channels_last)
 
 
+@likelihoods.without_validation()
 def execute(
     task: Task, store: Store, device: torch.device, progress: Progress = lambda done: None
 ) -> Report:

@@ -1,12 +1,12 @@
-"""Measures of images and of codes; one file a kind of measure."""
+"""Measures of images and of latents, as pure functions; one file a kind of measure."""
 
 from bench.metrics.calibration import Calibration, Transforms, transform
-from bench.metrics.codes import active_units, probe_accuracy
 from bench.metrics.features import FeatureError, FeatureExtractor, extractor
 from bench.metrics.frechet import Accumulator, Statistics, frechet_distance, statistics
 from bench.metrics.images import quantise
 from bench.metrics.information import Information, information
 from bench.metrics.kernel import KernelDistance, kernel_distance
+from bench.metrics.latents import active_units, probe_accuracy
 from bench.metrics.manifold import Manifold, expected_coverage, manifold
 from bench.metrics.video import BestOfSamples, VideoSimilarity, best_of_samples
 

@@ -1,9 +1,10 @@
-"""Calibration: whether what a decoder calls improbable happens as rarely as it says.
+"""Calibration: whether events are as frequent as a decoder says.
 
-The probability integral transform of a value under its own distribution is uniform if that
-distribution is the true one (Rosenblatt 1952; Dawid 1984). Values on a grid are put at a random
-place between the cdf without and with their own level, which makes the transform exactly uniform
-for discrete distributions too (Czado, Gneiting & Held 2009, section 2).
+The probability integral transform (PIT) of a value under its own distribution is uniform if that
+distribution is the true one (Rosenblatt 1952, Ann. Math. Statist. 23; Dawid 1984, J. R. Statist.
+Soc. A 147). Of a value on a grid it is a random number between the cdf without and with its own
+level, which makes it exactly uniform for discrete distributions too (Czado, Gneiting & Held 2009,
+Biometrics 65, section 2).
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 BINS: Final = 20
-"""Of the histogram, equally wide."""
+"""Number of bins of the histogram, equally wide."""
 INTERVALS: Final = (50, 90, 99)
 """Percent of the central intervals whose coverage is counted."""
 
@@ -26,11 +27,11 @@ class Calibration:
         histogram: share of the values in each of the `BINS` bins; they sum to one, and each is
             1 / `BINS` under calibration.
         error: mean over the inner edges p of the bins of |F(p) - p|, F the empirical cdf of the
-            transforms: 0 under calibration, at most 1/2 (Kuleshov et al. 2018, section 3.5, with
-            absolute differences in place of squared ones).
-        coverage: percent of the interval -> percent of the values in it: of transforms in
-            [(1 - c) / 2, (1 + c) / 2], counted one by one.
-        count: values.
+            transforms: 0 under calibration, at most 1/2 (Kuleshov et al. 2018, section 3.5,
+            arXiv:1807.00263, with absolute differences in place of squared ones).
+        coverage: percent of the interval -> percent of the values in it, that is of transforms in
+            [(1 - c) / 2, (1 + c) / 2].
+        count: number of values.
     """
 
     histogram: tuple[float, ...]
@@ -40,7 +41,17 @@ class Calibration:
 
 
 class Transforms:
-    """Counts transforms as they come; its memory does not depend on how many."""
+    """Counts transforms in batches; its memory does not depend on how many.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import Transforms
+        >>> transforms = Transforms()
+        >>> transforms.update((torch.arange(1000) + 0.5) / 1000)  # uniform
+        >>> result = transforms.result()
+        >>> result.coverage, round(result.error, 6), result.count
+        ({50: 50.0, 90: 90.0, 99: 99.0}, 0.0, 1000)
+    """
 
     def __init__(self) -> None:
         self._bins = torch.zeros(BINS, dtype=torch.int64)
@@ -52,21 +63,21 @@ class Transforms:
         Raises:
             ValueError: one of them is not in [0, 1].
         """
-        found = transforms.flatten()
-        if not bool(((found >= 0) & (found <= 1)).all()):
+        values = transforms.flatten()
+        if not bool(((values >= 0) & (values <= 1)).all()):
             raise ValueError("a transform is not in [0, 1]")
-        bins = (found * BINS).long().clamp(max=BINS - 1)
+        bins = (values * BINS).long().clamp(max=BINS - 1)
         self._bins += torch.bincount(bins, minlength=BINS).cpu()
         inside = [
-            ((found >= (1 - c / 100) / 2) & (found <= (1 + c / 100) / 2)).sum() for c in INTERVALS
+            ((values >= (1 - c / 100) / 2) & (values <= (1 + c / 100) / 2)).sum() for c in INTERVALS
         ]
         self._covered += torch.stack(inside).cpu()
 
     def result(self) -> Calibration:
-        """Return what was counted so far.
+        """Return the calibration of all transforms so far.
 
         Raises:
-            ValueError: nothing was.
+            ValueError: there are none.
         """
         count = int(self._bins.sum())
         if count == 0:
@@ -89,8 +100,18 @@ def transform(below: Tensor, above: Tensor, generator: torch.Generator) -> Tenso
 
     Args:
         below: the cdf of each value without its own level, in [0, 1].
-        above: likewise with it, at least `below`.
+        above: the cdf of each value with its own level, at least `below`.
         generator: source of v, on the device of `below`.
+
+    Source: Czado, Gneiting & Held 2009, Biometrics 65, section 2.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import transform
+        >>> below, above = torch.tensor([0.0, 0.5]), torch.tensor([0.5, 0.5])
+        >>> u = transform(below, above, torch.Generator().manual_seed(0))
+        >>> bool(0 <= u[0] <= 0.5), u[1].item()
+        (True, 0.5)
     """
     uniform = torch.rand(
         below.shape, generator=generator, dtype=below.dtype, device=generator.device

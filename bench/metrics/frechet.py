@@ -1,7 +1,8 @@
 """The Frechet distance between two sets of features, and the statistics that it needs.
 
-Dowson & Landau (1982) give the squared 2-Wasserstein distance of two Gaussians; Heusel et al.
-(2017), equation 6, apply it to Inception features. Its unit is that of the features, squared.
+Dowson & Landau (1982), J. Multivariate Analysis 12, give the squared 2-Wasserstein distance of two
+Gaussians; Heusel et al. (2017), arXiv:1706.08500, equation 6, apply it to Inception features. Its
+unit is that of the features, squared.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ _ROWS_AT_ONCE = 8192  # bounds the float64 copy of the features: 128 MiB at 2048
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Mean and covariance of a set of features; on the CPU in float64, whatever computed them.
+    """Mean and covariance of a set of features, on the CPU in float64.
 
     Attributes:
         count: number of images N.
@@ -30,11 +31,19 @@ class Statistics:
 
 
 class Accumulator:
-    """Statistics of features that come in batches, as exact as if they had come at once.
+    """Computes the statistics of features that come in batches, as exactly as of all at once.
 
     Each batch is centred on its own mean and merged by the update of Chan, Golub & LeVeque (1983),
-    equation 2.1, so nothing cancels when the mean is large beside the spread. Memory is F x F
-    whatever the number of images.
+    The American Statistician 37, equation 2.1, so nothing cancels when the mean is large beside the
+    spread. Memory is F x F whatever the number of images.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import Accumulator
+        >>> batches = torch.tensor([[0.0], [2.0]]), torch.tensor([[4.0]])
+        >>> result = Accumulator().update(batches[0]).update(batches[1]).statistics()
+        >>> result.count, result.mean.item(), result.covariance.item()
+        (3, 2.0, 4.0)
     """
 
     def __init__(self) -> None:
@@ -89,7 +98,14 @@ class Accumulator:
 
 
 def statistics(features: Tensor) -> Statistics:
-    """Return the statistics of features (N, F), N at least 2; errors as in `Accumulator`."""
+    """Return the statistics of features (N, F), N at least 2; errors as in `Accumulator`.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import statistics
+        >>> statistics(torch.tensor([[0.0, 1.0], [2.0, 1.0]])).covariance.tolist()
+        [[2.0, 0.0], [0.0, 0.0]]
+    """
     return Accumulator().update(features).statistics()
 
 
@@ -101,6 +117,8 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
     pivoted Cholesky factors with as many columns as the covariance has rank, so fewer images than
     dimensions cost less instead of more.
 
+    Source: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", arXiv:1706.08500.
+
     Singular covariances need no special case. pytorch-fid returns the same number as long as its
     `sqrtm` stays finite; where it does not, pytorch-fid adds 1e-6 to both diagonals inside the root
     but not to the two traces, which moves its result, usually down, by an amount that depends on
@@ -108,6 +126,13 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 
     Raises:
         ValueError: the two have different dimensions, or a value that is not finite.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import frechet_distance, statistics
+        >>> features = torch.tensor([[0.0], [2.0]])
+        >>> round(frechet_distance(statistics(features), statistics(features + 3)), 6)
+        9.0
     """
     if a.mean.shape != b.mean.shape:
         raise ValueError(f"features have {len(a.mean)} and {len(b.mean)} dimensions")

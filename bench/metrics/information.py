@@ -1,6 +1,7 @@
-"""How much a code says about its image: I_e(x; z) and KL(m || p).
+"""How much latents say about their image: I_e(x; z) and KL(m || p).
 
-The rate of a VAE splits into two parts (Hoffman & Johnson 2016, "ELBO surgery"):
+The rate of a VAE has two parts (Hoffman & Johnson 2016, "ELBO surgery: yet another way to carve up
+the variational evidence lower bound", NIPS Workshop on Advances in Approximate Bayesian Inference):
 E_x KL(q(z|x) || p(z)) = I_e(x; z) + KL(m(z) || p(z)), with m(z) = E_x q(z|x) the aggregate
 posterior and p(z) = N(0, I).
 """
@@ -24,8 +25,8 @@ class Information:
         information_nats: Monte Carlo estimate of I_e(x; z), at most `cap_nats`.
         marginal_kl_nats: KL(m || p), the difference. Noise may take it just below zero.
         cap_nats: ln N.
-        near_cap: the information is over 90 % of the cap: read it as a lower bound, and the
-            marginal KL as an upper bound.
+        near_cap: whether the information is over 90 % of the cap: then it is a lower bound, and
+            the marginal KL an upper bound.
     """
 
     rate_nats: float
@@ -55,6 +56,16 @@ def information(
     Raises:
         ValueError: shapes differ or are not (N, L), N or samples is 0, a value is not finite or a
             standard deviation not positive.
+
+    Source: Hoffman & Johnson 2016, "ELBO surgery".
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import information
+        >>> mean, std = torch.tensor([[-50.0], [50.0]]), torch.ones(2, 1)  # two images far apart
+        >>> result = information(mean, std, generator=torch.Generator().manual_seed(0))
+        >>> result.rate_nats, round(result.information_nats, 4)  # 50^2 / 2, ln 2
+        (1250.0, 0.6931)
     """
     _check(mean, std, samples)
     mean, std = mean.double(), std.double()
@@ -66,13 +77,13 @@ def information(
         ).to(mean.device)
         total += _log_ratio(mean, std, noise).mean()
     cap = math.log(len(mean))
-    info = min(float(total / samples), cap)  # the bound is exact but for the last bits
+    estimate = min(float(total / samples), cap)  # may pass the cap by rounding
     return Information(
         rate_nats=float(rate),
-        information_nats=info,
-        marginal_kl_nats=float(rate) - info,
+        information_nats=estimate,
+        marginal_kl_nats=float(rate) - estimate,
         cap_nats=cap,
-        near_cap=info >= _NEAR_CAP * cap,
+        near_cap=estimate >= _NEAR_CAP * cap,
     )
 
 
@@ -89,8 +100,8 @@ def _check(mean: Tensor, std: Tensor, samples: int) -> None:
 
 def _log_ratio(mean: Tensor, std: Tensor, noise: Tensor) -> Tensor:
     """Return ln q(z_i|x_i) - ln m(z_i), (N,), at z = mean + std * noise."""
-    # Constant -L/2 ln 2 pi left out on both sides. The square is expanded so that a block is two
-    # matrix products; measuring from the centre of the means keeps what cancels small.
+    # The constant -L/2 ln 2 pi cancels. The square is expanded so that a block is two matrix
+    # products; means are centred so that the expanded terms are small.
     centred = mean - mean.mean(0)
     z = centred + std * noise
     precision = std.pow(-2)
@@ -102,7 +113,7 @@ def _log_ratio(mean: Tensor, std: Tensor, noise: Tensor) -> Tensor:
         _log_sum_others(z[first : first + _ROWS], first, precision, weighted, offset)
         for first in range(0, len(mean), _ROWS)
     ]
-    # The image's own term is exact, not from the expanded square: so that the bound ln N holds.
+    # The image's own term does not use the expanded square, so that the cap ln N holds.
     return own - torch.logaddexp(own, torch.cat(log_sums)) + math.log(len(mean))
 
 

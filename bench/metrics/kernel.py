@@ -1,8 +1,8 @@
 """The Kernel Inception Distance: a squared maximum mean discrepancy (MMD) of two sets of features.
 
-Binkowski, Sutherland, Arbel & Gretton (2018), "Demystifying MMD GANs", section 4. Unlike the
-Frechet distance it assumes no Gaussians, and its expectation does not depend on the number of
-images. No unit; it may only be called by that name where the features are Inception's.
+Binkowski, Sutherland, Arbel & Gretton (2018), "Demystifying MMD GANs", section 4, arXiv:1801.01401.
+Unlike the Frechet distance it assumes no Gaussians, and its expectation does not depend on the
+number of images. No unit; the name is reserved for Inception features.
 """
 
 import math
@@ -37,10 +37,11 @@ def kernel_distance(
 ) -> KernelDistance:
     """Estimate MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y), with k(x, y) = (x.y / d + 1)^3.
 
-    The mean over K random pairs of subsets of the unbiased estimate of each (section 4 there, and
-    Gretton et al. 2012, equation 3): pairs of one image with itself are left out. The subsets are
-    disjoint, so their estimates are independent, and their standard deviation / sqrt(K) is the
-    standard error. Subsets that overlap, as commonly drawn, share their chance and understate it.
+    The mean over K random pairs of subsets of their unbiased estimates (Binkowski et al. 2018,
+    arXiv:1801.01401, section 4; Gretton et al. 2012, JMLR 13, equation 3): pairs of one image with
+    itself are left out. The subsets are disjoint, so their estimates are independent, and their
+    standard deviation / sqrt(K) is the standard error. Estimates of overlapping subsets, as
+    commonly drawn, are correlated and understate it.
 
     Args:
         a: (n, d) features of one distribution, any float type and device.
@@ -53,6 +54,14 @@ def kernel_distance(
 
     Raises:
         ValueError: shapes, `subsets` or `size` are not that, or a feature is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import kernel_distance
+        >>> zeros, ones = torch.zeros(8, 1), torch.ones(8, 1)
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> kernel_distance(zeros, ones, subsets=2, size=4, generator=generator).mean  # 1 + 8 - 2
+        7.0
     """
     _check(a, b, subsets, size)
     estimates = [

@@ -1,8 +1,9 @@
 """Fidelity and diversity apart: precision, recall, density and coverage of two sets of features.
 
 Kynkaanniemi et al. (2019), "Improved Precision and Recall Metric for Assessing Generative Models",
-and Naeem et al. (2020), "Reliable Fidelity and Diversity Metrics for Generative Models". Both
-stand a ball on every image, as wide as the distance to its k-th nearest of the same set.
+arXiv:1904.06991, and Naeem et al. (2020), "Reliable Fidelity and Diversity Metrics for Generative
+Models", arXiv:2002.09797. Both put a ball around every image, whose radius is the distance to its
+k-th nearest neighbour in the same set.
 """
 
 import math
@@ -21,8 +22,8 @@ class Manifold:
     Attributes:
         precision: share of generated images inside the ball of some real image.
         recall: share of real images inside the ball of some generated image.
-        density: mean number of real balls around a generated image, over k. Exceeds 1 where
-            generated images keep to where real ones are dense.
+        density: mean number of real balls around a generated image, divided by k. Exceeds 1 where
+            generated images are concentrated where real ones are dense.
         coverage: share of real images with some generated image inside their ball.
         expected_coverage: mean coverage of a perfect model at these numbers of images; the mean
             density is then 1 at any.
@@ -45,9 +46,9 @@ def manifold(
     itself not counted, for N real x_i and M generated y_j:
 
     - precision = 1/M sum_j 1[some i: y_j in B(x_i)], recall = 1/N sum_i 1[some j: x_i in B(y_j)],
-      equations 1 and 2 of Kynkaanniemi et al.;
+      equations 1 and 2 of Kynkaanniemi et al., arXiv:1904.06991;
     - density = 1/(k M) sum_j sum_i 1[y_j in B(x_i)], coverage = 1/N sum_i 1[some j: y_j in B(x_i)],
-      section 3 of Naeem et al.
+      section 3 of Naeem et al., arXiv:2002.09797.
 
     Args:
         real: (N, d) features, any float type and device.
@@ -60,6 +61,14 @@ def manifold(
 
     Raises:
         ValueError: shapes or neighbours are not that, or a feature is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import manifold
+        >>> real = torch.arange(8.0).view(8, 1)
+        >>> result = manifold(real, real[:6])  # realistic, but two images are missing
+        >>> result.precision, result.recall
+        (1.0, 1.0)
     """
     _check(real, generated, precision_neighbours, density_neighbours)
     real, generated = real.double(), generated.double()
@@ -86,13 +95,19 @@ def manifold(
 
 
 def expected_coverage(real: int, generated: int, neighbours: int) -> float:
-    """Return the mean coverage of a model that is the distribution of N real images itself.
+    """Return the mean coverage of a model whose M images have the distribution of the N real ones.
 
-    1 - (N-1)...(N-k) / ((M+N-1)...(M+N-k)), Naeem et al., section 3: an image is not covered if
-    the k nearest of the N - 1 other real and M generated images, all alike, are real.
+    1 - (N-1)...(N-k) / ((M+N-1)...(M+N-k)), Naeem et al. 2020, arXiv:2002.09797, section 3: an
+    image is not covered if its k nearest of the N - 1 other real and M generated images are all
+    real.
 
     Raises:
         ValueError: N is not more than k, k less than 1 or M less than 0.
+
+    Example:
+        >>> from bench.metrics import expected_coverage
+        >>> expected_coverage(2, 2, 1)  # 1 - 1/3
+        0.6666666666666667
     """
     if not 1 <= neighbours < real or generated < 0:
         raise ValueError(

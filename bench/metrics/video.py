@@ -1,8 +1,8 @@
-"""How near a stochastic model's predicted videos come to what happened: the best of N samples.
+"""Similarity of a stochastic model's predicted videos to the recorded ones: the best of N samples.
 
-A model of many futures is not wrong where one sample differs from the one future that was
-recorded. Denton & Fergus (2018), "Stochastic Video Generation with a Learned Prior", section 4,
-draw N samples for each sequence and keep the one nearest to the truth.
+A sample that differs from the recorded future is not wrong, since there are many futures. Denton &
+Fergus (2018), "Stochastic Video Generation with a Learned Prior", section 4, arXiv:1802.07687, draw
+N samples for each sequence and keep the one nearest to the truth.
 """
 
 from collections.abc import Iterable
@@ -26,8 +26,8 @@ class VideoSimilarity:
         psnr_db: the same of the samples chosen by PSNR; dB, at most 58.92.
         ssim_by_frame: (F,) means over sequences alone; its mean is `ssim`.
         psnr_db_by_frame: (F,) likewise; its mean is `psnr_db`.
-        samples: N, samples of each sequence. Both numbers rise with it.
-        sequences: S.
+        samples: N, samples of each sequence. Both similarities rise with it.
+        sequences: number of sequences S.
     """
 
     ssim: float
@@ -44,15 +44,24 @@ class BestOfSamples:
     For each sequence, two samples are chosen: that with the highest SSIM and that with the highest
     PSNR, each as a mean over frames. A sequence is chosen whole, never frame by frame.
 
-    - SSIM: Wang et al. (2004), equation 13: Gaussian window of 11x11 with sigma 1.5, K1 = 0.01,
-      K2 = 0.03, data range 1. Mean over the windows that lie inside the frame, as there and in
-      scikit-image, and over channels.
+    - SSIM: Wang et al. (2004), IEEE Trans. Image Processing 13, equation 13: Gaussian window of
+      11x11 with sigma 1.5, K1 = 0.01, K2 = 0.03, data range 1. Mean over the windows that lie
+      inside the frame, as there and in scikit-image, and over channels.
     - PSNR: -10 log10 MSE, with the MSE over channels and pixels of a frame, but no less than
       `QUANTISATION_MSE`: an exact frame has 58.92 dB, not infinity. The truth is itself rounded
       to 8 bits, so a smaller error means nothing.
 
-    Memory holds one sample at a time, if samples are made as they are asked for, and two numbers
-    for each frame seen. Frames are compared on the device of the sample.
+    Memory holds one sample at a time, if samples come from a generator, and two numbers for each
+    frame. Frames are compared on the device of the sample.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import BestOfSamples
+        >>> truth = torch.zeros(1, 2, 1, 16, 16, dtype=torch.uint8)
+        >>> samples = (truth + level for level in (100, 0))  # the second is exact
+        >>> result = BestOfSamples().update(truth, samples).result()
+        >>> round(result.ssim, 4), round(result.psnr_db, 2)
+        (1.0, 58.92)
     """
 
     def __init__(self) -> None:
@@ -117,7 +126,17 @@ class BestOfSamples:
 
 
 def best_of_samples(truth: Tensor, samples: Iterable[Tensor]) -> VideoSimilarity:
-    """Return the best-of-N similarity of S sequences; arguments as in `BestOfSamples.update`."""
+    """Return the best-of-N similarity of S sequences; arguments as in `BestOfSamples.update`.
+
+    Source: Denton & Fergus 2018, arXiv:1802.07687, section 4.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import best_of_samples
+        >>> truth = torch.zeros(1, 2, 1, 16, 16, dtype=torch.uint8)
+        >>> round(best_of_samples(truth, [truth + 128]).psnr_db, 2)  # 20 log10(255 / 128)
+        5.99
+    """
     return BestOfSamples().update(truth, samples).result()
 
 
@@ -179,13 +198,13 @@ def _unit(frames: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
 
 def _ssim(x: Tensor, y: Tensor) -> Tensor:
     """Return the SSIM of each frame, (B,) float64, from (B, C, H, W) in [0, 1]."""
-    # Imported when wanted: it takes longer than torch.
+    # Imported here because it takes longer than torch.
     from torchmetrics.functional.image import (  # noqa: PLC0415
         structural_similarity_index_measure,
     )
 
-    # All planes as the channels of one image: the same numbers, ten times as fast on a CPU, where
-    # a convolution of a single channel is slow.
+    # All planes become channels of one image, which is ten times as fast on a CPU, where a
+    # convolution of a single channel is slow.
     _, similarity = structural_similarity_index_measure(
         x.flatten(0, 1)[None],
         y.flatten(0, 1)[None],

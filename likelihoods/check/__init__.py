@@ -1,10 +1,15 @@
 """The conformance kit: what every likelihood must satisfy, as named properties.
 
-    >>> for result in check.run(partial(likelihoods.create, "student_t")):
-    ...     print(result)
+Each property makes its own likelihoods with a factory, for shapes of its choice, and reports one
+number against one limit. Costs have no limit: they are notes. `run` checks all properties.
 
-Each property makes its own likelihoods with the factory it is given, for shapes of its choice, and
-reports one number against one limit. Costs have no limit: they are notes.
+Example:
+    >>> from functools import partial
+    >>> import likelihoods
+    >>> from likelihoods import check
+    >>> factory = partial(likelihoods.create, "student_t")
+    >>> print(check.check("shapes", check.PROPERTIES["shapes"], factory))
+    pass  shapes: 0 (limit 0) answers that differ from the contract
 """
 
 import math
@@ -49,17 +54,17 @@ COSTS: dict[str, Property] = {
     "training time": cost.training_time,
     "training memory": cost.training_memory,
 }
-"""What only informs, by name: it takes seconds, and no timing says what is right."""
+"""Costs, by name: they inform, and neither hold nor fail."""
 
 FAIR = ("mass sums to one", "log_prob is normalised", "mass agrees with log_prob", "no peeking")
 """The properties without which the numbers of a likelihood do not compare with those of others."""
 
 PREMISE = "shapes"
-"""The property without which no other makes sense."""
+"""The property that all others presuppose."""
 
 
 def unfair(factory: Factory) -> list[Result]:
-    """Return the failures for which the numbers of a likelihood do not compare; takes a second.
+    """Return the failures that make the numbers of a likelihood incomparable; takes a second.
 
     Args:
         factory: makes a fresh likelihood for a shape (C, H, W).
@@ -68,14 +73,14 @@ def unfair(factory: Factory) -> list[Result]:
     return [result for result in results if result.passed is False]
 
 
-def run(factory: Factory, tell: Callable[[Result], object] = lambda result: None) -> list[Result]:
+def run(factory: Factory, report: Callable[[Result], object] = lambda result: None) -> list[Result]:
     """Check all properties of the likelihoods that a factory makes, and note their costs.
 
-    Where shapes are wrong all else is skipped: one mistake is one failure.
+    Where shapes are wrong the others are skipped, so that one mistake is one failure.
 
     Args:
         factory: makes a fresh likelihood for a shape (C, H, W).
-        tell: told each result as soon as it is known.
+        report: called with each result as soon as it is known.
     """
     results: list[Result] = []
     for name, function in (PROPERTIES | COSTS).items():
@@ -84,5 +89,5 @@ def run(factory: Factory, tell: Callable[[Result], object] = lambda result: None
         else:
             result = check(name, function, factory)
         results.append(result)
-        tell(result)
+        report(result)
     return results

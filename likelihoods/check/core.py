@@ -1,4 +1,4 @@
-"""What the properties of the kit have in common: their result, their likelihoods, their inputs."""
+"""What the properties of the kit share: results, likelihoods and inputs."""
 
 import builtins
 import math
@@ -12,7 +12,8 @@ from typing import Final, Literal
 import torch
 from torch import Tensor
 
-from likelihoods.core.base import Likelihood, Shape
+from likelihoods.core.base import Likelihood, Shape, checked_level_cdf, checked_log_mass
+from likelihoods.core.contract import without_validation
 from likelihoods.core.grid import LEVELS, STEP
 from likelihoods.core.options import described
 
@@ -20,22 +21,22 @@ Factory = Callable[[Shape], Likelihood]
 """Makes a fresh likelihood for images of a shape (C, H, W)."""
 
 ONE_VALUE: Shape = (1, 1, 1)
-"""The smallest image: all its 256 values can be listed, whatever the likelihood couples."""
+"""The smallest image: all 256 of them can be listed, even if a likelihood couples values."""
 EXTREMES = (-1e4, -30.0, 0.0, 30.0, 1e4)
-"""Raw outputs that a decoder may reach and no formula should mind."""
+"""Raw outputs that a decoder may reach, for which every formula should stay finite."""
 
 
-NOT_AUTHORS: Final = (
+FOREIGN: Final = (
     Path(__file__).resolve().parent,
     Path(__file__).resolve().parent.parent / "core",
     Path(torch.__file__).resolve().parent,
 )
-"""Folders of code that is not a likelihood's own."""
+"""Folders whose code is not the author's of a likelihood."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a property found: it holds if ``number`` is not above ``limit``."""
+    """The measurement of a property, which holds if ``number`` is not above ``limit``."""
 
     number: float
     limit: float
@@ -51,7 +52,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Note:
-    """A number that has no limit, and what it says."""
+    """A number without a limit, and what it means."""
 
     number: float
     detail: str
@@ -60,7 +61,7 @@ class Note:
 Property = Callable[[Factory], Measurement | Skipped | Note]
 
 Outcome = Literal["pass", "FAIL", "skip", "note"]
-"""Of a property: it holds; it does not; it was not run, or does not apply; it only informs."""
+"""A property holds; fails; was not run or does not apply; only informs."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ class Result:
     property: str
     outcome: Outcome
     number: float
-    """What was measured; nan where nothing was."""
+    """The measured number; nan where there is none."""
     limit: float
-    """What ``number`` may be at most; nan where there is no limit."""
+    """The greatest ``number`` that passes; nan where there is no limit."""
     detail: str
     """What the number is, or why there is none."""
 
@@ -88,29 +89,31 @@ class Result:
 
 
 def check(name: str, function: Property, factory: Factory) -> Result:
-    """Check one property; random numbers are seeded, and the caller's stay as they were."""
-    with torch.random.fork_rng(devices=[]):
+    """Check one property, with its own random seed and without torch's validation.
+
+    The caller's random state is kept.
+    """
+    with torch.random.fork_rng(devices=[]), without_validation():
         torch.manual_seed(0)
         try:
-            found = function(factory)
-        except Exception as error:  # the kit reports on code that it does not know
+            answer = function(factory)
+        except Exception as error:  # a likelihood may raise anything
             return Result(name, "FAIL", math.nan, math.nan, located(error))
-    if isinstance(found, Skipped):
-        return Result(name, "skip", math.nan, math.nan, found.reason)
-    if isinstance(found, Note):
-        return Result(name, "note", found.number, math.nan, found.detail)
-    if math.isnan(found.number):  # no number is not a good one
-        found = Measurement(math.inf, found.limit, found.detail)
-    outcome: Outcome = "pass" if found.number <= found.limit else "FAIL"
-    return Result(name, outcome, found.number, found.limit, found.detail)
+    if isinstance(answer, Skipped):
+        return Result(name, "skip", math.nan, math.nan, answer.reason)
+    if isinstance(answer, Note):
+        return Result(name, "note", answer.number, math.nan, answer.detail)
+    number = math.inf if math.isnan(answer.number) else answer.number  # nan never passes
+    outcome: Outcome = "pass" if number <= answer.limit else "FAIL"
+    return Result(name, outcome, number, answer.limit, answer.detail)
 
 
 def located(error: Exception) -> str:
-    """Return an exception in one line, with the last place in an author's code that led to it."""
+    """Return an exception in one line, with the last line of the author's code that led to it."""
     message = described(error)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename).resolve()
-        if path.is_file() and not any(folder in path.parents for folder in NOT_AUTHORS):
+        if path.is_file() and not any(folder in path.parents for folder in FOREIGN):
             if path.is_relative_to(Path.cwd()):
                 path = path.relative_to(Path.cwd())
             return f"{message} ({path}:{frame.lineno}, in {frame.name})"
@@ -123,7 +126,7 @@ def random_outputs(likelihood: Likelihood, batch: int, spread: float = 2.0) -> T
 
 
 def extreme_outputs(likelihood: Likelihood, batch: int) -> Tensor:
-    """Return raw outputs mixed of `EXTREMES`, the first few images of one of them each."""
+    """Return raw outputs drawn from `EXTREMES`; the first images have the same one everywhere."""
     values = torch.tensor(EXTREMES)
     shape = (batch, likelihood.output_channels, *likelihood.shape[1:])
     outputs = values[torch.randint(len(values), shape)]
@@ -154,11 +157,11 @@ def levels(dtype: torch.dtype = torch.float32) -> Tensor:
 def log_masses(likelihood: Likelihood, outputs: Tensor) -> Tensor:
     """Return the log masses of all levels of images of one value, (B, 256).
 
-    In a batch of its own for each output: whether images see each other is another property's
-    question.
+    Each output has a batch of its own, because `no_peeking` alone checks whether images depend on
+    each other.
     """
     x = levels(outputs.dtype)
-    return torch.stack([likelihood.log_mass(one, x) for one in batches_of(outputs)])
+    return torch.stack([checked_log_mass(likelihood, batch, x) for batch in batches_of(outputs)])
 
 
 def batches_of(outputs: Tensor, copies: int = LEVELS) -> list[Tensor]:
@@ -166,30 +169,30 @@ def batches_of(outputs: Tensor, copies: int = LEVELS) -> list[Tensor]:
     return [one.expand(copies, *one.shape) for one in outputs]
 
 
-def images_are(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> dict[str, Tensor]:
-    """Return everything that evaluation asks of a likelihood, by name."""
+def evaluated(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> dict[str, Tensor]:
+    """Return everything that an evaluation computes from a likelihood, by name."""
     distribution = likelihood(outputs)
-    found = {
+    values = {
         "log_prob": distribution.log_prob(x),
-        "log_mass": likelihood.log_mass(outputs, x),
+        "log_mass": checked_log_mass(likelihood, outputs, x),
         "mean": distribution.mean,
     }
-    with suppress(NotImplementedError):  # there need not be one; its own property says so
-        found["level_cdf"] = torch.stack(likelihood.level_cdf(outputs, x), -1)
-    return found
+    with suppress(NotImplementedError):  # a likelihood may have none
+        values["level_cdf"] = torch.stack(checked_level_cdf(likelihood, outputs, x), -1)
+    return values
 
 
-def largest_difference(found: dict[str, Tensor], expected: dict[str, Tensor]) -> tuple[float, str]:
+def largest_difference(actual: dict[str, Tensor], expected: dict[str, Tensor]) -> tuple[float, str]:
     """Return the largest difference, relative where values exceed one, and where it is.
 
-    Values that are not finite are alike if they are the same, and infinitely far from all others:
-    whether they should be finite is another property's question.
+    Two values that are not finite differ by 0 if they are the same, else by infinity: that they
+    should be finite is checked by `finite_at_extremes`.
     """
     worst = (0.0, "all")
-    for name, value in expected.items():
-        values, expectation = (v.detach().double().cpu() for v in (found[name], value))
-        relative = (values - expectation).abs() / expectation.abs().clamp(min=1)
-        same = (values == expectation) | (values.isnan() & expectation.isnan())
+    for name in expected:
+        a, b = (tensors[name].detach().double().cpu() for tensors in (actual, expected))
+        relative = (a - b).abs() / b.abs().clamp(min=1)
+        same = (a == b) | (a.isnan() & b.isnan())
         relative = relative.nan_to_num(nan=math.inf).masked_fill(same, 0)
         worst = max(worst, (relative.max().item(), name))
     return worst

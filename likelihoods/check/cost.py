@@ -1,4 +1,4 @@
-"""What a training step costs beside the Gaussian's: numbers without a limit."""
+"""Costs of a training step as multiples of the Gaussian's: numbers without a limit."""
 
 import statistics
 import time
@@ -10,27 +10,27 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from likelihoods.check.core import Factory, Note, random_images, random_outputs
 from likelihoods.core.base import Shape
-from likelihoods.gaussian import Gaussian
+from likelihoods.families.gaussian import Gaussian
 
 SHAPE: Final[Shape] = (3, 32, 32)
 BATCH: Final = 64
 ROUNDS: Final = 7
-"""Timings of each; odd, so that the median is one of them."""
+"""Number of timings; odd, so that the median is one of them."""
 
 
 def training_time(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) -> Note:
     """Seconds of forward, log_prob and backward in training mode, as a multiple of the Gaussian's.
 
-    Medians of a few rounds, the two taken in turn, so that whatever else the machine does meets
-    both. On the GPU if there is one.
+    Medians over rounds in which both take turns, so that other load affects both. On the GPU if
+    there is one.
     """
     steps = [_Step(make, shape, batch) for make in (factory, Gaussian)]
     seconds: list[list[float]] = [[], []]
     for step in steps:
-        step.seconds()  # the first is that of allocations
+        step.seconds()  # the first includes allocations
     for _ in range(ROUNDS):
-        for step, taken in zip(steps, seconds, strict=True):
-            taken.append(step.seconds())
+        for step, timings in zip(steps, seconds, strict=True):
+            timings.append(step.seconds())
     own, gaussian = map(statistics.median, seconds)
     return Note(
         own / gaussian,
@@ -40,10 +40,10 @@ def training_time(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) ->
 
 
 def training_memory(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) -> Note:
-    """Memory of the same step, outputs and their gradient included, likewise.
+    """Memory of such a step with its outputs and their gradient, as a multiple of the Gaussian's.
 
-    On a GPU the most that was allocated. On the CPU, which does not count, what is kept for the
-    backward pass, and the gradient of the outputs beside it: a lower bound.
+    On a GPU the largest allocation. On the CPU, which does not count allocations, the tensors that
+    are kept for the backward pass, and the gradient of the outputs: a lower bound.
     """
     own, gaussian = (_Step(make, shape, batch).bytes() for make in (factory, Gaussian))
     how = "allocated at most" if _device().type == "cuda" else "kept for the backward pass"
@@ -63,7 +63,7 @@ class _Step:
         self._x = random_images(self._likelihood, batch).to(_device())
 
     def seconds(self) -> float:
-        """Return what one step takes."""
+        """Return the seconds of one step."""
         _synchronise()
         started = time.perf_counter()
         self._forget()
@@ -72,10 +72,10 @@ class _Step:
         return time.perf_counter() - started
 
     def bytes(self) -> int:
-        """Return what one step holds: outputs, their gradient, and all between."""
+        """Return the bytes that one step holds: outputs, their gradient, all tensors between."""
         self._forget()
         if _device().type == "cuda":
-            self._loss().backward()  # the first is that of workspaces
+            self._loss().backward()  # the first includes workspaces
             self._forget()
             torch.cuda.reset_peak_memory_stats()
             before = torch.cuda.memory_allocated() - self._outputs.nbytes
@@ -89,7 +89,7 @@ class _Step:
             return tensor
 
         with saved_tensors_hooks(keep, lambda tensor: tensor):
-            loss = self._loss()  # holds what was kept, so that no address is used twice
+            loss = self._loss()  # keeps the tensors alive, so that no address is used twice
         keep(self._outputs)
         del loss
         return sum(storages.values()) + self._outputs.nbytes

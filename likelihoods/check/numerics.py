@@ -11,14 +11,14 @@ from likelihoods.check.core import (
     EXTREMES,
     Factory,
     Measurement,
+    evaluated,
     extreme_outputs,
-    images_are,
     largest_difference,
     random_images,
     random_outputs,
     trained,
 )
-from likelihoods.core.base import Likelihood, Shape
+from likelihoods.core.base import Likelihood, Shape, checked_log_mass
 from likelihoods.core.grid import quantise
 
 SHAPE: Shape = (2, 3, 3)
@@ -34,15 +34,15 @@ def gradients(factory: Factory) -> Measurement:
     """
     likelihood = trained(factory, SHAPE).double()
     outputs, x = random_outputs(likelihood, 6).double(), random_images(likelihood, 6).double()
-    finite = _finite(likelihood, outputs, x)  # the others are another property's question
-    if not finite.any():
+    is_finite = _finite(likelihood, outputs, x)  # `finite_at_extremes` judges the others
+    if not is_finite.any():
         return Measurement(math.inf, SLOPE_ERROR, "there is no slope: no image has a finite value")
-    outputs, x = outputs[finite].requires_grad_(), x[finite]
+    outputs, x = outputs[is_finite].requires_grad_(), x[is_finite]
     inputs: dict[str, Tensor] = {"outputs": outputs, **dict(likelihood.named_parameters())}
     values: dict[str, tuple[bool, Callable[[], Tensor]]] = {
         "log_prob in training": (True, lambda: likelihood(outputs, x).log_prob(x)),
         "log_prob in evaluation": (False, lambda: likelihood(outputs).log_prob(x)),
-        "log_mass": (False, lambda: likelihood.log_mass(outputs, x)),
+        "log_mass": (False, lambda: checked_log_mass(likelihood, outputs, x)),
     }
     worst = (0.0, "")
     for name, (mode, value) in values.items():
@@ -72,12 +72,12 @@ def finite_at_extremes(factory: Factory) -> Measurement:
         inputs = [outputs.clone().requires_grad_(), *likelihood.parameters()]
         for mode in (True, False):
             likelihood.train(mode)
-            found = images_are(likelihood, inputs[0], x)
-            # Each slope before the next call: one in training may update buffers in place.
-            found |= _slopes_of("log_mass", found["log_mass"], inputs)
-            found["log_prob"] = likelihood(inputs[0], x).log_prob(x)
-            found |= _slopes_of("log_prob", found["log_prob"], inputs)
-            for name, value in found.items():
+            values = evaluated(likelihood, inputs[0], x)
+            # Gradients before the next call, which in training may update buffers in place.
+            values |= _slopes_of("log_mass", values["log_mass"], inputs)
+            values["log_prob"] = likelihood(inputs[0], x).log_prob(x)
+            values |= _slopes_of("log_prob", values["log_prob"], inputs)
+            for name, value in values.items():
                 bad = ~value.isfinite()
                 if bad.any():
                     infinite.append(f"{name} for {kind} in {'training' if mode else 'evaluation'}")
@@ -88,13 +88,13 @@ def finite_at_extremes(factory: Factory) -> Measurement:
 
 
 def _not_finite(infinite: list[str], alone: set[float]) -> str:
-    """Return what is not finite, in words that fit on a line."""
+    """Return what is not finite, in one line."""
     if not infinite:
         return "values or gradients that are not finite"
     more = f" and {len(infinite) - 3} more" if len(infinite) > 3 else ""
     where = " or ".join(f"{extreme:g}" for extreme in sorted(alone))
-    told = f"not finite: {', '.join(infinite[:3])}{more}"
-    return f"{told}; also where all outputs are {where}" if where else told
+    detail = f"not finite: {', '.join(infinite[:3])}{more}"
+    return f"{detail}; also where all outputs are {where}" if where else detail
 
 
 def float32_agrees_with_float64(factory: Factory) -> Measurement:
@@ -103,8 +103,8 @@ def float32_agrees_with_float64(factory: Factory) -> Measurement:
     worst = (0.0, "")
     for spread in (1.0, 10.0):
         outputs, x = random_outputs(likelihood, 64, spread), random_images(likelihood, 64)
-        single = images_are(likelihood.float(), outputs, x)
-        double = images_are(likelihood.double(), outputs.double(), x.double())
+        single = evaluated(likelihood.float(), outputs, x)
+        double = evaluated(likelihood.double(), outputs.double(), x.double())
         worst = max(worst, largest_difference(single, double))
     return Measurement(worst[0], 2e-5, f"largest relative difference, in {worst[1]}")
 
@@ -112,8 +112,8 @@ def float32_agrees_with_float64(factory: Factory) -> Measurement:
 @torch.no_grad()
 def _finite(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tensor:
     """Return whether each image has finite values, (B,)."""
-    found = likelihood(outputs).log_prob(x), likelihood.log_mass(outputs, x)
-    return torch.stack(found).isfinite().all(0)
+    values = likelihood(outputs).log_prob(x), checked_log_mass(likelihood, outputs, x)
+    return torch.stack(values).isfinite().all(0)
 
 
 def _predicted(likelihood: Likelihood, outputs: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Properties of probability: what must sum to one, and what must agree with what."""
+"""Properties of probability: what sums to one, and which answers agree with each other."""
 
 import math
 from collections.abc import Callable
@@ -23,21 +23,21 @@ from likelihoods.check.core import (
     random_outputs,
     trained,
 )
-from likelihoods.core.base import Likelihood, Shape
+from likelihoods.core.base import Likelihood, Shape, checked_level_cdf
 from likelihoods.core.distributions import support_of
 from likelihoods.core.grid import LEVELS, STEP, quantise, to_levels
 from likelihoods.core.numerics import bin_edges
 
 SAMPLES: Final = 100_000
 SIGMAS: Final = 6.0
-"""Standard errors by which an honest sampler is never off."""
+"""Standard errors that a correct sampler practically never exceeds."""
 FEW_VALUES: Final[Shape] = (2, 1, 3)
-"""Values whose order can be confused."""
+"""An image of several values, in which a cdf could be that of the wrong one."""
 KOLMOGOROV: Final = 2.2
 """Distance of Kolmogorov and Smirnov, times the root of the number of values, that one in 10^4
 uniform samples exceeds."""
 NO_CDF: Final = "it has no level_cdf, so its calibration is not measured"
-"""Why properties of it do not apply: a likelihood may do without, and is told what that costs."""
+"""Why properties of the cdf do not apply, and what its absence costs."""
 _stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 
 
@@ -45,8 +45,7 @@ _stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 def mass_sums_to_one(factory: Factory) -> Measurement:
     """In float32, the masses of the 256 levels sum to one, for random and for extreme outputs.
 
-    Where extreme outputs give nan there is nothing to sum: that they do is another property's
-    question.
+    Sums that are nan at extreme outputs are left out: `finite_at_extremes` checks that.
     """
     likelihood = trained(factory, ONE_VALUE)
     worst = (0.0, "random", 1.0)
@@ -141,10 +140,10 @@ def samples_agree_with_mass(factory: Factory) -> Measurement:
         )
     drawn = to_levels(samples.clamp(0, 1))
     worst = (-math.inf, "")
-    for few, wanted in zip(drawn, expected, strict=True):
-        counts = torch.bincount(few, minlength=LEVELS)
-        told = f"samples {_mean_and_spread(counts)}, masses {_mean_and_spread(wanted)}"
-        worst = max(worst, (_chi_squared(counts, wanted), told))
+    for drawn_levels, expectation in zip(drawn, expected, strict=True):
+        counts = torch.bincount(drawn_levels, minlength=LEVELS)
+        moments = f"samples {_mean_and_spread(counts)}, masses {_mean_and_spread(expectation)}"
+        worst = max(worst, (_chi_squared(counts, expectation), moments))
     return Measurement(
         worst[0], SIGMAS, f"chi-squared of the samples, in standard deviations; {worst[1]}"
     )
@@ -161,14 +160,14 @@ def samples_agree_with_mean(factory: Factory) -> Measurement:
     if likelihood.measure == "unnormalised":
         mean = _frequencies(likelihood, outputs) @ levels(torch.float64).flatten()
     else:
-        means = [likelihood(one).mean for one in batches_of(outputs, 1)]
+        means = [likelihood(batch).mean for batch in batches_of(outputs, 1)]
         mean = torch.cat(means).flatten().double()
     samples = _samples(likelihood, outputs).double()
     error = samples.std(1) / math.sqrt(SAMPLES) + STEP / 1000
     averages = samples.mean(1)
     number, worst = ((averages - mean).abs() / error).max(0)
-    told = f"samples average {averages[worst].item():.5f}, the mean is {mean[worst].item():.5f}"
-    return Measurement(number.item(), SIGMAS, f"difference in standard errors; {told}")
+    both = f"samples average {averages[worst].item():.5f}, the mean is {mean[worst].item():.5f}"
+    return Measurement(number.item(), SIGMAS, f"difference in standard errors; {both}")
 
 
 @torch.no_grad()
@@ -182,12 +181,12 @@ def level_cdf_agrees_with_mass(factory: Factory) -> Measurement | Skipped:
     for kind, make in (("random", random_outputs), ("extreme", extreme_outputs)):
         outputs, x = make(likelihood, 16).double(), levels(torch.float64)
         try:
-            edges = [likelihood.level_cdf(one, x) for one in batches_of(outputs)]
+            edges = [checked_level_cdf(likelihood, batch, x) for batch in batches_of(outputs)]
         except NotImplementedError:
             return Skipped(NO_CDF)
         below, above = (torch.stack(edge).view(-1, LEVELS) for edge in zip(*edges, strict=True))
         masses = _frequencies(likelihood, outputs)
-        if kind == "extreme":  # whether they are finite is another property's question
+        if kind == "extreme":  # `finite_at_extremes` judges the others
             finite = (below + above + masses).isfinite().all(1)
             below, above, masses = below[finite], above[finite], masses[finite]
         errors = {
@@ -212,18 +211,18 @@ def samples_agree_with_level_cdf(factory: Factory) -> Measurement | Skipped:
     the distance of Kolmogorov and Smirnov, times the root of the number of values.
     """
     likelihood = trained(factory, FEW_VALUES)
-    found, parts = [], 10
+    chosen_transforms, parts = [], 10
     for _ in range(parts):
         outputs = random_outputs(likelihood, SAMPLES // 5 // parts)
         x = quantise(likelihood(outputs).sample())
         try:
-            below, above = (edge.flatten(1) for edge in likelihood.level_cdf(outputs, x))
+            below, above = (edge.flatten(1) for edge in checked_level_cdf(likelihood, outputs, x))
         except NotImplementedError:
             return Skipped(NO_CDF)
         transform = below + torch.rand_like(below) * (above - below)
         chosen = torch.randint(transform.shape[1], (len(transform), 1))
-        found.append(transform.gather(1, chosen))
-    values = torch.cat(found).flatten()
+        chosen_transforms.append(transform.gather(1, chosen))
+    values = torch.cat(chosen_transforms).flatten()
     if not values.isfinite().all():
         return Measurement(math.inf, KOLMOGOROV, "the cdf of a sample is not finite")
     distance = float(_stats.kstest(values.numpy(), "uniform").statistic)
@@ -267,7 +266,7 @@ def _integral(
     for end, furthest in ((low, -26.0), (high, 26.0)):
         outside = centre + (furthest * (offsets + 0.5)).sinh() / 1000
         outside = outside[(outside < low) | (outside > high)]
-        with suppress(ValueError):  # to refuse a value is to have no density there
+        with suppress(ValueError):  # a distribution may refuse values outside of its support
             if len(outside) and density(outside).sum() != 0:
                 return torch.full_like(total, math.inf)
         reach = ((end - centre) * 1000).asinh().clamp(-26, 26)
@@ -280,21 +279,21 @@ def _integral(
 def _samples(likelihood: Likelihood, outputs: Tensor) -> Tensor:
     """Return samples of images of one value, (B, SAMPLES), drawn in parts for the memory's sake."""
     parts, count = 10, torch.Size([SAMPLES // 10])
-    found = []
-    for one in batches_of(outputs, 1):
-        distribution = likelihood(one)
-        found.append(torch.cat([distribution.sample(count) for _ in range(parts)]).flatten())
-    return torch.stack(found)
+    samples = []
+    for batch in batches_of(outputs, 1):
+        distribution = likelihood(batch)
+        samples.append(torch.cat([distribution.sample(count) for _ in range(parts)]).flatten())
+    return torch.stack(samples)
 
 
 def _frequencies(likelihood: Likelihood, outputs: Tensor) -> Tensor:
-    """Return how frequent levels are by their masses, (B, 256): whatever these sum to."""
+    """Return the masses of the levels, divided by their sum, (B, 256)."""
     masses = log_masses(likelihood, outputs).double().exp()
     return masses / masses.sum(1, keepdim=True)
 
 
 def _mean_and_spread(frequencies: Tensor) -> str:
-    """Return mean and standard deviation of levels that are so frequent, in words."""
+    """Return mean and standard deviation of levels of these frequencies, in words."""
     x = levels(torch.float64).flatten()
     share = frequencies / frequencies.sum()
     mean = (share * x).sum()

@@ -1,1 +1,1 @@
-"""What every family stands on: the base class, the registry, the grid and the numerics."""
+"""The base class, the registry, the grid and the numerics of all families."""

@@ -1,8 +1,6 @@
-"""The contract of a likelihood: a module that returns a distribution over images."""
+"""The base class of all likelihoods: a module that returns a distribution over images."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, ClassVar, Final, Literal, TypeVar, cast
+from typing import Any, ClassVar, Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,43 +8,23 @@ from torch.distributions import Distribution, Independent
 
 from likelihoods.core.contract import (
     VALUES_OF_MEASURE,
-    check_answer,
+    CheckedDistribution,
+    Values,
     check_distribution,
     check_images,
     check_outputs,
-    held_to_contract,
-    without_validation,
+    check_shape,
 )
-from likelihoods.core.distributions import ImageDistribution, support_of
+from likelihoods.core.distributions import ImageDistribution, sum_image, support_of
 from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import wide
 from likelihoods.core.options import LikelihoodError
 
 Measure = Literal["density", "mass", "unnormalised"]
 Shape = tuple[int, int, int]
-Method = TypeVar("Method", bound=Callable[..., Any])
 
 CANCELLED: Final = 1e-7
 """Difference of two values of a cdf of which float64 leaves nine digits."""
-
-
-def _of_images(method: Method) -> Method:
-    """Let a method of outputs and 8-bit images check both, and what it returns."""
-
-    @wraps(method)
-    def checked(self: "Likelihood", outputs: Tensor, x: Tensor) -> Any:
-        what = f"{method.__name__} of {self.name}"
-        self._check_outputs(outputs)
-        batch, device = len(outputs), outputs.device
-        check_images(x, what, batch, self.shape, device=device, values="grid")
-        found = method(self, outputs, x)
-        expected = torch.broadcast_shapes((batch,), (len(x),))
-        if isinstance(found, Tensor):
-            check_answer(found, expected, what, "; sum over the image")
-        return found
-
-    vars(checked)["checks"] = True
-    return cast(Method, checked)
 
 
 class Likelihood(nn.Module):
@@ -55,35 +33,40 @@ class Likelihood(nn.Module):
     A subclass states ``measure`` and ``outputs_per_value``, and writes `forward`. Its options are
     keyword arguments of ``__init__(self, shape, *, ...)``.
 
-    What it is given and what it returns is checked without its doing: shapes, types and devices
-    always, values of images (in [0, 1], on the 8-bit grid where a mass is asked for, none nan) on
-    the CPU, where looking at them makes nobody wait.
+    A call, and the ``log_prob`` of the distribution that it returns, check their arguments and
+    results: shapes, types and devices always, values of images (in [0, 1], on the 8-bit grid for a
+    mass, none nan) on the CPU, where reading them makes nobody wait. `checked_log_mass` and
+    `checked_level_cdf` do the same for methods that a subclass overrides.
 
     Args:
         shape: (C, H, W) of the images.
+
+    Example:
+        >>> import torch
+        >>> from torch import distributions as D
+        >>> from likelihoods import Likelihood
+        >>> class Laplace(Likelihood):
+        ...     outputs_per_value = 2
+        ...     def forward(self, outputs, target=None):
+        ...         location, log_scale = self.split(outputs)
+        ...         return D.Independent(D.Laplace(location.sigmoid(), log_scale.exp()), 3)
+        >>> likelihood = Laplace((1, 2, 2))
+        >>> outputs = torch.zeros(5, likelihood.output_channels, 2, 2)
+        >>> likelihood(outputs).log_prob(torch.full((5, 1, 2, 2), 0.5))  # -4 ln 2
+        tensor([-2.7726, -2.7726, -2.7726, -2.7726, -2.7726])
     """
 
     measure: Measure = "density"
-    """What ``log_prob`` measures. "unnormalised": there is no native likelihood to report."""
+    """What ``log_prob`` measures. "unnormalised": no native likelihood is reported."""
     outputs_per_value: int = 1
     """Raw decoder channels for each channel of the image."""
     reference: ClassVar[str] = ""
     """Where the likelihood comes from."""
-    family: ClassVar[str] = ""
-    """The file that it lives in."""
 
     name: str
-    """The name that it was created by; the class's own until then."""
+    """The registered name, or the name of the class."""
     options: dict[str, Any]
     """The options in force, defaults included, JSON-able."""
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.family = cls.__module__.rpartition(".")[2]
-        for name in ("log_mass", "level_cdf"):
-            method = getattr(cls, name)
-            if not hasattr(method, "checks"):
-                setattr(cls, name, _of_images(method))
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -92,72 +75,69 @@ class Likelihood(nn.Module):
         self.options = {}
 
     def __call__(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
-        """Return what `forward` does, checked; its ``log_prob`` checks the images that it is given.
+        """Return the distribution of `forward`; its ``log_prob`` checks the images.
 
         Raises:
-            LikelihoodError: outputs, target or distribution are not those of the contract.
+            LikelihoodError: outputs, target or distribution do not fit the contract.
         """
-        self._check_outputs(outputs)
-        batch, device = len(outputs), outputs.device
-        if target is not None:
-            what = f"target of {self.name}"
-            check_images(target, what, batch, self.shape, device=device, values="range")
-        with without_validation():
-            distribution: Distribution = super().__call__(outputs, target)
-        check_distribution(distribution, batch, self.shape, self.name)
+        distribution = self._distribution(outputs, target)
         values = VALUES_OF_MEASURE.get(self.measure, "any")
-        return held_to_contract(distribution, self.name, values, device)
+        return CheckedDistribution(distribution, self.name, values, outputs.device)
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the distribution of the images.
 
         Args:
             outputs: raw decoder channels, (B, output_channels, H, W).
-            target: the images being fitted, (B, C, H, W); only calibrating likelihoods look at
-                them, and only in training mode.
+            target: the images being fitted, (B, C, H, W); only calibrating likelihoods use them,
+                and only in training mode.
 
         Returns:
             A distribution with batch shape (B,) and event shape (C, H, W).
 
         Raises:
-            NotImplementedError: always, here: it is what every likelihood writes itself.
+            NotImplementedError: always, in this base class.
         """
         raise NotImplementedError(f"forward of {self.name} is not written")
 
-    @_of_images
     def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return the log probability of 8-bit images, in nats, (B,).
 
         The mass of a level is that of the bin of width 1/255 around it, and the first and the last
-        bin are open, so that the 256 masses of a value sum to one. This default takes differences
-        of the distribution's ``cdf``, in float64; of a mass below 1e-7, where they cancel, it takes
-        the density times the part of the bin that is in its support instead. Override it for more
-        accuracy in the tails, or where there is no cdf.
+        bin are open, so that the 256 masses of a value sum to one. Of a density it is the
+        ``log_mass(x)`` of the distribution, of images or of values, if it has one. Else it is a
+        difference of its ``cdf``, in float64; of a mass below 1e-7, where the difference cancels,
+        the density times the part of the bin inside the support. Override it for more accuracy in
+        the tails, or where there is no cdf.
 
         Args:
             outputs: raw decoder channels, (B, output_channels, H, W).
             x: images on the 8-bit grid, (B, C, H, W).
-        """
-        if self.measure == "mass":
-            log_prob: Tensor = self(outputs).log_prob(x)
-            return log_prob
-        distribution = _values(self(wide(outputs)))
-        below, above = _level_cdf(distribution, x)
-        mass = above - below
-        centre, (low, high) = wide(to_levels(x)) * STEP, support_of(distribution)
-        width = (centre + STEP / 2).minimum(high) - (centre - STEP / 2).maximum(low)
-        density = distribution.log_prob(centre) + width.clamp(min=0).log()
-        log_mass = torch.where(mass > CANCELLED, mass.clamp(min=CANCELLED).log(), density)
-        return log_mass.flatten(1).sum(1).to(x.dtype)
 
-    @_of_images
+        Raises:
+            LikelihoodError: outputs or images do not fit the contract.
+        """
+        self._check_images(outputs, x, "log_mass", "grid")
+        images = self._distribution(outputs)
+        log_mass: Tensor
+        if self.measure == "mass":
+            log_mass = images.log_prob(x)
+        elif hasattr(images, "log_mass"):
+            log_mass = images.log_mass(x)
+        else:
+            values = _of_values(self._distribution(wide(outputs)))
+            masses = values.log_mass(x) if hasattr(values, "log_mass") else _log_mass(values, x)
+            log_mass = sum_image(masses).to(x.dtype)
+        self._check_log_mass(outputs, x, log_mass)
+        return log_mass
+
     def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the probability of all levels below that of each value, and of it included.
 
         Under the mass of ``log_mass``, of each value by itself: where a likelihood couples the
         values of an image, its marginals. Below level 0 there is probability 0, up to level 255
-        there is 1. This default asks the distribution, and of one that is not of this package
-        takes the ``cdf`` of its values, in float64. Override it where there is none.
+        there is 1. This default is the distribution's own ``level_cdf`` for those of this package,
+        else the ``cdf`` of values, in float64. Override it where there is none.
 
         Args:
             outputs: raw decoder channels, (B, output_channels, H, W).
@@ -168,11 +148,18 @@ class Likelihood(nn.Module):
 
         Raises:
             NotImplementedError: the distribution has no cdf.
+            LikelihoodError: outputs or images do not fit the contract.
         """
-        distribution = self(outputs)
-        if isinstance(distribution, ImageDistribution):
-            return distribution.level_cdf(x)
-        return _level_cdf(_values(self(wide(outputs))), x)
+        self._check_images(outputs, x, "level_cdf", "grid")
+        images = self._distribution(outputs)
+        if isinstance(images, ImageDistribution):
+            return images.level_cdf(x)
+        return _level_cdf(_of_values(self._distribution(wide(outputs))), x)
+
+    @property
+    def family(self) -> str:
+        """Name of the file that defines the likelihood, without its ending."""
+        return type(self).__module__.partition("@")[0].rpartition(".")[2]  # @: see `resolve`
 
     @property
     def output_channels(self) -> int:
@@ -208,15 +195,58 @@ class Likelihood(nn.Module):
         """
         return self.stack(outputs).unbind(1)
 
+    def _distribution(self, outputs: Tensor, target: Tensor | None = None) -> Any:
+        """Return what `forward` returns, after a check of its shapes."""
+        self._check_outputs(outputs)
+        if target is not None:
+            self._check_images(outputs, target, "target", "range")
+        distribution = super().__call__(outputs, target)
+        check_distribution(distribution, len(outputs), self.shape, self.name)
+        return distribution
+
     def _check_outputs(self, outputs: Tensor) -> None:
         check_outputs(outputs, self.name, self.outputs_per_value, self.shape)
+
+    def _check_images(self, outputs: Tensor, x: Tensor, what: str, values: Values) -> None:
+        """Check raw outputs, and images that go with them."""
+        self._check_outputs(outputs)
+        what, batch = f"{what} of {self.name}", len(outputs)
+        check_images(x, what, batch, self.shape, device=outputs.device, values=values)
+
+    def _check_log_mass(self, outputs: Tensor, x: Tensor, log_mass: Tensor) -> None:
+        """Check that there is one log mass an image."""
+        expected = torch.broadcast_shapes(outputs.shape[:1], x.shape[:1])
+        check_shape(log_mass, expected, f"log_mass of {self.name}", "; sum over the image")
 
     def __repr__(self) -> str:
         options = "".join(f", {option}={value!r}" for option, value in self.options.items())
         return f"{self.name}(shape={self.shape}{options})"
 
 
-def _values(distribution: Distribution) -> Distribution:
+def checked_log_mass(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tensor:
+    """Return ``likelihood.log_mass(outputs, x)``, (B,), checked also where it is overridden.
+
+    Raises:
+        LikelihoodError: outputs, images or the result do not fit the contract.
+    """
+    likelihood._check_images(outputs, x, "log_mass", "grid")
+    log_mass = likelihood.log_mass(outputs, x)
+    likelihood._check_log_mass(outputs, x, log_mass)
+    return log_mass
+
+
+def checked_level_cdf(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``likelihood.level_cdf(outputs, x)``, checked also where it is overridden.
+
+    Raises:
+        LikelihoodError: outputs or images do not fit the contract.
+        NotImplementedError: the likelihood has none.
+    """
+    likelihood._check_images(outputs, x, "level_cdf", "grid")
+    return likelihood.level_cdf(outputs, x)
+
+
+def _of_values(distribution: Distribution) -> Any:
     """Return the distribution of the values, of batch shape (B, C, H, W), of one over images.
 
     Raises:
@@ -233,9 +263,19 @@ def _values(distribution: Distribution) -> Distribution:
     return distribution
 
 
-def _level_cdf(distribution: Distribution, x: Tensor) -> tuple[Tensor, Tensor]:
+def _log_mass(values: Distribution, x: Tensor) -> Tensor:
+    """Return the log mass of each value from cdf and density, (B, C, H, W), in float64."""
+    below, above = _level_cdf(values, x)
+    mass = above - below
+    centre, (low, high) = wide(to_levels(x)) * STEP, support_of(values)
+    width = (centre + STEP / 2).minimum(high) - (centre - STEP / 2).maximum(low)
+    density = values.log_prob(centre) + width.clamp(min=0).log()
+    return torch.where(mass > CANCELLED, mass.clamp(min=CANCELLED).log(), density)
+
+
+def _level_cdf(values: Distribution, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return the cdf of values at the lower and at the upper edge of their bins, end bins open."""
     level = to_levels(x)
     centre = wide(level) * STEP
-    below, above = (distribution.cdf((centre + side * STEP / 2).clamp(0, 1)) for side in (-1, 1))
+    below, above = (values.cdf((centre + side * STEP / 2).clamp(0, 1)) for side in (-1, 1))
     return torch.where(level == 0, 0.0, below), torch.where(level == LEVELS - 1, 1.0, above)

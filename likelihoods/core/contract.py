@@ -1,19 +1,18 @@
-"""Whether a likelihood is asked, and answers, as its contract says.
+"""Checks of what a likelihood receives and of what it returns.
 
 Shapes, types and devices are known without looking at a value, and are checked always. Values are
-looked at on the CPU alone: a look at those of a GPU would make the training loop wait for it.
+checked on the CPU alone: reading those of a GPU would make the training loop wait for it.
 """
 
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
-from functools import partial
-from typing import Final, Literal
+from operator import attrgetter
+from typing import Any, ClassVar, Final, Literal
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints, kl_divergence, register_kl
 
 from likelihoods.core.grid import LEVELS
 from likelihoods.core.options import LikelihoodError
@@ -31,12 +30,12 @@ HALF: Final = (torch.float16, torch.bfloat16)
 
 
 def check_outputs(outputs: Tensor, name: str, per_value: int, shape: tuple[int, ...]) -> None:
-    """Check raw outputs.
+    """Check the raw outputs of a decoder.
 
     Args:
-        outputs: what is to be (B, per_value * C, H, W), floating.
-        name: of the likelihood.
-        per_value: outputs of a value.
+        outputs: floats, (B, per_value * C, H, W).
+        name: name of the likelihood, for the message.
+        per_value: raw outputs for each value of the image.
         shape: (C, H, W) of the images.
 
     Raises:
@@ -66,19 +65,19 @@ def check_images(
     """Check images.
 
     Args:
-        x: what is to be (B, C, H, W); one image may stand for all, or be met by all.
-        what: they are for.
-        batch: B.
+        x: floats, (B, C, H, W); a batch of one broadcasts against the other batch.
+        what: what the images are for, such as "log_prob of gaussian", for the message.
+        batch: B, the number of images that the raw outputs describe.
         shape: (C, H, W).
-        device: where they belong; None: anywhere.
-        values: which are allowed; looked at on the CPU alone.
-        samples: whether dimensions of samples may come first, or that of the batch be left out.
+        device: device of the raw outputs; None: any.
+        values: the allowed values; checked on the CPU alone.
+        samples: whether sample dimensions may precede the batch, or the batch be left out.
 
     Raises:
         LikelihoodError: the images are of another shape, type or device, or have other values.
     """
-    batches = x.shape[-4] in (1, batch) or batch == 1 if x.dim() > 3 else samples
-    if tuple(x.shape[-3:]) != shape or not batches or (x.dim() > 4 and not samples):
+    batch_fits = x.shape[-4] in (1, batch) or batch == 1 if x.dim() > 3 else samples
+    if tuple(x.shape[-3:]) != shape or not batch_fits or (x.dim() > 4 and not samples):
         expected = ", ".join(map(str, (batch, *shape)))
         raise LikelihoodError(
             f"images of shape {tuple(x.shape)} do not fit {what}: "
@@ -99,7 +98,7 @@ def check_images(
 
 
 def _check_values(x: Tensor, what: str, values: Values) -> None:
-    low, high = (end.item() for end in x.aminmax())  # both nan if any is
+    low, high = (end.item() for end in x.aminmax())  # both are nan if any value is
     if math.isnan(low):
         raise LikelihoodError(f"images for {what} have values that are nan")
     if values == "any":
@@ -110,24 +109,24 @@ def _check_values(x: Tensor, what: str, values: Values) -> None:
         )
     if values == "grid":
         levels = x * (LEVELS - 1)
-        off = (levels - levels.round()).abs_()
-        worst = int(off.argmax())
-        if (distance := off.flatten()[worst].item()) > OFF_GRID:
+        distances = (levels - levels.round()).abs_()
+        worst = int(distances.argmax())
+        if (distance := distances.flatten()[worst].item()) > OFF_GRID:
             raise LikelihoodError(
                 f"images for {what} have the value {x.flatten()[worst].item():g}, {distance:.2g} "
                 "levels off the 8-bit grid: expected k / 255; likelihoods.quantise(x) moves them"
             )
 
 
-def check_answer(found: Tensor, expected: torch.Size, what: str, hint: str = "") -> None:
-    """Check the shape of what a likelihood returned.
+def check_shape(answer: Tensor, expected: torch.Size, what: str, hint: str = "") -> None:
+    """Check the shape of a tensor that a likelihood returned.
 
     Raises:
-        LikelihoodError: it is another.
+        LikelihoodError: the shape is another.
     """
-    if found.shape != expected:
+    if answer.shape != expected:
         raise LikelihoodError(
-            f"{what} has the shape {tuple(found.shape)}, expected {tuple(expected)}{hint}"
+            f"{what} has the shape {tuple(answer.shape)}, expected {tuple(expected)}{hint}"
         )
 
 
@@ -135,59 +134,35 @@ def check_distribution(distribution: object, batch: int, shape: tuple[int, ...],
     """Check what a ``forward`` returned.
 
     Raises:
-        LikelihoodError: it is no distribution over a batch of images.
+        LikelihoodError: it is not a distribution over a batch of images.
     """
     if not isinstance(distribution, Distribution):
         raise LikelihoodError(
             f"forward of {name} returned a {type(distribution).__name__}, "
             "expected a torch.distributions.Distribution"
         )
-    found = tuple(distribution.batch_shape), tuple(distribution.event_shape)
-    if found != ((batch,), shape):
+    shapes = tuple(distribution.batch_shape), tuple(distribution.event_shape)
+    if shapes != ((batch,), shape):
         raise LikelihoodError(
-            f"forward of {name} returned a distribution of batch shape {found[0]} and event shape "
-            f"{found[1]}, expected {(batch,)} and {shape}; torch.distributions.Independent(..., n) "
-            "makes the last n dimensions the event's"
+            f"forward of {name} returned a distribution of batch shape {shapes[0]} and event shape "
+            f"{shapes[1]}, expected {(batch,)} and {shape}; torch.distributions.Independent(..., n)"
+            " makes the last n dimensions the event's"
         )
-
-
-def held_to_contract(
-    distribution: Distribution, name: str, values: Values, device: torch.device
-) -> Distribution:
-    """Return a distribution whose ``log_prob`` checks what it is given and what it returns.
-
-    It is a shallow copy, so that no cycle of references keeps tensors alive. Torch's own
-    validation, which waits for the device, is off in it where its author did not switch it on.
-
-    Args:
-        distribution: of batch shape (B,), event shape (C, H, W).
-        name: of the likelihood.
-        values: which images it is a distribution of.
-        device: where it is.
-    """
-    _switch_off_validation(distribution)
-    held = copy(distribution)
-    vars(held)["log_prob"] = partial(_log_prob, distribution, name, values, device)
-    return held
-
-
-def _log_prob(
-    distribution: Distribution, name: str, values: Values, device: torch.device, value: Tensor
-) -> Tensor:
-    what, shape = f"log_prob of {name}", tuple(distribution.event_shape)
-    (batch,) = distribution.batch_shape
-    check_images(value, what, batch, shape, device=device, values=values, samples=True)
-    log_prob: Tensor = distribution.log_prob(value)
-    expected = torch.broadcast_shapes(value.shape[:-3], distribution.batch_shape)
-    check_answer(log_prob, expected, what, "; sum over the image")
-    return log_prob
 
 
 @contextmanager
 def without_validation() -> Iterator[None]:
-    """Let distributions be made without torch's validation, which waits for the device.
+    """Switch off torch's validation of distributions, which waits for a GPU at each of them.
 
-    One with ``validate_args=True`` is validated all the same.
+    For a whole training run or measurement. A distribution that is made with
+    ``validate_args=True`` is validated all the same.
+
+    Example:
+        >>> import torch
+        >>> from likelihoods import without_validation
+        >>> with without_validation():
+        ...     torch.distributions.Normal(0.0, torch.tensor(-1.0)).scale
+        tensor(-1.)
     """
     before = Distribution._validate_args
     Distribution.set_default_validate_args(False)
@@ -197,9 +172,72 @@ def without_validation() -> Iterator[None]:
         Distribution.set_default_validate_args(before)
 
 
-def _switch_off_validation(distribution: Distribution) -> None:
-    """Switch torch's validation off where nobody switched it on, in parts of it likewise."""
-    vars(distribution).setdefault("_validate_args", False)
-    for part in vars(distribution).values():
-        if isinstance(part, Distribution):
-            _switch_off_validation(part)
+class CheckedDistribution(Distribution):
+    """A distribution over images whose ``log_prob`` checks its argument and its result.
+
+    All other attributes, such as ``mean``, ``sample`` or ``base_dist``, are those of the
+    distribution that the likelihood's author returned.
+
+    Args:
+        distribution: what ``forward`` returned: batch shape (B,), event shape (C, H, W).
+        name: name of the likelihood, for messages.
+        values: the values that images may have.
+        device: device of the raw outputs.
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(
+        self, distribution: Distribution, name: str, values: Values, device: torch.device
+    ) -> None:
+        super().__init__(distribution.batch_shape, distribution.event_shape, validate_args=False)
+        self.distribution = distribution
+        self._name = name
+        self._values = values
+        self._device = device
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log density or log mass of images, (..., B), in nats.
+
+        Raises:
+            LikelihoodError: the images do not fit, or the result is not one number an image.
+        """
+        what, shape = f"log_prob of {self._name}", tuple(self.event_shape)
+        (batch,) = self.batch_shape
+        check_images(
+            value, what, batch, shape, device=self._device, values=self._values, samples=True
+        )
+        log_prob: Tensor = self.distribution.log_prob(value)
+        expected = torch.broadcast_shapes(value.shape[:-3], self.batch_shape)
+        check_shape(log_prob, expected, what, "; sum over the image")
+        return log_prob
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "distribution":  # while it is unpickled, before it has any attribute
+            raise AttributeError(name)
+        return getattr(self.distribution, name)
+
+    def __repr__(self) -> str:
+        return repr(self.distribution)
+
+
+# The base class defines these, so that `__getattr__` is not asked for them.
+for _name in (
+    *("support", "mean", "mode", "variance", "stddev", "has_rsample", "has_enumerate_support"),
+    *("sample", "rsample", "cdf", "icdf", "entropy", "enumerate_support", "expand"),
+):
+    setattr(CheckedDistribution, _name, property(attrgetter(f"distribution.{_name}")))
+
+
+def _kl_divergence(p: Distribution, q: Distribution) -> Tensor:
+    """Return the KL divergence of the authors' distributions."""
+    p, q = (d.distribution if isinstance(d, CheckedDistribution) else d for d in (p, q))
+    return kl_divergence(p, q)
+
+
+for _pair in (
+    (CheckedDistribution, CheckedDistribution),
+    (CheckedDistribution, Distribution),
+    (Distribution, CheckedDistribution),
+):
+    register_kl(*_pair)(_kl_divergence)

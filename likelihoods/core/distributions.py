@@ -1,7 +1,7 @@
 """Distributions over images: batch shape (B,), event shape (C, H, W), built without validation.
 
-`torch.distributions.Independent` would do for most of them. These take fewer passes over memory,
-and know the exact masses of 8-bit images.
+They need fewer passes over memory than `torch.distributions.Independent`, and have exact masses of
+8-bit images.
 """
 
 import math
@@ -31,7 +31,7 @@ def support_of(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """
     try:
         support: Any = distribution.support
-    except NotImplementedError:  # how torch says that none is stated
+    except NotImplementedError:  # of a distribution without a support
         support = constraints.real
     while isinstance(support, constraints.independent):
         support = support.base_constraint
@@ -65,13 +65,7 @@ class ImageDistribution(Distribution):
             return self._draw(self._extended_shape(torch.Size(sample_shape)))
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the cdf of each 8-bit value without and with its own level.
-
-        Args:
-            x: images on the 8-bit grid, (B, C, H, W).
-
-        Returns:
-            below, above: each (B, C, H, W), in float64; see `Likelihood.level_cdf`.
+        """Return the cdf of each 8-bit value without and with its level; see the likelihood's.
 
         Raises:
             NotImplementedError: the distribution has none.

@@ -16,7 +16,7 @@ LOG_SIGMA_MIN: Final = -6.0
 LOG_SIGMA_MAX: Final = 0.0
 """Upper soft clip: no scale exceeds one, that of the plain Gaussian decoder."""
 FLAT: Final = 0.1
-"""Rate below which `log_mean_decay` is taken from its series."""
+"""Rate below which `log_mean_decay` uses its series."""
 
 
 def wide(values: Tensor) -> Tensor:
@@ -37,15 +37,24 @@ def bin_edges(x: Tensor, low: float = -math.inf, high: float = math.inf) -> tupl
 
 
 def soft_clip(log_scale: Tensor, low: float, high: float) -> Tensor:
-    """Clip to [low, high] smoothly, from above first (Rybkin et al. 2021, appendix)."""
+    """Clip to [low, high] smoothly, from above first (Rybkin et al. 2021, arXiv:2006.13202).
+
+    Example:
+        >>> import torch
+        >>> from likelihoods import soft_clip
+        >>> soft_clip(torch.tensor([-100.0, -3.0, 100.0]), -6.0, 0.0).round(decimals=2)
+        tensor([-6., -3.,  0.])
+    """
     log_scale = high - F.softplus(high - log_scale)
     return low + F.softplus(log_scale - low)
 
 
-def clip_bounds(option: str, value: object) -> tuple[float, float]:
-    """Return the bounds of a log scale; beyond +-40 their squares would leave float32."""
+def clip_bounds(option: str, value: object) -> tuple[float, float] | None:
+    """Return the bounds of a log scale, or None for None and for "none", as TOML has no null."""
+    if value is None or value == "none":
+        return None
     low, high = interval(option, value)
-    if low < -40 or high > 40:
+    if low < -40 or high > 40:  # squares of the scales would leave float32
         raise LikelihoodError(f"{option}={value!r} goes beyond -40 ... 40")
     return low, high
 
@@ -58,7 +67,7 @@ def log1mexp(depth: Tensor) -> Tensor:
 def log_mean_decay(rate: Tensor) -> Tensor:
     """Return ln((1 - e^-t) / t), the log of the mean of e^(-t x) over [0, 1], for rates t >= 0.
 
-    From its series where t is small and the slope would cancel (error 1e-15).
+    From its series where t is small, where the gradient would cancel (error 1e-15).
     """
     steep, flat = rate.clamp(min=FLAT), rate.clamp(max=FLAT)
     square = flat.square()
@@ -90,7 +99,7 @@ def log_bin_mass(
     below, above = (edge - location for edge in bin_edges(x, *ends))
     mirrored = below + above > 0
     near, far = torch.where(mirrored, -below, above), torch.where(mirrored, -above, below)
-    is_tail = far.isinf()  # an open bin, from its own side
+    is_tail = far.isinf()  # of an open bin
     far = torch.where(is_tail, near, far)
     log_near, log_far = log_cdf(near / scale), log_cdf(far / scale)
     depth = torch.where(is_tail, 1.0, log_near - log_far)  # 1: any number with a gradient

@@ -1,4 +1,4 @@
-"""The one error of this package, the checks of option values that raise it, and errors in words."""
+"""The error of this package, checks of option values that raise it, and errors in one line."""
 
 import difflib
 import math
@@ -11,7 +11,7 @@ class LikelihoodError(ValueError):
 
 
 def described(error: BaseException) -> str:
-    """Return an error as one line: its kind and its message, of one without what is missing."""
+    """Return an error in one line: its kind and its message, or the method that is not written."""
     kind, lines = type(error).__name__, str(error).strip().splitlines()
     if lines:
         more = lines[0].endswith(":") and len(lines) > 1
@@ -50,14 +50,6 @@ def integer(option: str, value: object, low: int) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= low:
         return value
     raise LikelihoodError(f"{option}={value!r} is not an integer of at least {low}")
-
-
-def no_interval(value: object) -> bool:
-    """Return whether a value of an `interval` that may be absent says that it is: None, "none".
-
-    Text has no null (TOML), hence the word.
-    """
-    return value is None or value == "none"
 
 
 def interval(option: str, value: object) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Names of likelihoods, and how one is made from its name and options."""
+"""The registry of likelihoods by name, and their creation from name and options."""
 
 import inspect
 import sys
@@ -22,7 +22,7 @@ _entries: dict[str, _Entry] = {}
 
 
 def register(name: str, **preset: Any) -> Callable[[Class], Class]:
-    """Register a class under a name; ``preset`` fixes options that this name stands for.
+    """Register a class under a name, with the options in ``preset`` fixed.
 
     Raises:
         LikelihoodError: the name is taken by another class.
@@ -30,7 +30,7 @@ def register(name: str, **preset: Any) -> Callable[[Class], Class]:
 
     def decorate(cls: Class) -> Class:
         taken = _entries.get(name)
-        # A class may replace itself: its module was loaded again.
+        # A class may replace itself, when its module is loaded again.
         if taken and (taken.cls.__module__, taken.cls.__qualname__) != (
             cls.__module__,
             cls.__qualname__,
@@ -61,7 +61,7 @@ def get(name: str) -> type[Likelihood]:
 
 
 def is_own(name: str) -> bool:
-    """Return whether a likelihood is one of this package, and so there for everybody.
+    """Return whether a likelihood belongs to this package.
 
     Raises:
         LikelihoodError: there is no such name.
@@ -70,7 +70,7 @@ def is_own(name: str) -> bool:
 
 
 def create(name: str | type[Likelihood], shape: Shape, **options: Any) -> Likelihood:
-    """Make a likelihood for images of one shape.
+    """Create a likelihood for images of one shape.
 
     Args:
         name: a registered name, or a subclass of `Likelihood`.
@@ -79,6 +79,11 @@ def create(name: str | type[Likelihood], shape: Shape, **options: Any) -> Likeli
 
     Raises:
         LikelihoodError: no such name, no such option, or a value that the option cannot take.
+
+    Example:
+        >>> import likelihoods
+        >>> likelihoods.create("logistic_mixture", shape=(3, 32, 32), components=5)
+        logistic_mixture(shape=(3, 32, 32), components=5)
     """
     if not isinstance(name, str | type):
         raise LikelihoodError(f"{name!r} is neither a name nor a class of likelihoods")

@@ -1,1 +1,1 @@
-"""How likelihoods from outside this package get in; nothing here determines a number."""
+"""Likelihoods from files and packages of users, and the fingerprint of their source."""

@@ -1,4 +1,4 @@
-"""Likelihoods that installed packages offer.
+"""Likelihoods of installed packages.
 
 A package states them in its pyproject.toml:
 
@@ -11,23 +11,23 @@ from importlib.metadata import entry_points
 from typing import Final
 
 from likelihoods.core.base import Likelihood
+from likelihoods.core.options import described
 from likelihoods.core.registry import register
 
 GROUP: Final = "likelihood_bench"
 
 
 def load_plugins() -> None:
-    """Register what installed packages offer; of one that cannot be had a warning says why."""
+    """Register the likelihoods of installed packages; a warning names those that fail to load."""
     for point in entry_points(group=GROUP):
         try:
-            found = point.load()
-            if not (isinstance(found, type) and issubclass(found, Likelihood)):
+            cls = point.load()
+            if not (isinstance(cls, type) and issubclass(cls, Likelihood)):
                 raise TypeError(f"{point.value} is not a subclass of Likelihood")
-            register(point.name)(found)
-        except Exception as error:  # the code of somebody else
-            text = (str(error).strip().splitlines() or [""])[0]
+            register(point.name)(cls)
+        except Exception as error:  # the package's code may raise anything
             warnings.warn(
                 f"likelihood {point.name!r} of an installed package cannot be had: "
-                f"{type(error).__name__}: {text}",
+                f"{described(error)}",
                 stacklevel=2,
             )

@@ -158,7 +158,8 @@ class Group:
     @property
     def headlines(self) -> list[Metric]:
         """The headline metrics that some run of the group holds."""
-        return [metric for metric in self.measured(*self.described) if metric.headline]
+        keys = [key for key, (first, *_) in self.described.items() if first.headline]
+        return self.measured(*keys)
 
     @property
     def shown_frames(self) -> list[str]:
@@ -213,12 +214,12 @@ def groups(content: Content) -> tuple[Group, ...]:
     if content.results.empty:
         return ()
     rows = decoders(content)
-    found: dict[Place, list[Column]] = {}
+    columns_at: dict[Place, list[Column]] = {}
     for column in (*content.columns, *_unnamed(content)):
         if column.not_run is None:
-            found.setdefault((column.data_set, column.model, column.key), []).append(column)
+            columns_at.setdefault((column.data_set, column.model, column.key), []).append(column)
     places = _places(content.results)
-    held = {place: columns for place, columns in found.items() if (places == place).any()}
+    held = {place: columns for place, columns in columns_at.items() if (places == place).any()}
     pairs = [place[:2] for place in held]
     known = described(content.metrics, map(str, content.results))
     known = {metric.key: known[metric.key] or [metric] for metric in content.metrics}
@@ -303,7 +304,9 @@ def _entry(row: Row, runs: pd.DataFrame) -> Entry:
         for name, options in zip(runs["likelihood"], run_options(runs), strict=True)
     ]
     runs = runs[kept]
-    if row.sweep is None or runs.empty or (tried := _tried(row.sweep, runs)).isna().all():
+    swept = runs.get(f"option_{row.sweep}", pd.Series(np.nan, index=runs.index))
+    tried = pd.to_numeric(swept, errors="coerce")
+    if row.sweep is None or runs.empty or tried.isna().all():
         return Entry(row, runs)
     by_value = runs.groupby(tried, sort=True)
     settings = tuple(Setting(float(str(value)), each) for value, each in by_value)
@@ -313,18 +316,12 @@ def _entry(row: Row, runs: pd.DataFrame) -> Entry:
     return Entry(row, chosen.runs, settings, chosen.value)
 
 
-def _tried(option: str, runs: pd.DataFrame) -> pd.Series[float]:
-    """Return the value of the swept option of each run, NaN where it is not a number."""
-    found = runs.get(f"option_{option}", pd.Series(np.nan, index=runs.index))
-    return pd.to_numeric(found, errors="coerce")
-
-
 def _choose(settings: tuple[Setting, ...]) -> Setting | None:
     """Return the setting that is best on validation data; see the head of this module."""
     for key in SELECTORS:
-        measured = [(each, found) for each in settings if (found := estimate(each.runs, key))]
+        measured = [(each, mean) for each in settings if (mean := estimate(each.runs, key))]
         if measured:
-            most = max(found.count for _, found in measured)
+            most = max(mean.count for _, mean in measured)
             candidates = [pair for pair in measured if pair[1].count == most]
             return min(candidates, key=lambda pair: pair[1].mean)[0]
     return None

@@ -102,7 +102,7 @@ def bootstrap(
     vectorized: bool = True,
 ) -> Interval:
     """Return the bootstrap interval of a statistic of independent samples."""
-    found = stats.bootstrap(
+    limits = stats.bootstrap(
         samples,
         statistic,
         n_resamples=resamples,
@@ -112,7 +112,7 @@ def bootstrap(
         method=method,
         random_state=np.random.default_rng(0),
     ).confidence_interval
-    return Interval(float(found.low), float(found.high))
+    return Interval(float(limits.low), float(limits.high))
 
 
 def by_seed(runs: pd.DataFrame, key: str) -> pd.Series[float]:
@@ -134,17 +134,19 @@ def differences(first: pd.Series[float], second: pd.Series[float]) -> Values:
     """Return first minus second for each seed that both have, (n,)."""
     seeds = first.index.intersection(second.index)
     a, b = (array(each.loc[seeds]) for each in (first, second))
-    found, differ = np.zeros(a.shape), a != b  # equal infinities differ by nothing
-    found[differ] = a[differ] - b[differ]
-    return found
+    values, differ = np.zeros(a.shape), a != b  # equal infinities differ by nothing
+    values[differ] = a[differ] - b[differ]
+    return values
 
 
 def paired(first: pd.DataFrame, second: pd.DataFrame, key: str) -> Effect:
     """Return the mean of first minus second, paired by seed, with its interval."""
-    found = effect(differences(by_seed(first, key), by_seed(second, key)))
+    difference = effect(differences(by_seed(first, key), by_seed(second, key)))
     planned = {*first.get("seed", ()), *second.get("seed", ())}
-    why = found.why if found.count else "no seed was measured in both"
-    return Effect(found.mean, found.interval, found.count, why, len(planned) - found.count)
+    why = difference.why if difference.count else "no seed was measured in both"
+    return Effect(
+        difference.mean, difference.interval, difference.count, why, len(planned) - difference.count
+    )
 
 
 def told_apart(first: pd.DataFrame, second: pd.DataFrame, key: str) -> bool:

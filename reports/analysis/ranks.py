@@ -64,29 +64,34 @@ def unknown(entry: Entry, metric: Metric) -> bool:
     return entry.runs.empty or (ended != measured and ended == len(entry.runs))
 
 
-def ranks(entries: Sequence[Entry], metric: Metric) -> list[float | None]:
+def ranks(
+    entries: Sequence[Entry], metric: Metric, *, lost_last: bool = True
+) -> list[float | None]:
     """Return the rank of each entry by its mean, 1 the best; ties share their mean rank.
 
-    One that lost a run ranks behind all others, since it cannot be trusted to end. None for one
-    that was not run or not measured: nothing is known of it.
+    One that lost a run ranks behind all others, since it cannot be trusted to end, or else by the
+    mean of what is left (`lost_last` False). None for one that was not run or not measured: nothing
+    is known of it.
     """
-    known = [not unknown(entry, metric) for entry in entries]
+    means = [estimate(entry.runs, metric.key) for entry in entries]
     sign = -1.0 if metric.best == "highest" else 1.0
-    means = [
-        sign * mean.mean if complete(entry.runs, metric.key) and mean else np.inf
-        for entry in entries
-        for mean in [estimate(entry.runs, metric.key)]
-    ]
-    placed = iter(rankdata([mean for mean, here in zip(means, known, strict=True) if here]))
-    return [float(next(placed)) if here else None for here in known]
+    order: list[float | None] = []
+    for entry, mean in zip(entries, means, strict=True):
+        trusted = mean and (complete(entry.runs, metric.key) or not lost_last)
+        absent = unknown(entry, metric) if lost_last else mean is None
+        order.append(None if absent else sign * mean.mean if mean and trusted else np.inf)
+    placed = iter(rankdata([each for each in order if each is not None]))
+    return [None if each is None else float(next(placed)) for each in order]
 
 
-def rank(entry: Entry, among: Sequence[Entry], metric: Metric) -> tuple[float, int] | None:
+def rank(
+    entry: Entry, among: Sequence[Entry], metric: Metric, *, lost_last: bool = True
+) -> tuple[float, int] | None:
     """Return the rank of an entry by a metric and among how many that were measured, it included.
 
     None if it has no rank.
     """
     contest = next((each for each in contests([entry, *among], metric) if entry in each), [])
-    own = next(iter(ranks(contest, metric)), None)
+    own = next(iter(ranks(contest, metric, lost_last=lost_last)), None)
     count = sum(values(each.runs, metric.key).size > 0 for each in contest)
     return None if own is None else (own, count)

@@ -50,18 +50,18 @@ def reach(curve: pd.DataFrame, target: float) -> Reach | None:
     if at == 0:
         return Reach(float(steps[0]), float(seconds[0]))
     part = (values[at - 1] - target) / (values[at - 1] - values[at])
-    found = [each[at - 1] + part * (each[at] - each[at - 1]) for each in (steps, seconds)]
-    return Reach(*map(float, found))
+    crossing = [each[at - 1] + part * (each[at] - each[at - 1]) for each in (steps, seconds)]
+    return Reach(*map(float, crossing))
 
 
 def curves(content: Content, entry: Entry, key: str) -> dict[int, pd.DataFrame]:
     """Return the curves of the finished runs that have one, by seed."""
     ended = finished(entry.runs)
-    found = {
+    every = {
         seed: points(content.histories.get(str(run)), key)
         for run, seed in zip(ended["run"], ended["seed"], strict=True)
     }
-    return {seed: curve for seed, curve in found.items() if len(curve)}
+    return {seed: curve for seed, curve in every.items() if len(curve)}
 
 
 def log_ratios(
@@ -72,14 +72,14 @@ def log_ratios(
     Both reach that one. `over` is "steps" or "seconds". A seed that is there before the first step
     has no ratio.
     """
-    found = {}
+    ratios = {}
     for seed in sorted(set(first) & set(second)):
         pair = (first[seed], second[seed])
         target = max(float(curve["value"].iloc[-1]) for curve in pair)
         times = [getattr(at, over) for curve in pair if (at := reach(curve, target))]
         if min(times) > 0:
-            found[seed] = math.log(times[0] / times[1])
-    return found
+            ratios[seed] = math.log(times[0] / times[1])
+    return ratios
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,11 @@ class Targets:
     """The median over decoders of the mean final value: half of them reach it."""
 
 
-def targets(found: Mapping[Entry, Mapping[int, pd.DataFrame]]) -> Targets | None:
+def targets(curves_of: Mapping[Entry, Mapping[int, pd.DataFrame]]) -> Targets | None:
     """Return the targets of these curves; None without any."""
     finals = [
         [float(curve["value"].iloc[-1]) for curve in by_seed.values()]
-        for by_seed in found.values()
+        for by_seed in curves_of.values()
         if by_seed
     ]
     if not finals:
@@ -107,5 +107,5 @@ def targets(found: Mapping[Entry, Mapping[int, pd.DataFrame]]) -> Targets | None
 
 def group_curves(content: Content, group: Group, key: str) -> dict[Entry, dict[int, pd.DataFrame]]:
     """Return the curves of every entry that has any."""
-    found = {entry: curves(content, entry, key) for entry in group.entries if not entry.runs.empty}
-    return {entry: each for entry, each in found.items() if each}
+    every = {entry: curves(content, entry, key) for entry in group.entries if not entry.runs.empty}
+    return {entry: each for entry, each in every.items() if each}

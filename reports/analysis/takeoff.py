@@ -56,14 +56,15 @@ def variance_of(setting: Setting) -> float:
 def take_off(entry: Entry) -> TakeOff | NoTakeOff:
     """Return where KL(m||p) takes off along the sweep of an entry, or why it does not."""
     measured = [
-        (variance_of(setting), setting, found)
+        (variance_of(setting), setting, heights_by_seed)
         for setting in entry.settings
-        if len(found := by_seed(setting.runs, MARGINAL)) and np.isfinite(array(found)).all()
+        if len(heights_by_seed := by_seed(setting.runs, MARGINAL))
+        and np.isfinite(array(heights_by_seed)).all()
     ]
     swept = sorted((each for each in measured if each[0] > 0), key=lambda each: each[0])
     if len(swept) < 2:
         return NoTakeOff("fewer than two values of a sweep measured KL(m‖p)")
-    seeds = set.intersection(*(set(found.index) for _, _, found in swept))
+    seeds = set.intersection(*(set(heights_by_seed.index) for _, _, heights_by_seed in swept))
     if not seeds:
         return NoTakeOff("no seed measured KL(m‖p) at every value of the sweep")
     heights = np.array([array(each.loc[sorted(seeds)]) for _, _, each in swept])
@@ -83,11 +84,11 @@ def _take_off(places: Values, heights: Values, settings: Sequence[Setting]) -> T
         )
     right = max(1, int(np.searchsorted(places, at)))  # the crossing lies in (right - 1, right]
     bracket = Interval(10 ** places[right - 1], 10 ** places[right])
-    found = _over_seeds(places, heights)
+    interval = _over_seeds(places, heights)
     return TakeOff(
         variance=10**at,
-        interval=found or bracket,
-        kind="bootstrap" if found else "bracket",
+        interval=interval or bracket,
+        kind="bootstrap" if interval else "bracket",
         threshold=threshold(mean),
         capped=any(near_cap(settings[index].runs) for index in (right - 1, right)),
         seeds=heights.shape[1],
@@ -115,8 +116,8 @@ def crossing(places: Values, heights: Values) -> float | None:
 
 def near_cap(runs: pd.DataFrame) -> bool:
     """Tell whether the information that runs measured is near ln N."""
-    found, cap = estimate(runs, INFORMATION), estimate(runs, CAP)
-    return found is not None and cap is not None and found.mean >= NEAR_CAP * cap.mean
+    mean, cap = estimate(runs, INFORMATION), estimate(runs, CAP)
+    return mean is not None and cap is not None and mean.mean >= NEAR_CAP * cap.mean
 
 
 def _over_seeds(places: Values, heights: Values) -> Interval | None:
@@ -135,5 +136,5 @@ def _over_seeds(places: Values, heights: Values) -> Interval | None:
     if count < FEWEST or np.ptp(list(single)) <= 1e-12:
         return None
     seeds = np.arange(count, dtype=np.float64)
-    found = bootstrap((seeds,), of_resample, resamples=RESAMPLES, vectorized=False)
-    return Interval(10**found.low, 10**found.high)
+    logs = bootstrap((seeds,), of_resample, resamples=RESAMPLES, vectorized=False)
+    return Interval(10**logs.low, 10**logs.high)

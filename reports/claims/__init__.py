@@ -4,21 +4,18 @@ Only this room and the published numbers know likelihoods by name. Each claim is
 the report, and a function that looks for its evidence on one group.
 """
 
+from reports.claims import images, variance
 from reports.claims.decoders import of_the_paper
-from reports.claims.discrete import DISCRETE
 from reports.claims.evidence import Claim, Finding, findings, overall
-from reports.claims.images import BEST_IMAGES, GOOD_NLL_POOR_SAMPLES
-from reports.claims.speed import CONVERGES_FASTER
-from reports.claims.variance import AT_INFLECTION, BEATS_UNIT_VARIANCE, MATCHES_BEST_BETA
 
 CLAIMS = (
-    BEATS_UNIT_VARIANCE,
-    MATCHES_BEST_BETA,
-    AT_INFLECTION,
-    GOOD_NLL_POOR_SAMPLES,
-    CONVERGES_FASTER,
-    BEST_IMAGES,
-    DISCRETE,
+    variance.BEATS_UNIT_VARIANCE,
+    variance.MATCHES_BEST_BETA,
+    variance.AT_INFLECTION,
+    images.GOOD_NLL_POOR_SAMPLES,
+    variance.CONVERGES_FASTER,
+    images.BEST_IMAGES,
+    images.DISCRETE,
 )
 
 __all__ = ["CLAIMS", "Claim", "Finding", "findings", "of_the_paper", "overall"]

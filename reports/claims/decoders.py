@@ -14,11 +14,11 @@ from reports.claims.evidence import Absent, Finding, judge, measured, ranked
 from reports.content import run_options
 from reports.metric import Metric
 from reports.printing.cells import outcome
-from reports.printing.markup import listing
-from reports.published import TABLE_B
+from reports.printing.words import listing
+from reports.published import OPTIMAL, TABLE_B
 
-UNIT, PER_PIXEL, PER_IMAGE = "gaussian", "per_pixel_sigma", "optimal_per_image_sigma"
-SHARED, OPTIMAL, SWEPT = "shared_sigma", "optimal_sigma", "beta_vae"
+PER_PIXEL, PER_IMAGE = "per_pixel_sigma", "optimal_per_image_sigma"
+SHARED, SWEPT = "shared_sigma", "beta_vae"
 BERNOULLI, CATEGORICAL = "bernoulli", "categorical"
 
 DECODERS = frozenset(name for column in TABLE_B.values() for name in column)

@@ -15,7 +15,7 @@ from reports.analysis.verdict import Region, Verdict
 from reports.content import SMOKE, Content
 from reports.metric import Metric
 from reports.printing.cells import gap, with_interval
-from reports.printing.markup import decimals_for, plural, short
+from reports.printing.words import decimals_for, plural, short
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ def overall(evidence: Sequence[Finding]) -> Verdict:
     return Verdict.SUPPORTED if verdicts == {Verdict.SUPPORTED} else Verdict.NOT_DECIDED
 
 
-def piece(quantity: str, make: Callable[..., Finding], *given: object) -> Finding:
+def piece(quantity: str, make: Callable[..., Finding], *arguments: object) -> Finding:
     """Return the evidence that `make` finds for a quantity, or that there is none and why."""
     try:
-        return make(quantity, *given)
+        return make(quantity, *arguments)
     except Absent as reason:
         return Finding(quantity, "none", Verdict.NOT_DECIDED, str(reason), measured=False)
 
@@ -128,12 +128,12 @@ def noted(finding: Finding, note: str) -> Finding:
 
 
 def ranked(finding: Finding, entry: Entry, others: Sequence[Entry], metric: Metric) -> Finding:
-    """Return a finding with the rank of an entry among others, such as "rank 2 of 5"."""
-    placed = rank(entry, others, metric)
+    """Return a finding with the rank of an entry among others, such as "rank 2 of 5", by means."""
+    placed = rank(entry, others, metric, lost_last=False)
     return noted(finding, f"rank {placed[0]:g} of {placed[1]}") if placed else finding
 
 
-def shifted(given: Effect, by: float) -> Effect:
+def shifted(shown: Effect, by: float) -> Effect:
     """Return an effect with a number added."""
-    interval = given.interval and Interval(given.interval.low + by, given.interval.high + by)
-    return replace(given, mean=None if given.mean is None else given.mean + by, interval=interval)
+    interval = shown.interval and Interval(shown.interval.low + by, shown.interval.high + by)
+    return replace(shown, mean=None if shown.mean is None else shown.mean + by, interval=interval)

@@ -1,4 +1,4 @@
-"""Claims 1 to 3: a variance that was learned, against the unit one and against a sweep."""
+"""Claims 1 to 3 and 5: variances that were learned, against the unit one, a sweep, each other."""
 
 from __future__ import annotations
 
@@ -10,23 +10,17 @@ import numpy as np
 
 from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import Effect, by_seed, effect, paired
+from reports.analysis.speed import NLL, curves, log_ratios
 from reports.analysis.statistics import estimate
 from reports.analysis.takeoff import NoTakeOff, TakeOff, take_off, variance_of
 from reports.analysis.verdict import BELOW, Region, Verdict
-from reports.claims.decoders import (
-    OPTIMAL,
-    SHARED,
-    UNIT,
-    better_learned,
-    entry_of,
-    no_frechet,
-    sweep_of,
-)
+from reports.claims.decoders import SHARED, better_learned, entry_of, no_frechet, sweep_of
 from reports.claims.evidence import Absent, Claim, Finding, judge, measured, noted, piece, shifted
 from reports.content import Content
 from reports.metric import Metric
-from reports.printing.markup import number, short
 from reports.printing.tables import without_information
+from reports.printing.words import number, short
+from reports.published import OPTIMAL, UNIT
 
 MARGIN = 0.01
 """A loss of up to this share of the range of the sweep's NLL is none."""
@@ -103,37 +97,62 @@ def _at_inflection(content: Content, group: Group) -> Iterator[Finding]:
 
 def _near_take_off(quantity: str, group: Group, name: str) -> Finding:
     sweep = sweep_of(group)
-    found = take_off(sweep)
-    if isinstance(found, NoTakeOff):
-        raise Absent(without_information(group).rstrip(".") or found.why)
-    at = math.log10(found.variance)
+    rise = take_off(sweep)
+    if isinstance(rise, NoTakeOff):
+        raise Absent(without_information(group).rstrip(".") or rise.why)
+    at = math.log10(rise.variance)
     learned = _log_variance(entry_of(group, name))
-    region = _around(sweep, found)
+    region = _around(sweep, rise)
     low, high = (short(10 ** (at + edge)) for edge in (region.low, region.high))
-    quantity += f" (take-off at {_place(found)}, region {low} to {high})"
+    quantity += f" (take-off at {_place(rise)}, region {low} to {high})"
     finding = judge(quantity, shifted(learned, -at), region, 2)
     here = estimate(entry_of(group, name).runs, "information_nats")
     if here:
         finding = noted(finding, f"I_e = {number(here.mean, 2)} nats")
-    if not found.capped:
+    if not rise.capped:
         return finding
     reason = "I_e is near its cap ln N at the take-off, so KL(m‖p) and the take-off are unreliable"
     return replace(finding, verdict=Verdict.NOT_DECIDED, reason=reason)
 
 
-def _place(found: TakeOff) -> str:
-    low, high = short(found.interval.low), short(found.interval.high)
-    return f"{short(found.variance)} [{low}, {high}]"
+def _place(rise: TakeOff) -> str:
+    low, high = short(rise.interval.low), short(rise.interval.high)
+    return f"{short(rise.variance)} [{low}, {high}]"
 
 
-def _around(sweep: Entry, found: TakeOff) -> Region:
+def _around(sweep: Entry, rise: TakeOff) -> Region:
     """Return the interval of the take-off, half a step of the sweep wider, as log10 ratios."""
-    at = math.log10(found.variance)
+    at = math.log10(rise.variance)
     places = np.sort(np.log10([variance_of(each) for each in sweep.settings]))
     right = min(max(1, int(np.searchsorted(places, at))), len(places) - 1)
     half = float(places[right] - places[right - 1]) / 2
-    low, high = (math.log10(edge) - at for edge in (found.interval.low, found.interval.high))
+    low, high = (math.log10(edge) - at for edge in (rise.interval.low, rise.interval.high))
     return Region(low - half, high + half)
+
+
+def _converges_faster(content: Content, group: Group) -> Iterator[Finding]:
+    for over in ("steps", "seconds"):
+        quantity = f"ln({over} of {OPTIMAL} / {over} of {SHARED})"
+        yield piece(quantity, _sooner, content, group, over)
+
+
+def _sooner(quantity: str, content: Content, group: Group, over: str) -> Finding:
+    return judge(quantity, _log_ratio(content, group, over), BELOW, 2)
+
+
+def _log_ratio(content: Content, group: Group, over: str) -> Effect:
+    """Return the log ratio of the times to the worse of the two final NLLs of each seed."""
+    entries = [entry_of(group, name) for name in (OPTIMAL, SHARED)]
+    first, second = (curves(content, entry, NLL) for entry in entries)
+    seeds = sorted(set(first) & set(second))
+    if not seeds:
+        raise Absent("no seed has the validation NLL of both during training")
+    ratios = log_ratios(first, second, over)
+    early = [seed for seed in seeds if seed not in ratios]
+    if early:
+        raise Absent(f"seed {early[0]} is there before the first step")
+    planned = {int(seed) for entry in entries for seed in entry.runs["seed"]}
+    return replace(effect(np.array(list(ratios.values()))), lost=len(planned) - len(ratios))
 
 
 BEATS_UNIT_VARIANCE = Claim(
@@ -162,4 +181,12 @@ AT_INFLECTION = Claim(
     "is near its cap next to the take-off.",
     ("information", "table-a"),
     _at_inflection,
+)
+CONVERGES_FASTER = Claim(
+    "The optimal variance converges faster than the one learned by gradient.",
+    "Steps and seconds until the validation NLL first reaches the worse of the two final "
+    "values of the same seed, log ratio of the optimal variance to the one learned by "
+    "gradient: supported below 0.",
+    ("speed", "convergence"),
+    _converges_faster,
 )

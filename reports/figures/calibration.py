@@ -35,20 +35,20 @@ def calibration(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
 
     Bars are means over the finished runs, relative to the uniform share.
     """
-    found = {entry: bars for entry in group.entries if (bars := histogram(entry)) is not None}
-    if not found:
+    histograms = {entry: bars for entry in group.entries if (bars := histogram(entry)) is not None}
+    if not histograms:
         return None
-    across = min(ACROSS, len(found))
-    down = math.ceil(len(found) / across)
+    across = min(ACROSS, len(histograms))
+    down = math.ceil(len(histograms) / across)
     drawn = figure(0.9 + 1.75 * down, f"Calibration: {group.title}")
     panels = drawn.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
-    top = min(TOP, 1.1 * max(2.0, *(bars.max() for bars in found.values())))
-    for panel, (entry, bars) in zip(panels, found.items(), strict=False):
+    top = min(TOP, 1.1 * max(2.0, *(bars.max() for bars in histograms.values())))
+    for panel, (entry, bars) in zip(panels, histograms.items(), strict=False):
         _draw(panel, bars, styles[entry.decoder], top)
         panel.set_title(_title(group, entry, bars, top), fontsize=9)
-    for panel in panels[len(found) :]:
+    for panel in panels[len(histograms) :]:
         panel.set_axis_off()
-    for panel in panels[max(0, len(found) - across) : len(found)]:
+    for panel in panels[max(0, len(histograms) - across) : len(histograms)]:
         panel.tick_params(labelbottom=True)  # also above an empty panel
     drawn.supxlabel("cdf of the test value under the decoder, u", fontsize=10)
     drawn.supylabel("share / uniform share", fontsize=10)

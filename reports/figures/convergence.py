@@ -77,8 +77,8 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
 
 def _curves(content: Content, entries: Sequence[Entry], key: str) -> dict[Entry, list[Curve]]:
     """Return the curves of each entry that has any."""
-    found = {entry: _entry_curves(content, entry, key) for entry in entries}
-    return {entry: curves for entry, curves in found.items() if curves}
+    every = {entry: _entry_curves(content, entry, key) for entry in entries}
+    return {entry: curves for entry, curves in every.items() if curves}
 
 
 def _entry_curves(content: Content, entry: Entry, key: str) -> list[Curve]:
@@ -86,9 +86,9 @@ def _entry_curves(content: Content, entry: Entry, key: str) -> list[Curve]:
     ended: list[pd.DataFrame] = []
     others: list[pd.DataFrame] = []
     for run, status in zip(entry.runs["run"], entry.runs["status"], strict=True):
-        found = points(content.histories.get(str(run)), key)
-        if len(found):
-            (ended if status == Status.FINISHED else others).append(found)
+        measured = points(content.histories.get(str(run)), key)
+        if len(measured):
+            (ended if status == Status.FINISHED else others).append(measured)
     curves = [Curve(each, finished=False) for each in others]
     if ended:
         every: pd.DataFrame = pd.concat(ended)

@@ -53,15 +53,15 @@ def forest(
 
 def _draw(axis: Axes, panel: Panel, styles: Sequence[Style]) -> None:
     axis.axvline(0, color="#444444", linewidth=1)
-    for place, (found, style) in enumerate(zip(panel.effects, styles, strict=True)):
-        if found is None or not _known(found) or found.mean is None:
+    for place, (effect, style) in enumerate(zip(panel.effects, styles, strict=True)):
+        if effect is None or not _known(effect) or effect.mean is None:
             continue
-        interval = found.interval
+        interval = effect.interval
         apart = interval is not None and interval.excludes(0.0)
         if interval is not None:
             axis.plot([interval.low, interval.high], [place, place], "-", color=style.colour)
         axis.plot(
-            [found.mean],
+            [effect.mean],
             [place],
             marker=style.marker,
             markersize=7,
@@ -72,5 +72,5 @@ def _draw(axis: Axes, panel: Panel, styles: Sequence[Style]) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(4))
 
 
-def _known(found: Effect | None) -> bool:
-    return found is not None and found.mean is not None and math.isfinite(found.mean)
+def _known(effect: Effect | None) -> bool:
+    return effect is not None and effect.mean is not None and math.isfinite(effect.mean)

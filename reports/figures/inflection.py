@@ -16,7 +16,7 @@ from reports.analysis.statistics import Estimate, estimate, values
 from reports.analysis.takeoff import TakeOff, take_off, variance_of
 from reports.content import Content, Row
 from reports.figures.style import Style, figure, house_style, key, legend
-from reports.printing.markup import short
+from reports.printing.words import short
 
 PANELS = (
     ("information_nats", r"information $I_e(x;z)$"),
@@ -45,20 +45,20 @@ def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> F
         return None
     single = learned(content, group)
     drawn = figure(4.3, f"Information against variance: {group.title}")
-    for panel, (key_, name) in zip(drawn.subplots(1, 2), PANELS, strict=True):
+    for panel, (measured, name) in zip(drawn.subplots(1, 2), PANELS, strict=True):
         for entry in swept:
-            _draw_band(panel, _sweep(entry, key_), styles[entry.decoder])
+            _draw_band(panel, _sweep(entry, measured), styles[entry.decoder])
         for place, entry in enumerate(single):
             style, at = styles[entry.decoder], estimate(entry.runs, "variance")
-            here = estimate(entry.runs, key_)
+            here = estimate(entry.runs, measured)
             if at:
                 panel.axvline(at.mean, color=style.colour, linestyle=style.line, linewidth=1.2)
             if at and here:
                 _draw_point(panel, at, here, style, size=max(9, 15 - 4 * place))
         panel.set_xscale("log")
         panel.set_xlabel(_axis(swept))
-        panel.set_ylabel(f"{name} ({group.metric(key_).unit})")
-    shaded = [_shade(drawn.axes, found) for e in swept if isinstance(found := take_off(e), TakeOff)]
+        panel.set_ylabel(f"{name} ({group.metric(measured).unit})")
+    shaded = [_shade(drawn.axes, rise) for e in swept if isinstance(rise := take_off(e), TakeOff)]
     capped = _cap(drawn.axes[0], group)
     for panel in drawn.axes:
         panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
@@ -68,21 +68,21 @@ def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> F
     return drawn
 
 
-def _sweep(entry: Entry, measured: str) -> Points:
+def _sweep(entry: Entry, key: str) -> Points:
     """Return what the finished runs of each value measured, placed at its variance."""
     points = []
     for setting in entry.settings:
-        position, found = variance_of(setting), estimate(setting.runs, measured)
-        if found and position > 0:
-            points.append((position, found))
+        position, mean = variance_of(setting), estimate(setting.runs, key)
+        if mean and position > 0:
+            points.append((position, mean))
     return points
 
 
 def _draw_band(panel: Axes, points: Points, style: Style) -> None:
     """Draw a line through the means, in a band of one standard deviation."""
     places = [position for position, _ in points]
-    means = np.array([found.mean for _, found in points])
-    spreads = np.array([found.spread or 0.0 for _, found in points])
+    means = np.array([mean.mean for _, mean in points])
+    spreads = np.array([mean.spread or 0.0 for _, mean in points])
     panel.plot(
         places,
         means,
@@ -119,13 +119,13 @@ def _draw_point(panel: Axes, at: Estimate, here: Estimate, style: Style, size: f
     )
 
 
-def _shade(panels: Sequence[Axes], found: TakeOff) -> Artist:
+def _shade(panels: Sequence[Axes], rise: TakeOff) -> Artist:
     """Shade where KL(m||p) takes off and return the key for it."""
     for panel in panels:
-        panel.axvspan(found.interval.low, found.interval.high, color=SHADE, alpha=0.18, zorder=0)
-        panel.axvline(found.variance, color=SHADE, linestyle=(0, (1, 2)), linewidth=1.2)
-    low, high = short(found.interval.low), short(found.interval.high)
-    label = f"KL(m‖p) takes off: {short(found.variance)} [{low}, {high}]"
+        panel.axvspan(rise.interval.low, rise.interval.high, color=SHADE, alpha=0.18, zorder=0)
+        panel.axvline(rise.variance, color=SHADE, linestyle=(0, (1, 2)), linewidth=1.2)
+    low, high = short(rise.interval.low), short(rise.interval.high)
+    label = f"KL(m‖p) takes off: {short(rise.variance)} [{low}, {high}]"
     return Patch(facecolor=SHADE, alpha=0.3, label=label)
 
 
@@ -138,8 +138,8 @@ def _axis(swept: Sequence[Entry]) -> str:
 
 def _cap(panel: Axes, group: Group) -> list[Line2D]:
     """Draw ln N, which no estimate of I_e can exceed, if some estimate is near."""
-    cap, found = values(group.runs, CAP), values(group.runs, PANELS[0][0])
-    if not cap.size or not found.size or found.max() < CAP_SHOWN * cap.max():
+    cap, information = values(group.runs, CAP), values(group.runs, PANELS[0][0])
+    if not cap.size or not information.size or information.max() < CAP_SHOWN * cap.max():
         return []
     line = panel.axhline(cap.max(), color="#444444", linestyle=":", linewidth=1.4)
     line.set_label("cap of the estimate, ln N")

@@ -31,21 +31,21 @@ def rate_distortion(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
 
     A sweep is a line through its values, from the smallest to the largest; the chosen one is large.
     """
-    found = {entry: points for entry in group.entries if (points := _points(entry))}
-    if not found:
+    points_of = {entry: points for entry in group.entries if (points := _points(entry))}
+    if not points_of:
         return None
     drawn = figure(5.2, f"Rate and distortion: {group.title}")
     panel = drawn.subplots()
-    for entry, points in found.items():
+    for entry, points in points_of.items():
         _draw(panel, points, styles[entry.decoder])
         if entry.settings and (here := _point(entry)):
             _draw(panel, [here], styles[entry.decoder], size=13)
     panel.set_yscale("log")
     panel.set_ylabel(f"distortion: {group.metric(DISTORTION).name} (x in [0, 1], log scale)")
-    rates = [rate for points in found.values() for rate, _ in points]
+    rates = [rate for points in points_of.values() for rate, _ in points]
     _scale_rates(panel, rates, group.metric(RATE))
     _plain_numbers(panel)
-    legend(drawn, [_key(each, styles[each.decoder]) for each in found])
+    legend(drawn, [_key(each, styles[each.decoder]) for each in points_of])
     return drawn
 
 

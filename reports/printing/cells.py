@@ -14,7 +14,8 @@ from reports.analysis.ranks import contests, ranking
 from reports.analysis.statistics import Estimate, estimate, finished
 from reports.content import Status
 from reports.metric import Metric
-from reports.printing.markup import bold, decimals_for, number
+from reports.printing.markup import bold
+from reports.printing.words import decimals_for, number
 
 NOT_RUN, NOT_CHOSEN, NOT_MEASURED = "not run", "not chosen", "not measured"
 NOT_NORMALISED = "not normalised"
@@ -89,12 +90,12 @@ def cell(entry: Entry, metric: Metric, best: bool = False) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def gap(entry: Entry, metric: Metric) -> str:
-    """Return why an entry has no measurement at all."""
+def gap(entry: Entry, metric: Metric | None = None) -> str:
+    """Return why an entry has no measurement at all, of a metric or of something else."""
     if entry.runs.empty:
         return absent(entry)
-    missing = NOT_NORMALISED if metric.native and entry.measure == UNNORMALISED else ""
-    return outcome(entry.runs) or missing or NOT_MEASURED
+    unnormalised = metric and metric.native and entry.measure == UNNORMALISED
+    return outcome(entry.runs) or (NOT_NORMALISED if unnormalised else NOT_MEASURED)
 
 
 def absent(entry: Entry) -> str:

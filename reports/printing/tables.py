@@ -10,6 +10,7 @@ from reports.analysis.takeoff import near_cap
 from reports.metric import Metric
 from reports.printing.cells import cell, cells
 from reports.printing.markup import LEFT, RIGHT, Field, escape, table_of
+from reports.printing.words import listing, number
 
 
 def decoders(entries: Sequence[Entry]) -> Field:
@@ -53,6 +54,11 @@ def layer_table(group: Group) -> str:
     return metric_table(group, [*layers, group.metric("kl_nats")] if layers else [])
 
 
-def sizes(group: Group, metrics: Sequence[Metric]) -> dict[Metric, list[float]]:
-    """Return the different values of counts that the runs of a group hold, ascending."""
-    return {metric: sorted(set(values(group.runs, metric.key))) for metric in metrics}
+def counts(group: Group, metrics: Sequence[Metric]) -> list[str]:
+    """Return such as "64 test images"; a number that differs between runs is shown as such."""
+    numbers = {m.name: sorted(set(values(group.runs, m.key))) for m in metrics}
+    return [
+        f"{listing([number(each, 0) for each in of_it])} {name}"
+        + (" (differs!)" if len(of_it) > 1 else "")
+        for name, of_it in numbers.items()
+    ]

@@ -9,7 +9,8 @@ from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.verdict import Verdict
 from reports.claims import CLAIMS, Claim, Finding, findings, of_the_paper, overall
 from reports.content import PAPER
-from reports.printing.markup import LEFT, bold, escape, listing, paragraphs, table
+from reports.printing.markup import LEFT, bold, escape, paragraphs, table
+from reports.printing.words import listing
 from reports.sections.section import Section, Subject
 
 Evidence = Mapping[Group, list[Finding]]
@@ -75,17 +76,17 @@ def _table(subject: Subject, evidence: Sequence[Evidence], common: str) -> str:
     return table(headings, rows, [LEFT] * len(headings))
 
 
-def _overall(findings_: list[Finding]) -> str:
+def _overall(evidence: list[Finding]) -> str:
     """Return the verdict on all data; of a claim that was measured in part, that it was."""
-    verdict = overall(findings_)
-    partly = verdict is Verdict.SUPPORTED and not all(each.measured for each in findings_)
+    verdict = overall(evidence)
+    partly = verdict is Verdict.SUPPORTED and not all(each.measured for each in evidence)
     return f"{bold(verdict)}, of the parts that were measured" if partly else bold(verdict)
 
 
-def _verdict(findings_: list[Finding], common: str) -> str:
+def _verdict(evidence: list[Finding], common: str) -> str:
     """Return the verdict on one group; one that is not decided tells why if there is one reason."""
-    verdict = overall(findings_)
-    open_ = [each for each in findings_ if each.verdict is Verdict.NOT_DECIDED]
+    verdict = overall(evidence)
+    open_ = [each for each in evidence if each.verdict is Verdict.NOT_DECIDED]
     measured = [each for each in open_ if each.measured] or open_
     reasons = list(dict.fromkeys(each.reason for each in measured))
     if verdict is Verdict.NOT_DECIDED and len(reasons) == 1 and reasons[0] != common:

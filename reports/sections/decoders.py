@@ -10,25 +10,25 @@ import pandas as pd
 from reports.analysis.groups import Entry, Group, recorded
 from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import values
-from reports.content import NOT_MEASURED, Column, Content, Status
+from reports.content import NOT_MEASURED, Content, Status
 from reports.printing import tables
 from reports.printing.cells import absent
-from reports.printing.markup import (
-    LEFT,
-    RIGHT,
-    bullets,
-    escape,
-    listing,
-    number,
-    paragraphs,
-    table_of,
-)
+from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table_of
 from reports.printing.tables import layer_table, metric_fields, metric_table
+from reports.printing.words import listing, number
 from reports.published import TABLE_B, Published
-from reports.sections.section import Section, Subject, caption, subsection
+from reports.sections.section import Section, Subject, by_group, caption
 
 LONGEST_ERROR = 160
 """Characters of an error message that are printed; results.csv holds all."""
+LAYERS = (
+    "KL of each stochastic layer, layer 1 next to the image; the sum is the KL of the bound. A "
+    "layer near 0 says nothing about the image."
+)
+BESIDE = (
+    "Published: Rybkin et al. 2021, in the paper's own convention and with its own FID protocol; "
+    "see the audit below before comparing."
+)
 OF_VIDEO = ("ssim_best_of_n", "psnr_best_of_n_db", "nll_nats_per_sequence", "kl_nats_per_sequence")
 
 
@@ -40,31 +40,28 @@ def decoder_tables(subject: Subject) -> Section:
         for metric in content.metrics
         if metric.headline and metric.features
     ]
-    parts = [
-        subsection(
-            group,
+    reading = (
+        "One row a decoder, measured on test images; lower is better (↓). NLL is the negative "
+        "ELBO in the decoder's own measure, and **bold marks the best of each measure "
+        "separately**, because a density and a mass do not compare. Bits/dim is the same bound "
+        "in the one unit that all decoders share. The Frechet distance compares generated with "
+        "test images and depends on its protocol:"
+    )
+    return by_group(
+        subject,
+        "Table B: all decoders",
+        paragraphs(reading, bullets(protocols) or "- no Frechet distance was measured."),
+        lambda group: (
             decoder_table(group, content.budget),
             caption([entry.runs for entry in group.entries]),
-            _beside(group, content.budget),
+            BESIDE if group.published(content.budget) else "",
             bullets(_notes(content, group)),
             _listed("Runs that did not finish:", group, _what),
             _listed("Measurements that finished runs lack:", group, _lacks),
-            _layers(group),
+            *_layers(group),
             _videos(group),
-        )
-        for group in subject.groups
-    ]
-    return Section(
-        "Table B: all decoders",
-        paragraphs(
-            "One row a decoder, measured on test images; lower is better (↓). NLL is the negative "
-            "ELBO in the decoder's own measure, and **bold marks the best of each measure "
-            "separately**, because a density and a mass do not compare. Bits/dim is the same bound "
-            "in the one unit that all decoders share. The Frechet distance compares generated with "
-            "test images and depends on its protocol:",
-            bullets(protocols) or "- no Frechet distance was measured.",
-            *(parts or ["There are no runs to show."]),
         ),
+        nothing="There are no runs to show.",
         anchor="table-b",
     )
 
@@ -73,7 +70,10 @@ def columns_not_run(subject: Subject) -> Section:
     """Return the columns that are missing, each with its reason."""
     ran = {id(column) for group in subject.groups for column in group.columns}
     missing = [column for column in subject.content.columns if id(column) not in ran]
-    lines = [f"**{escape(column.heading)}**: {_reason(column)}." for column in missing]
+    lines = []
+    for column in missing:
+        reason = escape(column.not_run or "no run of it is in the results").rstrip(".")
+        lines.append(f"**{escape(column.heading)}**: {reason}.")
     return Section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
 
 
@@ -106,15 +106,6 @@ def _published(cell: Published | None, field: str) -> str:
     return cell.blank if value is None else f"{value:g}"
 
 
-def _beside(group: Group, budget: str) -> str:
-    if group.published(budget) is None:
-        return ""
-    return (
-        "Published: Rybkin et al. 2021, in the paper's own convention and with its own FID "
-        "protocol; see the audit below before comparing."
-    )
-
-
 def _notes(content: Content, group: Group) -> Iterator[str]:
     for metric in content.metrics:
         if metric.headline and not group.measured(metric.key):
@@ -141,13 +132,9 @@ def _choice(entry: Entry) -> str:
     return text
 
 
-def _layers(group: Group) -> str:
+def _layers(group: Group) -> tuple[str, str]:
     table = layer_table(group)
-    reading = (
-        "KL of each stochastic layer, layer 1 next to the image; the sum is the KL of the bound. A "
-        "layer near 0 says nothing about the image."
-    )
-    return paragraphs(reading, table) if table else ""
+    return (LAYERS if table else ""), table
 
 
 def _videos(group: Group) -> str:
@@ -203,7 +190,3 @@ def _what(entry: Entry, run: pd.Series[Any]) -> str:
         line = " ".join(error.replace("`", "'").split())
         text += f" (`{line[:LONGEST_ERROR]}{'…' if len(line) > LONGEST_ERROR else ''}`)"
     return text
-
-
-def _reason(column: Column) -> str:
-    return escape(column.not_run or "no run of it is in the results").rstrip(".")

@@ -23,20 +23,16 @@ from reports.content import Content
 from reports.metric import Metric
 from reports.printing import tables
 from reports.printing.cells import NOT_RUN, decimals_of, gap, with_interval
-from reports.printing.markup import (
-    LEFT,
-    RIGHT,
-    bullets,
-    escape,
-    listing,
-    number,
-    paragraphs,
-    table_of,
-)
-from reports.sections.section import Section, Subject, subsection
+from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table_of
+from reports.printing.words import listing, number
+from reports.sections.section import Section, Subject, by_group
 
 REFERENCE, NO_BEST = "the best", "no best"
 
+BOOTSTRAP = (
+    f"[{LEVEL:.0%} bootstrap interval] over seeds ({RESAMPLES:,} resamples; percentile, from "
+    f"{MANY} seeds on BCa; none below {FEWEST} seeds or where all differences are the same)"
+)
 FEW_SEEDS = (
     "With few seeds the interval is optimistic: it lies within the range of the n differences, "
     "and that covers a median with a probability of 1 − 2^(1−n) only, 75% for 3 seeds, 94% for "
@@ -49,24 +45,16 @@ def differences(subject: Subject) -> Section:
     """Return the difference of every decoder from the best, with its uncertainty."""
     reading = (
         "Δ is a decoder's value minus that of the best (of its measure, for the NLL), paired by "
-        f"seed, mean and [{LEVEL:.0%} bootstrap interval] over seeds ({RESAMPLES:,} resamples; "
-        f"percentile, from {MANY} seeds on BCa; none below {FEWEST} seeds or where all differences "
-        "are the same). An interval that contains 0 is no difference. P is the probability that a "
-        "run of the decoder is better than one of the best, ties counting half (Agarwal et al. "
-        "2021): ½ is no difference; a P of 0 or 1 has no interval."
+        f"seed, mean and {BOOTSTRAP}. An interval that contains 0 is no difference. P is the "
+        "probability that a run of the decoder is better than one of the best, ties counting half "
+        "(Agarwal et al. 2021): ½ is no difference; a P of 0 or 1 has no interval."
     )
-    parts = [
-        subsection(
-            group,
-            difference_table(group),
-            without_intervals(group),
-        )
-        for group in subject.groups
-    ]
-    nothing = "There are no runs to compare."
-    return Section(
+    return by_group(
+        subject,
         "Differences from the best",
-        paragraphs(reading, FEW_SEEDS, *(parts or [nothing])),
+        paragraphs(reading, FEW_SEEDS),
+        lambda group: (difference_table(group), without_intervals(group)),
+        nothing="There are no runs to compare.",
         anchor="differences",
     )
 
@@ -112,8 +100,10 @@ def without_intervals(group: Group) -> str:
 
 def rank_tables(content: Content, groups: Sequence[Group]) -> dict[str, str]:
     """Return, by the name of a metric, the table of the ranks of every decoder in every group."""
+    if not groups:
+        return {}
     headlines = [metric for metric in content.metrics if metric.headline]
-    metrics = [content.metric("bits_per_dim"), *headlines]
+    metrics = [groups[0].metric("bits_per_dim"), *headlines]
     made = {metric.label: _rank_table(content, groups, metric) for metric in metrics}
     return {name: text for name, text in made.items() if text}
 
@@ -185,8 +175,8 @@ def _rank(entry: Entry, rank: float | None, metric: Metric) -> str:
     return f"{rank:g}{lost}"
 
 
-def _mean_rank(ranks_: Sequence[float | None]) -> str:
-    placed = [rank for rank in ranks_ if rank is not None]
-    if len(placed) < len(ranks_):
-        return f"ranked in {len(placed)} of {len(ranks_)}" if placed else NOT_RUN
+def _mean_rank(every: Sequence[float | None]) -> str:
+    placed = [rank for rank in every if rank is not None]
+    if len(placed) < len(every):
+        return f"ranked in {len(placed)} of {len(every)}" if placed else NOT_RUN
     return number(float(np.mean(placed)), 2)

@@ -9,29 +9,19 @@ from matplotlib.figure import Figure
 from reports import figures
 from reports.analysis.groups import Entry, Group, lacking
 from reports.analysis.statistics import estimate, values
-from reports.metric import Metric
 from reports.printing.cells import NOT_MEASURED, absent, cell
-from reports.printing.markup import (
-    RIGHT,
-    Field,
-    escape,
-    listing,
-    number,
-    paragraphs,
-    short,
-    table_of,
-)
+from reports.printing.markup import RIGHT, Field, bullets, escape, paragraphs, table_of
 from reports.printing.tables import (
+    counts,
     decoders,
     information_fields,
     metric_fields,
     metric_table,
-    sizes,
     without_information,
 )
-from reports.sections.section import Section, Subject, shown, subsection
+from reports.printing.words import listing, number, short
+from reports.sections.section import Section, Subject, by_group, picture, subsection
 
-NO_RUNS = "There are no runs."
 TIGHTER = (
     "The ELBO is a bound, and it is looser for one decoder than for another: the importance-"
     "weighted bound of K posterior samples an image (IWAE) lies between it and the true value. "
@@ -62,8 +52,7 @@ LATENTS = (
 
 def iwae(subject: Subject) -> Section:
     """Return ELBO and importance-weighted bound of each decoder; say where there is none."""
-    parts = [subsection(group, *_iwae(group)) for group in subject.groups]
-    return Section("Tighter bounds", paragraphs(TIGHTER, *(parts or [NO_RUNS])))
+    return by_group(subject, "Tighter bounds", TIGHTER, _iwae)
 
 
 def _iwae(group: Group) -> tuple[str, ...]:
@@ -81,16 +70,13 @@ def _iwae(group: Group) -> tuple[str, ...]:
 def calibration(subject: Subject) -> Section:
     """Return table and histograms of each group; say where nothing was measured."""
     drawn: dict[str, Figure] = {}
-    parts = []
-    for group in subject.groups:
-        picture = figures.calibration(group, subject.styles)
-        name = f"calibration-{group.slug}.png"
-        here = {} if picture is None else {name: picture}
-        drawn |= here
-        shows = [shown(file, f"calibration: {group.title}") for file in here]
+
+    def part(group: Group) -> tuple[str, ...]:
         table = calibration_table(group) or f"The calibration was {NOT_MEASURED}."
-        parts.append(subsection(group, table, *shows))
-    return Section("Calibration", paragraphs(CALIBRATED, *(parts or [NO_RUNS])), drawn)
+        histograms = figures.calibration(group, subject.styles)
+        return table, picture(drawn, group, "calibration", histograms)
+
+    return by_group(subject, "Calibration", CALIBRATED, part, figures=drawn)
 
 
 def calibration_table(group: Group) -> str:
@@ -102,8 +88,7 @@ def calibration_table(group: Group) -> str:
 
 def latents(subject: Subject) -> Section:
     """Return what each decoder makes of the latents: KL, information, what can be read off them."""
-    parts = [subsection(group, *_latents(group)) for group in subject.groups]
-    return Section("Codes", paragraphs(LATENTS, *(parts or [NO_RUNS])))
+    return by_group(subject, "Codes", LATENTS, _latents)
 
 
 def _latents(group: Group) -> tuple[str, ...]:
@@ -149,27 +134,11 @@ def _remarks(group: Group) -> list[str]:
 
 def other(subject: Subject) -> Section:
     """Return the metrics that no other section shows; nothing where there are none."""
-    parts = [
-        subsection(group, table, *_counted(group))
-        for group in subject.groups
-        if (table := other_table(group))
-    ]
+    parts = []
+    for group in subject.groups:
+        metrics = [m for m in group.measured(*group.described) if not m.own_section]
+        table = metric_table(group, [metric for metric in metrics if not metric.count])
+        sizes = bullets(counts(group, [metric for metric in metrics if metric.count]))
+        parts += [subsection(group, table, sizes)] if metrics else []
     reading = "Measurements without a section of their own; the glossary below defines each."
     return Section("Other measurements", paragraphs(reading, *parts) if parts else "")
-
-
-def other_table(group: Group) -> str:
-    """Return the metrics that no other section shows; "" where none was measured."""
-    return metric_table(group, [m for m in _without_section(group) if not m.count])
-
-
-def _without_section(group: Group) -> list[Metric]:
-    return [m for m in group.measured(*group.described) if not m.own_section]
-
-
-def _counted(group: Group) -> list[str]:
-    counts = sizes(group, [metric for metric in _without_section(group) if metric.count])
-    return [
-        f"{metric.name}: {listing([number(count, 0) for count in of_it])}."
-        for metric, of_it in counts.items()
-    ]

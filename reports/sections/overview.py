@@ -11,18 +11,9 @@ from reports.analysis.statistics import Estimate, estimate, finished
 from reports.content import PAPER, Status
 from reports.metric import Metric
 from reports.printing.cells import decimals_of, level, printed_means, with_spread
-from reports.printing.markup import (
-    LEFT,
-    bullets,
-    escape,
-    listing,
-    number,
-    paragraphs,
-    plural,
-    short,
-    table,
-)
-from reports.printing.tables import sizes
+from reports.printing.markup import LEFT, bullets, escape, paragraphs, table
+from reports.printing.tables import counts
+from reports.printing.words import listing, plural, short
 from reports.sections.section import Section, Subject
 
 FACTS = (
@@ -64,19 +55,19 @@ def summary(subject: Subject) -> Section:
         else "No decoder finished all its runs with a measurement, so none can be called best."
     )
     return Section(
-        "Summary",
-        paragraphs(_count(subject), reading, best, bullets(_variances(subject))),
+        "Summary", paragraphs(_count(subject), reading, best, bullets(_variances(subject)))
     )
 
 
 def what_was_run(subject: Subject) -> Section:
     """Return data, budget and circumstances of the runs."""
     content = subject.content
-    columns = [
-        f"**{escape(group.heading)}**, model `{group.model}`: "
-        + " ".join(part for part in (*_descriptions(group), _facts(group)) if part)
-        for group in subject.groups
-    ]
+    columns = []
+    for group in subject.groups:
+        data = dict.fromkeys(escape(column.description) for column in group.columns)
+        facts = ", ".join(counts(group, group.measured(*FACTS)))
+        what = " ".join([*filter(None, data), f"{facts}." if facts else ""]).rstrip()
+        columns.append(f"**{escape(group.heading)}**, model `{group.model}`: {what}")
     about = [f"{escape(name)}: {' '.join(line.split())}" for name, line in content.about.items()]
     return Section(
         "What was run",
@@ -130,8 +121,8 @@ def _count(subject: Subject) -> str:
     text = f"{plural(total, 'run')}, of which {ended} finished"
     statuses = {str(status) for each in runs for status in each["status"]}
     trouble = sorted(statuses - {Status.FINISHED})
-    counts = [f"{sum((each['status'] == name).sum() for each in runs)} {name}" for name in trouble]
-    text = listing([text, *counts]) + "."
+    lost = [f"{sum((each['status'] == name).sum() for each in runs)} {name}" for name in trouble]
+    text = listing([text, *lost]) + "."
     seeds = {seed for each in runs for seed in each["seed"]}
     if len(seeds) > 1:
         return f"{text} {len(seeds)} seeds; ± is the sample standard deviation over them."
@@ -147,26 +138,12 @@ def _variances(subject: Subject) -> list[str]:
             for entry in group.entries
             if entry.chosen is not None
         ]
-        found = [
+        values = [
             f"{short(at.mean)} ({escape(entry.decoder.label)})"
             for entry in learned(subject.content, group)
             if (at := estimate(entry.runs, "variance"))
         ]
-        variances = [f"the learned variance is {listing(found)}"] if found else []
+        variances = [f"the learned variance is {listing(values)}"] if values else []
         if chosen or variances:
             lines.append(f"{escape(group.heading)}: {'; '.join([*chosen, *variances])}.")
     return lines
-
-
-def _descriptions(group: Group) -> list[str]:
-    return list(dict.fromkeys(escape(column.description) for column in group.columns))
-
-
-def _facts(group: Group) -> str:
-    """State the sizes of the protocol; one that differs between runs is shown as such."""
-    facts = [
-        f"{listing([number(count, 0) for count in counts])} {metric.name}"
-        + (" (differs!)" if len(counts) > 1 else "")
-        for metric, counts in sizes(group, group.measured(*FACTS)).items()
-    ]
-    return ", ".join(facts) + "." if facts else ""

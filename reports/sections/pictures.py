@@ -10,10 +10,11 @@ from reports import figures
 from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import LEVEL
 from reports.analysis.takeoff import SHARE, NoTakeOff, TakeOff, take_off
-from reports.printing.cells import NOT_MEASURED, absent, outcome
-from reports.printing.markup import escape, listing, number, paragraphs, short
+from reports.printing.cells import gap
+from reports.printing.markup import escape, paragraphs
 from reports.printing.tables import without_information
-from reports.sections.section import Section, Subject, shown, subsection
+from reports.printing.words import listing, number, short
+from reports.sections.section import Section, Subject, by_group, picture
 
 Draw = Callable[[Group], Figure | None]
 
@@ -118,54 +119,41 @@ def _pictures(
     Decoders that are not `drawable` are named below the figures, with the reason, after a `remark`.
     """
     drawn: dict[str, Figure] = {}
-    parts = []
-    for group in subject.groups:
-        here = {
-            f"{name}-{group.slug}.png": (name, picture)
-            for name, make in draw.items()
-            if (picture := make(group)) is not None
-        }
-        drawn |= {file: picture for file, (_, picture) in here.items()}
-        shows = [shown(file, f"{name}: {group.title}") for file, (name, _) in here.items()]
+
+    def part(group: Group) -> list[str]:
+        shows = [picture(drawn, group, name, make(group)) for name, make in draw.items()]
+        if not any(shows):
+            return [reason(group) or nothing]
         missing = [
-            f"{escape(entry.label)} ({_why(entry)})"
+            f"{escape(entry.label)} ({gap(entry)})"
             for entry in group.entries
-            if shows and not drawable(entry)
+            if not drawable(entry)
         ]
         note = f"Not shown: {listing(missing)}." if missing else ""
-        below = (remark(group), note) if shows else ()
-        parts.append(subsection(group, *(shows or [reason(group) or nothing]), *below))
-    return Section(title, paragraphs(reading, *(parts or [nothing])), drawn, anchor)
+        return [*shows, remark(group), note]
+
+    return by_group(subject, title, reading, part, nothing=nothing, figures=drawn, anchor=anchor)
 
 
 def _take_offs(group: Group) -> str:
     """Say where KL(m‖p) takes off along each sweep, or why it does not."""
-    return paragraphs(
-        *(
-            f"{escape(entry.decoder.label)}: {_take_off(take_off(entry))}"
-            for entry in group.entries
-            if entry.settings
-        )
-    )
+    swept = [entry for entry in group.entries if entry.settings]
+    return paragraphs(*(f"{escape(e.decoder.label)}: {_take_off(take_off(e))}" for e in swept))
 
 
-def _take_off(found: TakeOff | NoTakeOff) -> str:
-    if isinstance(found, NoTakeOff):
-        return f"no take-off, {found.why}."
+def _take_off(rise: TakeOff | NoTakeOff) -> str:
+    if isinstance(rise, NoTakeOff):
+        return f"no take-off, {rise.why}."
     interval = (
-        f"{LEVEL:.0%} bootstrap interval over {found.seeds} seeds"
-        if found.kind == "bootstrap"
+        f"{LEVEL:.0%} bootstrap interval over {rise.seeds} seeds"
+        if rise.kind == "bootstrap"
         else "the values of the sweep around it; the seeds give no interval"
     )
     text = (
-        f"KL(m‖p) takes off at σ² = {short(found.variance)} [{short(found.interval.low)}, "
-        f"{short(found.interval.high)}] ({interval}), where it crosses "
-        f"{number(found.threshold, 2)} nats."
+        f"KL(m‖p) takes off at σ² = {short(rise.variance)} [{short(rise.interval.low)}, "
+        f"{short(rise.interval.high)}] ({interval}), where it crosses "
+        f"{number(rise.threshold, 2)} nats."
     )
-    if found.capped:
+    if rise.capped:
         text += " I_e is near its cap ln N there, so KL(m‖p) is too high and the place unreliable."
     return text
-
-
-def _why(entry: Entry) -> str:
-    return absent(entry) if entry.runs.empty else outcome(entry.runs) or NOT_MEASURED

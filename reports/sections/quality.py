@@ -9,8 +9,9 @@ from reports.analysis.statistics import values
 from reports.content import Content
 from reports.metric import Metric
 from reports.printing.cells import decimals_of
-from reports.printing.markup import bullets, escape, listing, number, paragraphs
-from reports.printing.tables import metric_table, sizes
+from reports.printing.markup import bullets, escape, paragraphs
+from reports.printing.tables import counts, metric_table
+from reports.printing.words import listing, number
 from reports.sections.section import Section, Subject, subsection
 
 SIZES = (
@@ -71,18 +72,10 @@ def _protocols(content: Content) -> Iterator[str]:
 def _part(content: Content, features: str, group: Group) -> Iterator[str]:
     metrics = group.measured(*(metric.key for metric in _metrics(content, features)))
     if metrics:
-        yield f"**{escape(features)}** features: {_sizes(group)}."
+        sizes = "; ".join(counts(group, group.measured(*SIZES)))
+        yield f"**{escape(features)}** features: {sizes or 'numbers of images not recorded'}."
         yield metric_table(group, metrics)
         yield _floors(metrics, group)
-
-
-def _sizes(group: Group) -> str:
-    """State the numbers of images; one that differs between runs is shown as such."""
-    stated = [
-        f"{listing([number(count, 0) for count in counts])} {metric.name}"
-        for metric, counts in sizes(group, group.measured(*SIZES)).items()
-    ]
-    return "; ".join(stated) or "numbers of images not recorded"
 
 
 def _floors(metrics: list[Metric], group: Group) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -57,9 +57,30 @@ def subsection(group: Group, *parts: str) -> str:
     return paragraphs(f"### {escape(group.heading)}", *parts)
 
 
-def shown(name: str, alternative: str) -> str:
-    """Return the Markdown that shows the figure of file name `name`."""
-    return f"![{escape(alternative)}](figures/{name})"
+def by_group(
+    subject: Subject,
+    title: str,
+    reading: str,
+    part: Callable[[Group], Iterable[str]],
+    *,
+    nothing: str = "There are no runs.",
+    figures: Mapping[str, Figure] | None = None,
+    anchor: str = "",
+) -> Section:
+    """Return a section with a part on each group; `figures` may be filled while these are made."""
+    parts = [subsection(group, *part(group)) for group in subject.groups]
+    return Section(title, paragraphs(reading, *(parts or [nothing])), figures or {}, anchor)
+
+
+def picture(
+    figures: dict[str, Figure], group: Group, name: str, drawn: Figure | None, words: str = ""
+) -> str:
+    """Add a figure of a group to `figures`; return the Markdown that shows it, "" if it is None."""
+    if drawn is None:
+        return ""
+    file = f"{name}-{group.slug}.png"
+    figures[file] = drawn
+    return f"![{escape(words or f'{name}: {group.title}')}](figures/{file})"
 
 
 def caption(shown: Sequence[pd.DataFrame]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,19 +12,11 @@ from reports.analysis.groups import Entry, Group
 from reports.analysis.speed import Targets, curves, group_curves, reach, targets
 from reports.analysis.statistics import estimate, summary
 from reports.content import Content, Status
-from reports.printing.cells import NOT_MEASURED, absent, outcome, with_spread
-from reports.printing.markup import (
-    RIGHT,
-    escape,
-    listing,
-    number,
-    paragraphs,
-    short,
-    table,
-    table_of,
-)
+from reports.printing.cells import NOT_MEASURED, absent, gap, outcome, with_spread
+from reports.printing.markup import RIGHT, escape, paragraphs, table, table_of
 from reports.printing.tables import decoders, metric_fields
-from reports.sections.section import Section, Subject, subsection
+from reports.printing.words import listing, number, short
+from reports.sections.section import Section, Subject, by_group, subsection
 
 SMALLEST = "smallest_sigma_reached"
 BITS = "bits_per_dim"
@@ -50,12 +43,8 @@ def stability(subject: Subject) -> Section:
 
 
 def _concerned(entry: Entry) -> bool:
-    runs = entry.every_run
-    return len(runs) > 0 and (entry.decoder.may_diverge or bool(_diverged(runs).any()))
-
-
-def _diverged(runs: pd.DataFrame) -> pd.Series[bool]:
-    return runs["status"] == Status.DIVERGED
+    diverged = (entry.every_run["status"] == Status.DIVERGED).any()
+    return len(entry.every_run) > 0 and (entry.decoder.may_diverge or bool(diverged))
 
 
 def _table(group: Group) -> str:
@@ -68,7 +57,7 @@ def _cells(entry: Entry) -> tuple[str, str, str]:
     runs = entry.every_run
     if runs.empty:
         return (absent(entry),) * 3
-    diverged = _diverged(runs)
+    diverged = runs["status"] == Status.DIVERGED
     steps, sigmas = _numbers(runs[diverged], "diverged_step"), _numbers(runs, SMALLEST)
     none = "none diverged" if not diverged.any() else NOT_MEASURED
     return (
@@ -80,8 +69,8 @@ def _cells(entry: Entry) -> tuple[str, str, str]:
 
 def _numbers(runs: pd.DataFrame, key: str) -> pd.Series[float]:
     """Return what the runs hold of a metric, whatever became of them."""
-    found = runs.get(key, pd.Series(dtype=float))
-    return pd.to_numeric(found, errors="coerce").dropna()
+    values = runs.get(key, pd.Series(dtype=float))
+    return pd.to_numeric(values, errors="coerce").dropna()
 
 
 def speed(subject: Subject) -> Section:
@@ -93,9 +82,8 @@ def speed(subject: Subject) -> Section:
         "to an easy target and slow to a hard one, and the schedule of the learning rate is part "
         "of both."
     )
-    parts = [subsection(group, *_speed(subject.content, group)) for group in subject.groups]
-    text = paragraphs(reading, *(parts or ["There are no runs."]))
-    return Section("Convergence speed", text, anchor="speed")
+    part = partial(_speed, subject.content)
+    return by_group(subject, "Convergence speed", reading, part, anchor="speed")
 
 
 def _speed(content: Content, group: Group) -> tuple[str, ...]:
@@ -126,7 +114,7 @@ def _time(
     entry: Entry, by_seed: Mapping[int, pd.DataFrame], target: float, over: str, decimals: int
 ) -> str:
     if not by_seed:
-        return absent(entry) if entry.runs.empty else outcome(entry.runs) or NOT_MEASURED
+        return gap(entry)
     reached = [at for curve in by_seed.values() if (at := reach(curve, target))]
     mean = summary(np.array([getattr(at, over) for at in reached], dtype=np.float64))
     missed = len(by_seed) - len(reached)
@@ -155,21 +143,17 @@ def _slower(group: Group) -> str:
     """Name the decoders whose evaluation took longer than their training, and what of it."""
     slower = []
     for entry in group.entries:
-        train, evaluate = (
-            estimate(entry.runs, f"{part}_seconds") for part in ("train", "evaluate")
-        )
+        train, evaluate = (estimate(entry.runs, f"{p}_seconds") for p in ("train", "evaluate"))
         if train and evaluate and evaluate.mean > train.mean:
-            parts = {
-                str(name).removeprefix(PART): each.mean
-                for name in entry.runs
-                if str(name).startswith(PART) and (each := estimate(entry.runs, str(name)))
+            seconds = {
+                metric.key.removeprefix(PART): mean.mean
+                for metric in group.measured(f"{PART}{{part}}")
+                if (mean := estimate(entry.runs, metric.key))
             }
-            longest = max(parts, key=parts.__getitem__, default="")
-            most = f", {short(parts[longest])} s of it {longest}" if longest else ""
-            slower.append(
-                f"{escape(entry.label)} ({short(evaluate.mean)} s against {short(train.mean)} s"
-                f"{most})"
-            )
+            longest = max(seconds, key=seconds.__getitem__, default="")
+            most = f", {short(seconds[longest])} s of it {longest}" if longest else ""
+            times = f"{short(evaluate.mean)} s against {short(train.mean)} s{most}"
+            slower.append(f"{escape(entry.label)} ({times})")
     return f"Evaluation took longer than training for {listing(slower)}." if slower else ""
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 
-from reports.analysis.intervals import FEWEST, LEVEL, MANY, RESAMPLES
 from reports.content import Content
 from reports.document import Document
 from reports.figures import Panel, convergence, forest
-from reports.printing.markup import bullets, escape, listing, paragraphs
+from reports.printing.markup import bullets, escape, paragraphs
+from reports.printing.words import listing
 from reports.sections import Subject, budget
-from reports.sections.differences import FEW_SEEDS
-from reports.sections.section import shown
+from reports.sections.differences import BOOTSTRAP, FEW_SEEDS
+from reports.sections.section import picture
 from reports.versus.choice import choose
 from reports.versus.missing import Command, missing
 from reports.versus.pairs import Match, match
@@ -22,6 +22,10 @@ from reports.versus.tables import cost_table, differences, equal_table, metric_t
 from reports.versus.words import summary
 
 DIFFERENCES = "differences.csv"
+MISSING = (
+    "Finished runs are never computed again: each command makes only what is missing, on all data "
+    "of these results."
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ def compare(
     figures: dict[str, Figure] = {}
     parts = [paragraphs(*_on(subject, each, figures)) for each in matches]
     named = listing([escape(each.label) for each in others])
+    commands = missing(content, [one, *others], matches, command)
     readme = paragraphs(
         f"# {escape(one.label)} against {named if len(others) <= 3 else f'{len(others)} others'}",
         budget(subject),
@@ -65,7 +70,8 @@ def compare(
         _reading(content, escape(one.label)),
         *parts,
         "## Missing runs",
-        _missing(missing(content, [one, *others], matches, command)),
+        MISSING if commands else "None: on all data, both sides have the same seeds.",
+        commands,
     )
     table = differences(matches).to_csv(index=False, lineterminator="\n")
     return Comparison(said, Document(readme + "\n", figures, {DIFFERENCES: table}))
@@ -74,10 +80,8 @@ def compare(
 def _reading(content: Content, name: str) -> str:
     lines = [
         f"Δ is the value of {name} minus that of the baseline, paired by seed: mean and "
-        f"[{LEVEL:.0%} bootstrap interval] over seeds ({RESAMPLES:,} resamples; percentile, from "
-        f"{MANY} seeds on BCa; none below {FEWEST} seeds or where all differences are the same). "
-        f"**Where ↓ marks a metric, such as bits/dim, a negative Δ is better for {name}**; where ↑ "
-        "marks it, a positive one.",
+        f"{BOOTSTRAP}. **Where ↓ marks a metric, such as bits/dim, a negative Δ is better for "
+        f"{name}**; where ↑ marks it, a positive one.",
         "A difference is bold, and called better or worse, only if its interval does not contain 0 "
         "and every run of both finished; otherwise there is no verdict.",
         f"P is the probability that a run of {name} is better than one of the baseline, ties "
@@ -93,83 +97,69 @@ def _reading(content: Content, name: str) -> str:
     return paragraphs(bullets(lines), FEW_SEEDS, definitions)
 
 
-def _on(subject: Subject, found: Match, figures: dict[str, Figure]) -> Iterator[str]:
+def _on(subject: Subject, matched: Match, figures: dict[str, Figure]) -> Iterator[str]:
     """Yield the parts that are on one group; its figures are added to `figures`."""
-    group = found.group
+    group = matched.group
     yield f"## {escape(group.heading)}, model {escape(group.model)}"
-    drawn = _forest(subject, found)
-    if drawn:
-        name = f"differences-{group.slug}.png"
-        figures[name] = drawn
-        yield shown(name, f"Differences on {group.title}")
+    words = f"Differences on {group.title}"
+    if shows := picture(figures, group, "differences", _forest(subject, matched), words):
+        yield shows
         yield (
             "A line is the interval of the difference, hidden where it is narrower than the "
             "marker; a hollow marker is one that has no interval or whose interval contains 0."
         )
-    for metric in found.metrics:
+    for metric in matched.metrics:
         yield f"### {escape(group.title)}: {metric.label}"
-        yield metric_table(found, metric)
+        yield metric_table(matched, metric)
     yield f"### {escape(group.title)}: ranks"
     yield (
         "Among all decoders of the group (by NLL, of the same measure), 1 the best; one that lost "
         "a run ranks behind all that did not."
     )
-    yield rank_table(found)
+    yield rank_table(matched)
     yield f"### {escape(group.title)}: equal steps and equal seconds"
-    yield from _equal(subject, found, figures)
+    yield from _equal(subject, matched, figures)
     yield f"### {escape(group.title)}: costs"
     yield (
         "Wall-clock seconds of one run; they compare only if nothing else ran on the machine. The "
-        f"ratio is the training of {escape(found.new.label)} over that of the baseline."
+        f"ratio is the training of {escape(matched.new.label)} over that of the baseline."
     )
-    yield cost_table(found)
+    yield cost_table(matched)
 
 
-def _equal(subject: Subject, found: Match, figures: dict[str, Figure]) -> Iterator[str]:
-    table = equal_table(found)
+def _equal(subject: Subject, matched: Match, figures: dict[str, Figure]) -> Iterator[str]:
+    table = equal_table(matched)
     if table:
         yield (
             "Bits/dim ↓ of **validation** images, measured during training. *Equal steps*: both at "
             "the end. *Equal seconds*: both at the training time of the faster of the two (column "
             "*at*, mean over seeds), the slower one on a straight line between its measurements. "
-            f"*Ratio*: steps or seconds until {escape(found.new.label)} first reaches the worse of "
-            "the two final values, over those of the baseline, geometric mean over seeds; below 1, "
-            "it gets there sooner."
+            f"*Ratio*: steps or seconds until {escape(matched.new.label)} first reaches the worse "
+            "of the two final values, over those of the baseline, geometric mean over seeds; below "
+            "1, it gets there sooner."
         )
     yield table or "No pair of finished runs has curves of bits/dim that compare."
-    short = dict.fromkeys(label for each in found.baselines for label in found.equal(each).short)
+    timed = [matched.equal(each) for each in matched.baselines]
+    short = dict.fromkeys(label for each in timed for label in each.short)
     if short:
         yield (
             "The history is too short, and nothing is extrapolated, for some run of "
             f"{listing([escape(label) for label in short])}."
         )
-    compared = replace(found.group, entries=(found.new, *found.baselines))
-    drawn = convergence(found.content, compared, subject.styles)
-    if drawn:
-        name = f"convergence-{compared.slug}.png"
-        figures[name] = drawn
-        yield shown(name, f"Convergence on {compared.title}")
+    compared = replace(matched.group, entries=(matched.new, *matched.baselines))
+    drawn = convergence(matched.content, compared, subject.styles)
+    yield picture(figures, compared, "convergence", drawn, f"Convergence on {compared.title}")
 
 
-def _forest(subject: Subject, found: Match) -> Figure | None:
+def _forest(subject: Subject, matched: Match) -> Figure | None:
     panels = []
-    for metric in found.metrics:
-        effects = [found.difference(e, metric).effect for e in found.baselines]
+    for metric in matched.metrics:
+        effects = [matched.difference(e, metric).effect for e in matched.baselines]
         side = "left" if metric.best == "lowest" else "right"
         panels.append(Panel(f"Δ {metric.label}\n(better on the {side})", effects))
     return forest(
-        f"{found.new.label} minus each baseline: {found.group.title}",
-        [entry.label for entry in found.baselines],
-        [subject.styles[entry.decoder] for entry in found.baselines],
+        f"{matched.new.label} minus each baseline: {matched.group.title}",
+        [entry.label for entry in matched.baselines],
+        [subject.styles[entry.decoder] for entry in matched.baselines],
         panels,
-    )
-
-
-def _missing(found: str) -> str:
-    if not found:
-        return "None: on all data, both sides have the same seeds."
-    return paragraphs(
-        "Finished runs are never computed again: each command makes only what is missing, on all "
-        "data of these results.",
-        found,
     )

@@ -111,22 +111,22 @@ def _sooner(pair: tuple[Mapping[int, _Curve], Mapping[int, _Curve]], over: str) 
     ratios = log_ratios(whole[0], whole[1], over)
     if not ratios:
         return Effect(None, None, 0, "there before the first step")
-    found = effect(np.array(list(ratios.values())))
-    interval = found.interval and Interval(*np.exp([found.interval.low, found.interval.high]))
-    mean = None if found.mean is None else float(np.exp(found.mean))
-    return replace(found, mean=mean, interval=interval)
+    logs = effect(np.array(list(ratios.values())))
+    interval = logs.interval and Interval(*np.exp([logs.interval.low, logs.interval.high]))
+    mean = None if logs.mean is None else float(np.exp(logs.mean))
+    return replace(logs, mean=mean, interval=interval)
 
 
 def _curves(content: Content, entry: Entry) -> dict[int, _Curve]:
     if entry.runs.empty:
         return {}
     runs = {int(run["seed"]): run for _, run in finished(entry.runs).iterrows()}
-    found = {}
+    by_seed = {}
     for seed, curve in curves(content, entry, BITS).items():
         history = points(content.histories.get(str(runs[int(seed)]["run"])), "seconds")
         recorded = runs[int(seed)].get("train_seconds")
         end = float(history["seconds"].iloc[-1] if pd.isna(recorded) else recorded)
         planned = runs[int(seed)].get("steps")
         last = float(history["step"].iloc[-1] if pd.isna(planned) else planned)
-        found[int(seed)] = _Curve(curve, end, last)
-    return found
+        by_seed[int(seed)] = _Curve(curve, end, last)
+    return by_seed

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from reports.analysis.groups import Entry
 from reports.content import Column, Content, Row
-from reports.printing.markup import bullets, escape, listing, plural
+from reports.printing.markup import bullets, escape
+from reports.printing.words import listing, plural
 from reports.versus.choice import Choice
 from reports.versus.pairs import Match
 
@@ -15,16 +16,15 @@ Command = Callable[[Row, int], str]
 
 
 def missing(
-    content: Content,
-    choices: Sequence[Choice],
-    matches: Sequence[Match],
-    command: Command | None,
+    content: Content, choices: Sequence[Choice], matches: Sequence[Match], command: Command | None
 ) -> str:
     """Return a list of the missing runs with the commands that make them; "" if there are none."""
     missing_: dict[tuple[Row, int], list[str]] = {}
     for match in matches:
         for entry, seeds in _lacking(match):
-            where = f"{escape(match.group.title)} ({_what(entry)})"
+            count = len(_seeds(entry))
+            so_far = f"{plural(count, 'seed')} so far" if count else "no runs"
+            where = f"{escape(match.group.title)} ({so_far})"
             missing_.setdefault((entry.decoder, seeds), []).append(where)
     seeds = 1 + max(map(int, content.results.get("seed", ())), default=0)
     for column in _never_run(content, matches):
@@ -59,8 +59,3 @@ def _lacking(match: Match) -> Iterator[tuple[Entry, int]]:
 
 def _seeds(entry: Entry) -> set[int]:
     return {int(seed) for seed in entry.every_run.get("seed", ())}
-
-
-def _what(entry: Entry) -> str:
-    count = len(_seeds(entry))
-    return f"{plural(count, 'seed')} so far" if count else "no runs"

@@ -20,8 +20,9 @@ from reports.printing.cells import (
     with_decimals,
     with_interval,
 )
-from reports.printing.markup import LEFT, RIGHT, bold, escape, number, short, table_of
+from reports.printing.markup import LEFT, RIGHT, bold, escape, table_of
 from reports.printing.tables import decoders
+from reports.printing.words import number, short
 from reports.versus.equal import Equal
 from reports.versus.pairs import WORDS, Difference, Match
 
@@ -88,10 +89,12 @@ def cost_table(match: Match) -> str:
     """Return what each decoder costs, with the ratio of the seconds of training."""
     entries = [match.new, *match.baselines]
     metrics = [with_decimals(each, entries) for each in match.group.measured(*COSTS)]
+    ratios = [seconds_ratio(match.new, entry) for entry in match.baselines]
+    printed = ["no ratio" if ratio is None else number(ratio, 2) for ratio in ratios]
     fields = [
         decoders(entries),
         *((each.label, RIGHT, [cell(e, each) for e in entries]) for each in metrics),
-        ("training, ratio", RIGHT, [ITSELF, *(_ratio(match.new, e) for e in match.baselines)]),
+        ("training, ratio", RIGHT, [ITSELF, *printed]),
     ]
     return table_of(fields)
 
@@ -104,7 +107,9 @@ def rank_table(match: Match) -> str:
         placed: dict[Entry, float | None] = {}
         for contest in contests(match.everyone, metric):
             placed |= dict(zip(contest, ranks(contest, metric), strict=True))
-        fields.append((metric.heading, RIGHT, [_rank(e, placed.get(e), metric) for e in entries]))
+        own = [(entry, placed.get(entry)) for entry in entries]
+        printed = [gap(e, metric) if rank is None else f"{rank:g}" for e, rank in own]
+        fields.append((metric.heading, RIGHT, printed))
     return table_of(fields)
 
 
@@ -124,28 +129,24 @@ def differences(matches: Sequence[Match]) -> pd.DataFrame:
             "decoder": match.new.label,
             "baseline": baseline.label,
             "metric": metric.key,
-            "pairs": found.effect.count,
-            "difference": found.effect.mean,
-            **_interval("difference", found.effect),
-            "improvement": found.improvement.mean,
-            **_interval("improvement", found.improvement),
-            "verdict": found.words,
-            "why": found.why,
+            "pairs": pair.effect.count,
+            "difference": pair.effect.mean,
+            **_interval("difference", pair.effect),
+            "improvement": pair.improvement.mean,
+            **_interval("improvement", pair.improvement),
+            "verdict": pair.words,
+            "why": pair.why,
         }
         for match in matches
         for metric in match.metrics
         for baseline in match.baselines
-        for found in [match.difference(baseline, metric)]
+        for pair in [match.difference(baseline, metric)]
     )
 
 
 def _interval(name: str, effect: Effect) -> dict[str, float | None]:
     low, high = (effect.interval.low, effect.interval.high) if effect.interval else (None, None)
     return {f"{name}_low": low, f"{name}_high": high}
-
-
-def _rank(entry: Entry, rank: float | None, metric: Metric) -> str:
-    return gap(entry, metric) if rank is None else f"{rank:g}"
 
 
 def _delta(difference: Difference, decimals: int) -> str:
@@ -168,9 +169,8 @@ def _chance(difference: Difference) -> str:
 
 
 def _verdict(difference: Difference) -> str:
-    stated = (
-        difference.measured and difference.why
-    )  # the reason why there is no number stands beside
+    # The reason why there is no number stands beside.
+    stated = difference.measured and difference.why
     return f"{difference.words}: {difference.why}" if stated else difference.words
 
 
@@ -182,8 +182,3 @@ def _or_why(entry: Entry, timed: Equal, part: Effect, decimals: int, *, sign: bo
     if timed.short:
         return "history too short"
     return outcome(entry.runs) or part.why
-
-
-def _ratio(new: Entry, baseline: Entry) -> str:
-    ratio = seconds_ratio(new, baseline)
-    return "no ratio" if ratio is None else number(ratio, 2)

@@ -9,7 +9,7 @@ from reports.analysis.intervals import LEVEL, Effect
 from reports.analysis.ranks import rank, ranking
 from reports.content import SMOKE
 from reports.metric import Metric
-from reports.printing.markup import listing, number, plural
+from reports.printing.words import listing, number, plural
 from reports.versus.pairs import EVEN, NONE, WORDS, Difference, Match
 from reports.versus.tables import seconds_ratio
 
@@ -45,10 +45,10 @@ def _on(match: Match) -> Iterator[str]:
     clauses = listing([_clause(entry, measured[entry], bits) for entry in named])
     placed = rank(match.new, match.everyone[1:], bits)
     ranked = f", and ranks {placed[0]:g} of {placed[1]} in {bits.label}" if placed else ""
-    some, ranked_first = len(named) < len(measured), bool(ranking(named, bits))
-    best = f", the best of {len(measured)} baselines" if some and ranked_first else ""
+    shortened, ranked_first = len(named) < len(measured), bool(ranking(named, bits))
+    best = f", the best of {len(measured)} baselines" if shortened and ranked_first else ""
     yield f"{where}, {plural(seeds, 'seed')}), {name} has {clauses}{best}{ranked}."
-    if some:
+    if shortened:
         yield _counts(name, list(measured.values()))
     yield from _at_equal_seconds(match, named)
     yield from _costs(match, named)

@@ -7,6 +7,7 @@ reports.write(example(), Path('example-report'))"
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.stats
 
-from reports import Column, Content, Features, Measure, Row
+from reports import Column, Content, Metric, Row
 from reports.content import Images
+from tests.reports.typed import METRICS
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 
@@ -80,26 +82,47 @@ SVHN = Column(
     not_run=None,
 )
 
+EXTRACTOR = "random_vgg"
+FEATURES = {
+    EXTRACTOR: "features of a VGG-16 with random weights of seed 0 (Naeem et al. 2020), images "
+    "resized bilinearly to 32x32"
+}
+DISTANCE = Metric(
+    "fd_random_vgg",
+    "FD-random-VGG",
+    "distance of generated from test images",
+    best="lowest",
+    headline=True,
+    floor="fd_random_vgg_floor",
+    features=EXTRACTOR,
+    protocol="2,000 generated images (decoder means, rounded to 8 bits) against 2,000 of mnist",
+)
+NEAR: dict[str, Any] = {
+    "best": "highest",
+    "decimals": 3,
+    "features": EXTRACTOR,
+    "protocol": "near",
+}
 QUALITY = (
-    Features(
-        "random_vgg",
-        "features of a VGG-16 with random weights of seed 0 (Naeem et al. 2020), images resized "
-        "bilinearly to 32x32",
-        [
-            Measure(
-                "fd_random_vgg",
-                "FD-random-VGG",
-                "2,000 generated images (decoder means, rounded to 8 bits) against 2,000 of mnist",
-                headline=True,
-                ideal="fd_random_vgg_floor",
-            ),
-            Measure("fd_random_vgg_samples", "FD-random-VGG of samples", "the same of samples"),
-            Measure("kd_random_vgg", "KD-random-VGG", "mean over 10 disjoint subsets"),
-            Measure("precision_random_vgg", "precision", "near", best="highest", decimals=3),
-            Measure("recall_random_vgg", "recall", "near", best="highest", decimals=3),
-        ],
-        {"frechet_images": "generated images"},
+    DISTANCE,
+    replace(
+        DISTANCE,
+        key="fd_random_vgg_samples",
+        name="FD-random-VGG of samples",
+        headline=False,
+        floor=None,
+        protocol="the same of samples",
     ),
+    replace(
+        DISTANCE,
+        key="kd_random_vgg",
+        name="KD-random-VGG",
+        headline=False,
+        floor=None,
+        protocol="mean over 10 disjoint subsets",
+    ),
+    Metric("precision_random_vgg", "precision", "near test images", **NEAR),
+    Metric("recall_random_vgg", "recall", "near generated images", **NEAR),
 )
 
 ABOUT = {
@@ -143,7 +166,8 @@ def example(
         rows=rows,
         about=ABOUT,
         budget=budget,
-        quality=QUALITY,
+        metrics=(*METRICS, *QUALITY),
+        features=FEATURES,
         metrics_document="../docs/metrics.md",
     )
 

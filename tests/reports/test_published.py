@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from reports.published import DIMENSIONS, TABLE_A, TABLE_B, audit, floor, optimal_floor
+from reports.published import DIMENSIONS, TABLE_A, TABLE_B, floor, optimal_floor
+from reports.sections.reference import audit
 
 
 def test_the_bounds_are_those_of_the_audit() -> None:

@@ -15,10 +15,10 @@ import pytest
 from matplotlib.figure import Figure
 
 import reports
-from reports import Column, ReportError
+from reports import Column, Metric, ReportError
 from reports.document import document
 from tests.reports.example import MNIST, example
-from tests.reports.typed import STAND_IN, content, five, run
+from tests.reports.typed import FID, METRICS, STAND_IN, cells, content, five, run
 
 ROOT = Path(reports.__file__).parents[1]
 
@@ -85,7 +85,28 @@ def test_every_link_within_the_report_has_its_anchor(written: Path) -> None:
 def test_results_survive_the_file(written: Path) -> None:
     read = pd.read_csv(written.parent / "results.csv")
     handed = example().results.sort_values("run", ignore_index=True)
-    pd.testing.assert_frame_equal(read, handed, check_dtype=False, check_exact=True)
+    assert set(read) == set(handed)
+    pd.testing.assert_frame_equal(read, handed[list(read)], check_dtype=False, check_exact=True)
+
+
+def test_results_say_first_which_run_it_is_then_what_was_measured_in_the_order_described() -> None:
+    table = {
+        "mine": 1,
+        "pit_02": 0.5,
+        "pit_01": 0.5,
+        "nll_nats": 1.0,
+        "steps": 3,
+        "option_b": 1,
+        "seed": 0,
+        "likelihood": "fit",
+        "model": "vae",
+        "status": "finished",
+        "data_set": "blobs",
+        "run": "a",
+    }
+    text = document(content([table])).tables["results.csv"]
+    identification = "run,data_set,model,likelihood,option_b,seed,status"
+    assert text.splitlines()[0] == f"{identification},steps,nll_nats,pit_01,pit_02,mine"
 
 
 def test_the_same_content_gives_the_same_bytes() -> None:
@@ -149,6 +170,31 @@ def test_a_choice_at_the_end_of_the_sweep_is_pointed_out() -> None:
     assert "at the end of the sweep" in document(content()).readme
     middle = [run("odd", option_beta=b, validation_nll_nats=abs(b - 2)) for b in (1.0, 2.0, 3.0)]
     assert "at the end of the sweep" not in document(content(middle)).readme
+
+
+def test_a_metric_without_a_section_needs_no_edit_elsewhere() -> None:
+    own: dict[str, Any] = {"own_section": False}
+    mine = Metric("sharpness", "sharpness", "mean edge", "1/pixel", 2, "highest", **own)
+    number = Metric("sharp_images", "images for the sharpness", "images", count=True, **own)
+    runs = [run("fit", sharpness=0.5, sharp_images=64), run("wide", sharpness=1.25)]
+    text = document(content(runs, metrics=(*METRICS, FID, mine, number))).readme
+    section = text.split("## Other measurements\n")[1].split("\n## ")[0]
+    assert cells(section, "Wide")["sharpness (1/pixel) ↑"] == "**1.25**"
+    assert cells(section, "Soft")["sharpness (1/pixel) ↑"] == "not run"
+    assert "- 64 images for the sharpness" in section
+    assert "- **sharpness (1/pixel)**: mean edge." in text
+    assert "Other measurements" not in document(content(runs)).readme
+
+
+def test_what_a_finished_run_lacks_is_listed_beside_the_runs_that_did_not_finish() -> None:
+    lacks = "iwae: not finite; probe: the data have no labels"
+    runs = [run("fit", iwae_nats=np.nan, not_measured=lacks), run("wide"), run("soft")]
+    runs[2] |= {"status": "failed", "error": "broken", "not_measured": "not to be shown"}
+    text = document(content(runs)).readme
+    assert f"Measurements that finished runs lack:\n\n- Fit, seed 0: {lacks}\n" in text
+    assert "Runs that did not finish:\n\n- Soft, seed 0: failed (`broken`)\n" in text
+    assert "not to be shown" not in text
+    assert "The probe was not measured: the data have no labels." in text
 
 
 def test_a_protocol_stands_with_its_distance() -> None:

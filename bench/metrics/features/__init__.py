@@ -31,7 +31,13 @@ EXTRACTORS: dict[str, ModuleType] = {
 
 
 def names() -> list[str]:
-    """Return the registered names."""
+    """Return the registered names, sorted.
+
+    Example:
+        >>> from bench.metrics import features
+        >>> features.names()
+        ['inception', 'random_vgg']
+    """
     return sorted(EXTRACTORS)
 
 
@@ -51,7 +57,14 @@ def extractor(name: str, device: torch.device | str = "cpu") -> FeatureExtractor
 
     Raises:
         ValueError: unknown name.
-        FeatureError: its weights cannot be had.
+        FeatureError: its weights are not available.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import extractor
+        >>> network = extractor("random_vgg")
+        >>> network(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).shape
+        torch.Size([2, 64])
     """
     built: FeatureExtractor = _get(name).build(torch.device(device))
     return built

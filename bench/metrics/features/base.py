@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class FeatureError(RuntimeError):
-    """A feature extractor cannot be had; one line that says why and what would help."""
+    """A feature extractor is not available; the message says why and what would help."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Description:
     Attributes:
         name: registered name.
         column: prefix of the column of results that holds this extractor's Frechet distance.
-        heading: what a reader sees; "FID" is reserved for the Inception network.
+        heading: heading of the Frechet distance; "FID" is reserved for the Inception network.
         kernel_column: prefix of the columns that hold its kernel distance.
-        kernel_heading: what a reader sees of that; "KID" is reserved likewise.
-        protocol: one sentence on resizing, scaling and weights, to be printed beside every number.
+        kernel_heading: heading of the kernel distance; "KID" is reserved likewise.
+        protocol: one sentence on resizing, scaling and weights, printed beside every number.
     """
 
     name: str
@@ -41,9 +41,15 @@ class FeatureExtractor:
         description: names and protocol.
         dimensions: number of features F.
         fingerprint: hash of weights and preprocessing; features of one fingerprint are comparable.
-        batch_size: images at once, unless a call says otherwise.
-        network: maps RGB (B, 3, H, W) float32 in [0, 1] to (B, F); owns resizing and scaling.
-        device: where it runs.
+        batch_size: images that go through the network at once, unless a call chooses another.
+        network: maps RGB (B, 3, H, W) float32 in [0, 1] to (B, F); includes resizing and scaling.
+        device: device of the network.
+
+    Example:
+        >>> from bench.metrics import extractor
+        >>> network = extractor("random_vgg")
+        >>> network.description.heading, network.dimensions
+        ('FD-random-VGG', 64)
     """
 
     description: Description

@@ -1,7 +1,7 @@
 """Features of the FID Inception network: pytorch-fid's own network, with its weights.
 
-Heusel et al. (2017), "GANs Trained by a Two Time-Scale Update Rule"; the 2048 features of the last
-pooling of the 2015 TensorFlow Inception, as ported by pytorch-fid.
+Heusel et al. (2017), "GANs Trained by a Two Time-Scale Update Rule", arXiv:1706.08500; the
+2048 features of the last pooling of the 2015 TensorFlow Inception, as ported by pytorch-fid.
 """
 
 import threading
@@ -40,7 +40,7 @@ def build(device: torch.device) -> FeatureExtractor:
     """Return the extractor.
 
     Raises:
-        FeatureError: the weights cannot be had from any source.
+        FeatureError: no source has the weights.
     """
     weights = inception_weights.load()
     return FeatureExtractor(
@@ -67,10 +67,10 @@ class _Pool3(nn.Module):
 
 def network(weights: dict[str, Tensor]) -> nn.Module:
     """Return `pytorch_fid.inception.InceptionV3` up to pool3, in evaluation mode."""
-    from pytorch_fid import inception  # noqa: PLC0415  (imports torchvision: when wanted)
+    from pytorch_fid import inception  # noqa: PLC0415  (here because it imports torchvision)
 
-    # Its constructor downloads the weights and takes no others, so it is handed them in place of
-    # the download. Strict loading wants the classifier as well, which pool3 does not reach.
+    # Its constructor downloads the weights and accepts no others, so the download is replaced by
+    # them. Strict loading requires the classifier as well, which pool3 does not use.
     complete = {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008), **weights}
 
     def load(*_: Any, **__: Any) -> dict[str, Tensor]:

@@ -1,11 +1,12 @@
-"""Features of a random VGG, for images and machines on which Inception makes no sense.
+"""Features of a random VGG, for images far from ImageNet's and machines without a GPU.
 
-After Naeem et al. (2020), "Reliable Fidelity and Diversity Metrics for Generative Models", ICML,
-section 4: a randomly initialised VGG16 with 64 outputs, for images far from ImageNet's. It differs
-from theirs in order to suit 28 to 64 pixels and two cores: six 3x3 convolutions (32, 32, 64, 64,
-128, 128 channels) where VGG16 has thirteen (64 to 512); images keep their own resolution where
-theirs are enlarged to 224 pixels; global average pooling and one linear map to the 64 outputs stand
-where VGG16 has three linear layers. Hence numbers compare within this benchmark only.
+After Naeem et al. (2020), "Reliable Fidelity and Diversity Metrics for Generative Models",
+arXiv:2002.09797, section 4: a randomly initialised VGG16 with 64 outputs, for images far from
+ImageNet's. It differs from theirs in order to suit 28 to 64 pixels and two cores: six 3x3
+convolutions (32, 32, 64, 64, 128, 128 channels) where VGG16 has thirteen (64 to 512); images keep
+their own resolution where theirs are enlarged to 224 pixels; global average pooling and one linear
+map to the 64 outputs replace the three linear layers of VGG16. Hence numbers compare within this
+benchmark only.
 """
 
 import math
@@ -74,7 +75,7 @@ def _network() -> nn.Module:
 
 @torch.no_grad()
 def _initialise(network: nn.Module) -> None:
-    """Draw N(0, 2 / fan-in) weights and zero biases (He et al. 2015, equation 10)."""
+    """Draw N(0, 2 / fan-in) weights and zero biases (He et al. 2015, arXiv:1502.01852, eq. 10)."""
     # By NumPy and not by torch, whose generators may change with its version and device.
     generator = np.random.Generator(np.random.PCG64(_SEED))
     for layer in network.modules():

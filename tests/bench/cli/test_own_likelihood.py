@@ -162,6 +162,18 @@ def test_a_failure_names_the_check_and_leaves_with_its_name(tiny: Path) -> None:
     assert list(table()["likelihood"]) == ["gaussian"]
 
 
+def test_nothing_of_a_run_is_validated_by_torch(tiny: Path) -> None:
+    """It would wait for the GPU at every distribution that an author makes."""
+    main(["new", "mine"])
+    path = Path("mine.py")
+    check = "        assert not D.Distribution._validate_args\n"
+    lines = path.read_text().splitlines(keepends=True)
+    lines.insert(next(i for i, line in enumerate(lines) if "self.split(outputs)" in line), check)
+    path.write_text("".join(lines))
+    assert run(tiny, "--likelihoods", "Mine", "--likelihood", "mine.py:Mine") == 0
+    assert list(table()["status"]) == ["finished"]
+
+
 def test_comparing_what_was_not_run_names_the_command(
     tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -253,7 +265,9 @@ def test_a_broken_file_among_the_families_is_named(tmp_path: Path) -> None:
     for name in ("bench", "likelihoods", "datasets", "reports"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(CHECKOUT / name, checkout / name, ignore=ignored)
-    (checkout / "likelihoods" / "dropped.py").write_text("x = 1\nimport no_such_package\n")
+    (checkout / "likelihoods" / "families" / "dropped.py").write_text(
+        "x = 1\nimport no_such_package\n"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "bench", "list", "likelihoods"],
         cwd=checkout,
@@ -263,6 +277,6 @@ def test_a_broken_file_among_the_families_is_named(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stderr == (
-        "error: likelihoods/dropped.py cannot be imported: "
+        "error: likelihoods/families/dropped.py cannot be imported: "
         "ModuleNotFoundError: No module named 'no_such_package'\n"
     )

@@ -143,7 +143,7 @@ def test_fewer_samples_than_means(model: Model, data: Data) -> None:
 def test_what_is_not_a_number_is_refused_and_what_is_infinite_is_clipped(
     model: Model, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images = type(model.likelihood(torch.zeros(1, 1, 8, 8)))
+    images = type(model.likelihood.forward(torch.zeros(1, 1, 8, 8)))
 
     def sampled(value: float) -> None:
         monkeypatch.setattr(

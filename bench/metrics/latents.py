@@ -1,0 +1,86 @@
+"""Measures of the posterior means: units in use, and classes that a linear classifier finds."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+ACTIVE_VARIANCE = 0.01
+"""Least variance over images of the posterior mean of an active unit (Burda et al. 2016)."""
+INVERSE_PENALTY = 1.0
+"""C of the logistic regression, on standardised latents."""
+ITERATIONS = 1000
+"""Largest number of iterations of its optimiser, L-BFGS."""
+
+
+def active_units(mean: Tensor) -> int:
+    """Return the number of units whose posterior mean depends on the image.
+
+    These are the units u with Var_x E_q(u|x)[u] > 0.01, the variance over the N images (divisor N).
+    Source: Burda, Grosse & Salakhutdinov 2016, "Importance Weighted Autoencoders", section 5.2,
+    arXiv:1509.00519.
+
+    Args:
+        mean: (N, L) posterior means.
+
+    Raises:
+        ValueError: not (N, L) with N > 0, or a value is not finite.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import active_units
+        >>> active_units(torch.tensor([[0.0, 0.7], [1.0, 0.7]]))  # the second is constant
+        1
+    """
+    _check(mean)
+    return int((mean.double().var(dim=0, correction=0) > ACTIVE_VARIANCE).sum())
+
+
+def probe_accuracy(
+    latents: Tensor, labels: Tensor, test_latents: Tensor, test_labels: Tensor
+) -> float:
+    """Return the share of test items that a linear classifier of the latents classifies correctly.
+
+    Multinomial logistic regression of scikit-learn on latents standardised by the mean and standard
+    deviation of the training latents: L2 penalty with C = 1, L-BFGS, at most 1000 iterations.
+    Nothing in it is random. Source: Alain & Bengio 2017, "Understanding intermediate layers using
+    linear classifier probes", arXiv:1610.01644.
+
+    Args:
+        latents: (N, L), to fit on.
+        labels: int64 (N,), their classes.
+        test_latents: (M, L), to score on.
+        test_labels: int64 (M,), their classes.
+
+    Raises:
+        ValueError: shapes do not fit, a value is not finite, or there are not two classes to fit.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics import probe_accuracy
+        >>> latents, labels = torch.tensor([[-2.0], [-1], [1], [2]]), torch.tensor([0, 0, 1, 1])
+        >>> probe_accuracy(latents, labels, torch.tensor([[-3.0], [3]]), torch.tensor([0, 0]))
+        0.5
+    """
+    # Only this needs scikit-learn, which takes a second to import.
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
+    for items, classes in ((latents, labels), (test_latents, test_labels)):
+        _check(items)
+        if classes.shape != (len(items),):
+            raise ValueError(f"{len(items)} latents do not fit labels {tuple(classes.shape)}")
+    if len(labels.unique()) < 2:
+        raise ValueError("a classifier needs labels of two classes or more")
+    classifier = make_pipeline(
+        StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=ITERATIONS)
+    )
+    classifier.fit(latents.double().cpu().numpy(), labels.cpu().numpy())
+    return float(classifier.score(test_latents.double().cpu().numpy(), test_labels.cpu().numpy()))
+
+
+def _check(latents: Tensor) -> None:
+    if latents.ndim != 2 or len(latents) == 0:
+        raise ValueError(f"latents must be (N, L) with N > 0, not {tuple(latents.shape)}")
+    if not bool(latents.isfinite().all()):
+        raise ValueError("latents must be finite")

@@ -1,0 +1,155 @@
+"""Gaussian decoders whose variance is the maximum-likelihood one: the mean squared error."""
+
+import math
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from likelihoods.core.base import Likelihood, Shape
+from likelihoods.core.distributions import IMAGE, GaussianImages, GaussianScaleMixture
+from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN
+from likelihoods.core.options import LikelihoodError, choice, integer, number
+from likelihoods.core.registry import register
+
+AXES: Final = {"batch": -4, "channels": -3, "height": -2, "width": -1}
+SHARES: Final = {
+    "all": ("batch", "channels", "height", "width"),
+    "image": ("channels", "height", "width"),
+    "channel": ("batch", "height", "width"),
+    "pixel": ("batch",),
+}
+LOG_VARIANCE_MIN: Final = 2 * LOG_SIGMA_MIN
+LOG_VARIANCE_MAX: Final = 2 * LOG_SIGMA_MAX
+NEGLIGIBLE: Final = 1e-6
+"""Bins of the histogram with less weight than this are dropped from it."""
+
+
+@register("optimal_sigma")
+@register("optimal_per_image_sigma", share="image")
+@register("optimal_per_channel_sigma", share="channel")
+class OptimalSigma(Likelihood):
+    """Gaussian with sigma*^2 = MSE, averaged over the axes along which sigma is shared.
+
+    In training mode, given the target, sigma*^2 is that of the batch. It is detached: at the
+    optimum no gradient passes through it, and -ln p is D/2 ln MSE + const. The variance has a
+    floor of e^-12, the lower clip of the learned ones, so that a perfect fit stays finite.
+
+    In evaluation mode, or without a target, nothing looks at the images to be scored:
+
+    - A sigma shared along the batch is the running average of sigma*^2 over training.
+    - One that belongs to an image cannot be reused. A prior replaces it: the running histogram of
+      sigma*^2 over training, of bins equally wide in ln sigma^2 from -12 to 0. The density is
+      sum_k pi_k N(x; mean, sigma_k^2 I) over all values that share the sigma. Bins of weight
+      below 1e-6 are dropped.
+
+    Both averages are exponential, with the bias of their start corrected; both are buffers. Before
+    any training the variance is 1 and the histogram flat.
+
+    Args:
+        shape: (C, H, W).
+        share: what shares one sigma: "all" values; those of an "image"; those of a "channel",
+            in all images; those at one "pixel" and channel, in all images. Or the axes to average
+            over, some of "batch", "channels", "height", "width".
+        decay: weight of the running average when a batch is added, in (0, 1).
+        bins: number of bins of the histogram.
+
+    Example:
+        >>> import torch, likelihoods
+        >>> likelihood = likelihoods.create("optimal_sigma", shape=(1, 1, 1)).train()
+        >>> outputs, x = torch.zeros(2, 1, 1, 1), torch.tensor([0.4, 0.8]).view(2, 1, 1, 1)
+        >>> _ = likelihood(outputs, target=x)  # the mean is 1/2
+        >>> likelihood.variance  # (0.1^2 + 0.3^2) / 2
+        tensor(0.0500)
+    """
+
+    reference = "Rybkin et al. 2021, VAE Training with Calibrated Decoders, arXiv:2006.13202"
+
+    average: Tensor
+    """Running average, biased: of sigma*^2 in its own shape, or of the histogram, (bins,)."""
+    weight: Tensor
+    """Sum of the weights in the average; one but for the start."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        *,
+        share: str | tuple[str, ...] = "all",
+        decay: float = 0.99,
+        bins: int = 64,
+    ) -> None:
+        super().__init__(shape)
+        self._axes = _axes(share)
+        self._decay = number("decay", decay, 0, 1)
+        self._bins = integer("bins", bins, 2)
+        self._width = (LOG_VARIANCE_MAX - LOG_VARIANCE_MIN) / self._bins
+        sizes = [1 if axis in self._axes else size for axis, size in zip(IMAGE, shape, strict=True)]
+        average = torch.zeros(self._bins) if self._of_an_image else torch.zeros(1, *sizes)
+        self.register_buffer("average", average)
+        self.register_buffer("weight", torch.zeros(()))
+
+    def forward(
+        self, outputs: Tensor, target: Tensor | None = None
+    ) -> GaussianImages | GaussianScaleMixture:
+        """Return N(x; mean, sigma*^2 I) of the batch in training, else of the running average."""
+        (location,) = self.split(outputs)
+        mean = location.sigmoid()
+        if self.training and target is not None:
+            variance = self._fit(mean.detach(), target)
+        elif self._of_an_image:
+            group = tuple(axis for axis in self._axes if axis in IMAGE)
+            return GaussianScaleMixture(mean, *self._histogram(mean), group)
+        else:
+            variance = self._running().to(mean.dtype)
+        return GaussianImages(mean, 0.5 * variance.log())
+
+    @property
+    def variance(self) -> Tensor | None:
+        """The running average of sigma*^2, a scalar, where all values share one, else None."""
+        return self._running().squeeze() if self.average.numel() == 1 else None
+
+    @property
+    def _of_an_image(self) -> bool:
+        """Whether each image has a sigma of its own."""
+        return AXES["batch"] not in self._axes
+
+    @torch.no_grad()
+    def _fit(self, mean: Tensor, target: Tensor) -> Tensor:
+        """Return sigma*^2 of the batch, and add it to the running average."""
+        variance = (target - mean).square().mean(self._axes, keepdim=True)
+        variance = variance.clamp(min=math.exp(LOG_VARIANCE_MIN))
+        latest = self._frequencies(variance) if self._of_an_image else variance
+        self.average.lerp_(latest.to(self.average.dtype), 1 - self._decay)
+        self.weight.lerp_(torch.ones_like(self.weight), 1 - self._decay)
+        return variance
+
+    def _frequencies(self, variance: Tensor) -> Tensor:
+        """Return the share of the variances in each bin, (bins,)."""
+        position = (variance.log().flatten() - LOG_VARIANCE_MIN) / self._width
+        bins = position.long().clamp(0, self._bins - 1)
+        # Compared rather than counted: bincount waits for the device.
+        return (bins[:, None] == torch.arange(self._bins, device=bins.device)).float().mean(0)
+
+    def _running(self) -> Tensor:
+        """Return the running average of sigma*^2, one before any training."""
+        return torch.where(self.weight > 0, self.average / self.weight, 1.0)
+
+    def _histogram(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weights of the bins and ln sigma at their centres, each (bins,)."""
+        weights = self._running().to(like.dtype)
+        weights = torch.where(weights / weights.sum() < NEGLIGIBLE, 0.0, weights)
+        centres = torch.arange(self._bins, dtype=like.dtype, device=like.device) + 0.5
+        return weights / weights.sum(), 0.5 * (LOG_VARIANCE_MIN + self._width * centres)
+
+
+def _axes(share: object) -> tuple[int, ...]:
+    """Return the dimensions to average over, counted from the last."""
+    if isinstance(share, str):
+        names = SHARES[choice("share", share, tuple(SHARES))]
+    elif isinstance(share, tuple | list) and share:
+        names = tuple(choice("share", name, tuple(AXES)) for name in share)
+    else:
+        raise LikelihoodError(
+            f"share={share!r} is neither one of {', '.join(SHARES)} nor some of {', '.join(AXES)}"
+        )
+    return tuple(sorted({AXES[name] for name in names}))

@@ -1,0 +1,162 @@
+"""Likelihoods as users name them: `NAME(option=value)` or `FILE.py:Class(option=value)`."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import traceback
+from dataclasses import dataclass, field
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from likelihoods.core.base import Likelihood, Shape
+from likelihoods.core.options import LikelihoodError, described, nearest
+from likelihoods.core.registry import create, get, register
+from likelihoods.outside.fingerprint import CONTENT, sha256
+
+_references: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class NamedLikelihood:
+    """A registered likelihood and options, as a user named them.
+
+    Example:
+        >>> import likelihoods
+        >>> named = likelihoods.resolve("beta_vae(beta=0.1)")
+        >>> named.name, named.options, named.create((3, 32, 32)).variance
+        ('beta_vae', {'beta': 0.1}, 0.1)
+    """
+
+    text: str
+    """What the user wrote."""
+    name: str
+    """The name under which it is registered; of a file the name of the class."""
+    options: dict[str, Any] = field(default_factory=dict)
+    file: Path | None = None
+    """The file that it was read from; None if it was registered before."""
+
+    @property
+    def label(self) -> str:
+        """The name with the options that the user chose, such as `beta_vae(beta=0.1)`."""
+        options = ", ".join(f"{option}={value}" for option, value in self.options.items())
+        return f"{self.name}({options})" if options else self.name
+
+    def create(self, shape: Shape) -> Likelihood:
+        """Make it for images of shape (C, H, W).
+
+        Raises:
+            LikelihoodError: no such option, or a value that the option cannot take.
+        """
+        return create(self.name, shape, **self.options)
+
+
+def resolve(text: str) -> NamedLikelihood:
+    """Find a likelihood by `NAME` or `FILE.py:Class`, either with `(option=value, ...)`.
+
+    The class of a file is registered under its own name from then on; nothing else of the file is
+    needed, not even `register`. A file that was edited is read again.
+
+    Args:
+        text: the name; values of options are Python literals.
+
+    Raises:
+        LikelihoodError: no such name, file, class or option, or the file cannot be imported.
+    """
+    reference, options = _parsed(text)
+    if ":" not in reference:
+        if reference.endswith(".py"):
+            raise _unnamed(reference, "", _read(Path(reference).expanduser(), reference))
+        get(reference)
+        return NamedLikelihood(text, reference, options)
+    name, _, class_name = reference.rpartition(":")
+    path = Path(name).expanduser()
+    module = _read(path, name)
+    cls = _likelihoods(module).get(class_name)
+    if cls is None:
+        raise _unnamed(name, class_name, module)
+    register(class_name)(cls)
+    _references[class_name] = f"{path.resolve()}:{class_name}"
+    return NamedLikelihood(text, class_name, options, path.resolve())
+
+
+def references() -> list[str]:
+    """Return FILE.py:Class of all that was read from files; another process may need them too."""
+    return list(_references.values())
+
+
+def _parsed(text: str) -> tuple[str, dict[str, Any]]:
+    """Return what `reference(option=value)` says."""
+    reference, bracket, rest = text.strip().partition("(")
+    if not bracket:
+        return reference, {}
+    try:
+        call = ast.parse(f"_({rest}", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            raise ValueError
+        options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+        if "None" in options:  # from **
+            raise ValueError
+    except (SyntaxError, ValueError):
+        raise LikelihoodError(
+            f"{text!r} is not NAME(option=value, ...), each option by its name, the values "
+            "numbers, 'words', lists or None"
+        ) from None
+    return reference.strip(), options
+
+
+def _read(path: Path, name: str) -> ModuleType:
+    """Return the module that a file makes, anew if the file has changed."""
+    if path.suffix != ".py":
+        raise LikelihoodError(f"{name!r} is not FILE.py, before the colon of FILE.py:Class")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LikelihoodError(f"{name}: {error.strerror or error}") from None
+    # Two files of one name are two modules, and neither hides a package.
+    full = f"{path.stem}@{sha256(str(path.resolve()).encode())[:10]}"
+    loaded = sys.modules.get(full)
+    if loaded is not None and getattr(loaded, CONTENT, None) == content:
+        return loaded
+    spec = spec_from_file_location(full, path)
+    if spec is None:
+        raise LikelihoodError(f"{name} cannot be imported")
+    module = module_from_spec(spec)
+    setattr(module, CONTENT, content)
+    sys.modules[full] = module  # where pickle and dataclasses look it up
+    try:
+        exec(compile(content, str(path), "exec"), module.__dict__)
+    except Exception as error:  # the user's code may raise anything
+        del sys.modules[full]
+        raise LikelihoodError(f"{name} cannot be imported: {_where(error, path)}") from None
+    return module
+
+
+def _where(error: Exception, path: Path) -> str:
+    """Return an error as one line, with the line of the file at which it arose."""
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg} (line {error.lineno})"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return f"{described(error)} (line {lines[-1]})" if lines else described(error)
+
+
+def _likelihoods(module: ModuleType) -> dict[str, type[Likelihood]]:
+    """Return the likelihoods that a module defines itself, by the names of their classes."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, Likelihood)
+        and value.__module__ == module.__name__
+    }
+
+
+def _unnamed(file: str, wrong: str, module: ModuleType) -> LikelihoodError:
+    """Return an error for a class that is missing or not named."""
+    known = _likelihoods(module)
+    what = f"{file} has no likelihood {wrong!r}" if wrong else f"{file} needs a class, {file}:Class"
+    there = f"it defines: {', '.join(known)}" if known else "it defines no subclass of Likelihood"
+    return LikelihoodError(f"{what}; {there}{nearest(wrong, known)}")

@@ -1,0 +1,199 @@
+"""Facts about the optimal variance."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+import likelihoods
+from likelihoods.core.numerics import log_gaussian_mass
+from likelihoods.families.optimal import LOG_VARIANCE_MIN, NEGLIGIBLE, OptimalSigma
+
+SHAPE = (3, 4, 5)
+D = math.prod(SHAPE)
+AXES = {"all": (0, 1, 2, 3), "image": (1, 2, 3), "channel": (0, 2, 3), "pixel": (0,)}
+
+
+def batch(size: int = 6, noise: float = 0.1) -> tuple[Tensor, Tensor]:
+    outputs = torch.randn(size, *SHAPE)
+    x = (outputs.sigmoid() + noise * torch.randn(size, *SHAPE)).clamp(0, 1)
+    return outputs, (x * 255).round() / 255
+
+
+def optimal(share: str | tuple[str, ...] = "all", **options: float) -> OptimalSigma:
+    likelihood = likelihoods.create("optimal_sigma", SHAPE, share=share, **options)
+    assert isinstance(likelihood, OptimalSigma)
+    return likelihood
+
+
+@pytest.mark.parametrize("share", AXES)
+def test_training_uses_the_mean_squared_error_as_variance(share: str) -> None:
+    outputs, x = batch()
+    mse = (x - outputs.sigmoid()).square().mean(AXES[share], keepdim=True)
+    expected = torch.distributions.Normal(outputs.sigmoid(), mse.sqrt()).log_prob(x)
+    found = optimal(share)(outputs, x).log_prob(x)
+    torch.testing.assert_close(found, expected.flatten(1).sum(1), rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("share", AXES)
+def test_no_other_variance_is_more_likely(share: str) -> None:
+    outputs, x = batch()
+    best = optimal(share)(outputs, x).log_prob(x).sum()
+    variance = (x - outputs.sigmoid()).square().mean(AXES[share], keepdim=True)
+    for factor in (0.9, 1.1):
+        other = torch.distributions.Normal(outputs.sigmoid(), (factor * variance).sqrt())
+        assert other.log_prob(x).sum() < best
+
+
+def test_loss_is_the_logarithm_of_the_error() -> None:
+    outputs, x = batch()
+    loss = -optimal()(outputs, x).log_prob(x).mean()
+    mse = (x - outputs.sigmoid()).square().mean()
+    constant = D / 2 * (1 + math.log(2 * math.pi))
+    torch.testing.assert_close(loss, D / 2 * mse.log() + constant, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("share", AXES)
+def test_detached_and_attached_variances_have_the_same_gradient(share: str) -> None:
+    outputs, x = batch()
+    outputs = outputs.double().requires_grad_()
+    detached = -optimal(share).double()(outputs, x.double()).log_prob(x.double()).mean()
+    variance = (x.double() - outputs.sigmoid()).square().mean(AXES[share], keepdim=True)
+    attached = torch.distributions.Normal(outputs.sigmoid(), variance.sqrt()).log_prob(x.double())
+    loss = -attached.flatten(1).sum(1).mean()
+    (found,) = torch.autograd.grad(detached, outputs)
+    (expected,) = torch.autograd.grad(loss, outputs)
+    assert found.abs().max() > 1e-3
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("share", ["all", "channel", "pixel"])
+def test_evaluation_uses_the_running_average(share: str) -> None:
+    torch.manual_seed(0)
+    likelihood, decay = optimal(share, decay=0.8), 0.8
+    average, weight = torch.zeros(()), 0.0
+    for noise in (0.3, 0.2, 0.1):
+        outputs, x = batch(noise=noise)
+        likelihood(outputs, x)
+        mse = (x - outputs.sigmoid()).square().mean(AXES[share], keepdim=True)
+        average, weight = decay * average + (1 - decay) * mse, decay * weight + 1 - decay
+    likelihood.eval()
+    outputs, x = batch(noise=0.5)
+    normal = torch.distributions.Normal(outputs.sigmoid(), (average / weight).sqrt())
+    expected = normal.log_prob(x).flatten(1).sum(1)
+    torch.testing.assert_close(likelihood(outputs).log_prob(x), expected, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(likelihood(outputs, x).log_prob(x), likelihood(outputs).log_prob(x))
+
+
+def test_first_batch_counts_in_full() -> None:
+    outputs, x = batch()
+    likelihood = optimal()
+    likelihood(outputs, x)
+    assert likelihood.variance is not None
+    torch.testing.assert_close(likelihood.variance, (x - outputs.sigmoid()).square().mean())
+
+
+def test_a_variance_is_told_only_where_all_share_it() -> None:
+    assert optimal("all").variance is not None
+    assert optimal("all").variance == 1
+    assert optimal("image").variance is None
+    assert optimal("channel").variance is None
+
+
+def test_axes_by_name_are_the_shares_by_word() -> None:
+    torch.manual_seed(0)
+    outputs, x = batch()
+    for share, axes in (("all", ("batch", "channels", "height", "width")), ("pixel", ("batch",))):
+        torch.testing.assert_close(
+            optimal(axes)(outputs, x).log_prob(x), optimal(share)(outputs, x).log_prob(x)
+        )
+
+
+@pytest.mark.parametrize("share", AXES)
+def test_a_perfect_fit_stops_at_the_floor(share: str) -> None:
+    outputs = torch.full((2, *SHAPE), -1e4, requires_grad=True)
+    x = torch.zeros(2, *SHAPE)
+    log_prob = optimal(share)(outputs, x).log_prob(x)
+    expected = -D / 2 * (LOG_VARIANCE_MIN + math.log(2 * math.pi))
+    torch.testing.assert_close(log_prob, torch.full((2,), expected))
+    assert torch.autograd.grad(log_prob.sum(), outputs)[0].isfinite().all()
+
+
+def trained_per_image() -> OptimalSigma:
+    torch.manual_seed(0)
+    likelihood = likelihoods.create("optimal_per_image_sigma", SHAPE)
+    assert isinstance(likelihood, OptimalSigma)
+    for noise in (0.05, 0.1, 0.2):
+        likelihood(*batch(32, noise))
+    return likelihood.eval()
+
+
+def prior(likelihood: OptimalSigma) -> tuple[Tensor, Tensor]:
+    """Return weights and variances of the bins in use, worked out from the buffers."""
+    weights = likelihood.average / likelihood.weight
+    centres = (torch.arange(64) + 0.5) * 12 / 64 - 12
+    used = weights > 0
+    return weights[used], centres[used].exp()
+
+
+def test_histogram_counts_the_variances_of_training() -> None:
+    likelihood = likelihoods.create("optimal_per_image_sigma", SHAPE)
+    assert isinstance(likelihood, OptimalSigma)
+    outputs, x = batch(32)
+    likelihood(outputs, x)
+    variances = (x - outputs.sigmoid()).square().mean((1, 2, 3))
+    expected = torch.histc(variances.log(), 64, -12, 0) / 32
+    torch.testing.assert_close(likelihood.average / likelihood.weight, expected)
+
+
+def test_per_image_density_is_a_mixture_over_images() -> None:
+    likelihood = trained_per_image()
+    outputs, x = batch(4)
+    weights, variances = prior(likelihood)
+    assert len(weights) > 5
+    normal = torch.distributions.Normal(outputs.sigmoid()[..., None], variances.sqrt())
+    by_image = normal.log_prob(x[..., None]).sum((1, 2, 3))
+    expected = torch.logsumexp(by_image + weights.log(), 1)
+    torch.testing.assert_close(likelihood(outputs).log_prob(x), expected, rtol=1e-5, atol=1e-3)
+
+
+def test_per_image_mass_is_a_mixture_over_images() -> None:
+    likelihood = trained_per_image()
+    outputs, x = batch(4)
+    weights, variances = prior(likelihood)
+    sigma = variances.sqrt().double()
+    by_image = log_gaussian_mass(x[..., None], outputs.sigmoid()[..., None], sigma).sum((1, 2, 3))
+    expected = torch.logsumexp(by_image + weights.log(), 1).float()
+    torch.testing.assert_close(likelihood.log_mass(outputs, x), expected, rtol=1e-5, atol=1e-3)
+
+
+def test_per_image_samples_have_one_variance_an_image() -> None:
+    likelihood = likelihoods.create("optimal_per_image_sigma", (3, 16, 16)).eval()
+    samples = likelihood(torch.zeros(1, 3, 16, 16)).sample(torch.Size([64])) - 0.5
+    log_variances = samples.square().mean((2, 3, 4)).log()
+    # Untrained, the prior is flat in ln sigma^2 from -12 to 0.
+    assert log_variances.std() > 2
+    halves = [half.square().mean((2, 3, 4)).log() for half in samples.split(8, 3)]
+    torch.testing.assert_close(halves[0], halves[1], rtol=0, atol=0.6)
+
+
+def test_bins_of_next_to_no_weight_are_dropped() -> None:
+    likelihood = trained_per_image()
+    # White images predicted to be black: the last bin, sigma near one, would explain them best.
+    outputs, x = torch.full((2, *SHAPE), -1e4), torch.ones(2, *SHAPE)
+    expected = likelihood(outputs).log_prob(x)
+    assert likelihood.average[-1] == 0
+    likelihood.average[-1] = 0.9 * NEGLIGIBLE * likelihood.average.sum()
+    torch.testing.assert_close(likelihood(outputs).log_prob(x), expected)
+    likelihood.average[-1] *= 2
+    assert (likelihood(outputs).log_prob(x) > expected + 10).all()
+
+
+def test_state_dict_carries_what_was_learned() -> None:
+    likelihood = trained_per_image()
+    restored = likelihoods.create("optimal_per_image_sigma", SHAPE).eval()
+    outputs, x = batch(4)
+    assert not torch.equal(restored(outputs).log_prob(x), likelihood(outputs).log_prob(x))
+    restored.load_state_dict(likelihood.state_dict())
+    assert torch.equal(restored(outputs).log_prob(x), likelihood(outputs).log_prob(x))

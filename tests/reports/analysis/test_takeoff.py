@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reports.analysis.groups import Entry, groups
+from reports.analysis.takeoff import NoTakeOff, TakeOff, crossing, take_off
+from tests.reports.typed import content, run
+
+BETAS = (0.01, 0.1, 1.0, 10.0)
+
+
+def entry(curves: list[list[float]], information: float = 2.0) -> Entry:
+    """One curve a seed, its heights in the order of BETAS."""
+    runs = [
+        run(
+            "odd",
+            seed,
+            option_beta=beta,
+            variance=beta,
+            marginal_kl_nats=height,
+            information_nats=information,
+            information_cap_nats=8.0,
+        )
+        for seed, heights in enumerate(curves)
+        for beta, height in zip(BETAS, heights, strict=True)
+    ]
+    (group,) = groups(content(runs))
+    return next(each for each in group.entries if each.settings)
+
+
+def test_the_crossing_is_linear_in_the_logarithm() -> None:
+    found = take_off(entry([[100.0, 20.0, 0.0, 0.0]]))
+    assert isinstance(found, TakeOff)
+    assert found.threshold == pytest.approx(5.0)
+    assert np.log10(found.variance) == pytest.approx(-0.25), "a quarter of the way from 1 to 0.1"
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_few_seeds_give_the_values_around_it(seeds: int) -> None:
+    found = take_off(entry([[100.0 + seed, 20.0, 0.0, 0.0] for seed in range(seeds)]))
+    assert isinstance(found, TakeOff)
+    assert found.kind == "bracket"
+    assert (found.interval.low, found.interval.high) == pytest.approx((0.1, 1.0))
+
+
+def test_seeds_that_agree_give_the_values_around_it() -> None:
+    found = take_off(entry([[100.0, 20.0, 0.0, 0.0]] * 4))
+    assert isinstance(found, TakeOff)
+    assert found.kind == "bracket"
+
+
+def test_the_interval_over_seeds_is_that_of_plain_resampling() -> None:
+    heights = [[100.0, second, 0.0, 0.0] for second in (6.0, 10.0, 20.0, 40.0, 15.0)]
+    found = take_off(entry(heights))
+    assert isinstance(found, TakeOff)
+    assert found.kind == "bootstrap"
+    rng = np.random.default_rng(5)
+    seconds = np.array(heights)[rng.integers(5, size=(20_000, 5)), 1].mean(axis=1)
+    places = -5.0 / seconds  # log10: 0 at beta 1, height 0; -1 at beta 0.1
+    low, high = np.quantile(places, [0.025, 0.975])
+    assert np.log10(found.interval.low) == pytest.approx(low, abs=0.02)
+    assert np.log10(found.interval.high) == pytest.approx(high, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("heights", "why"),
+    [
+        ([0.3, 0.2, 0.1, 0.0], "never takes off"),
+        ([5.0, 5.0, 5.0, 5.0], "never takes off"),
+        ([0.0, 1.0, 20.0, 100.0], "falls where it should rise"),
+        ([np.nan, np.nan, np.nan, 1.0], "fewer than two values"),
+    ],
+)
+def test_without_a_take_off_there_is_a_reason(heights: list[float], why: str) -> None:
+    found = take_off(entry([heights]))
+    assert isinstance(found, NoTakeOff)
+    assert why in found.why
+
+
+def test_of_several_crossings_the_last_one_before_it_stays_above_counts() -> None:
+    places = np.array([-2.0, -1.0, 0.0, 1.0])
+    assert crossing(places, np.array([100.0, 0.0, 50.0, 0.0])) == pytest.approx(-1.05)
+
+
+def test_information_near_its_cap_is_told() -> None:
+    for information, capped in ((7.9, True), (2.0, False)):
+        found = take_off(entry([[100.0, 20.0, 0.0, 0.0]], information))
+        assert isinstance(found, TakeOff)
+        assert found.capped is capped
+
+
+def test_seeds_that_lost_a_value_do_not_take_part() -> None:
+    found = take_off(entry([[100.0, 20.0, 0.0, 0.0], [100.0, 90.0, np.nan, 0.0]]))
+    assert isinstance(found, TakeOff)
+    assert found.seeds == 1
+    assert np.log10(found.variance) == pytest.approx(-0.25)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.analysis.groups import groups
+from reports.analysis.speed import Reach, group_curves, points, reach, targets
+from reports.document import document
+from reports.sections.training import speed_table
+from tests.reports.typed import cells, content, run
+
+
+def history(*values: float) -> pd.DataFrame:
+    steps = np.arange(len(values)) * 10
+    return pd.DataFrame({"step": steps, "seconds": steps / 5, "bits_per_dim": values})
+
+
+def curve(*values: float) -> pd.DataFrame:
+    return points(history(*values), "bits_per_dim")
+
+
+def test_a_target_is_reached_on_the_line_between_measurements() -> None:
+    assert reach(curve(8.0, 4.0, 2.0), 3.0) == Reach(15.0, 3.0)
+    assert reach(curve(8.0, 4.0, 2.0), 2.0) == Reach(20.0, 4.0)
+    assert reach(curve(8.0, 4.0, 2.0), 9.0) == Reach(0.0, 0.0)
+    assert reach(curve(8.0, 4.0, 2.0), 1.0) is None
+    assert reach(curve(), 1.0) is None
+
+
+def test_the_first_time_counts() -> None:
+    assert reach(curve(8.0, 2.0, 8.0, 2.0), 2.0) == Reach(10.0, 2.0)
+
+
+def test_missing_measurements_are_passed_over() -> None:
+    assert list(curve(8.0, np.nan, np.inf, 2.0)["value"]) == [8.0, 2.0]
+    assert points(None, "bits_per_dim").empty
+    assert points(history(1.0), "nll_nats").empty
+
+
+def test_the_table_says_who_does_not_reach_a_target() -> None:
+    runs = [run("soft"), run("hard"), run("wide"), run("fit", status="diverged"), run("fit", 1)]
+    subject = content(
+        runs,
+        histories={
+            "soft-None-0": history(8.0, 4.0, 2.0),
+            "hard-None-0": history(8.0, 6.0, 6.0),
+            "wide-None-0": history(8.0, 3.0, 3.0),
+            "fit-None-0": history(8.0, 0.1),
+        },
+    )
+    (group,) = groups(subject)
+    found = targets(group_curves(subject, group, "bits_per_dim"))
+    assert found is not None
+    assert (found.worst, found.median) == (6.0, 3.0)
+    table = speed_table(subject, group, found)
+    assert list(cells(table, "Soft").values())[1:] == ["5", "1.0", "15", "3.0"]
+    assert list(cells(table, "Hard").values())[1:] == ["10", "2.0", *["not reached (1/1)"] * 2]
+    assert cells(table, "Odd")["steps to 6"] == "not run"
+    assert cells(table, "Fit")["steps to 6"] == "diverged (1/2)"
+    assert "Targets: 6 bits/dim, the worst final value" in document(subject).readme
+
+
+@pytest.mark.parametrize("histories", [{}, {"soft-None-0": history(np.nan)}])
+def test_without_curves_the_report_says_so(histories: dict[str, pd.DataFrame]) -> None:
+    text = document(content(histories=histories)).readme
+    assert "No finished run recorded bits/dim during training." in text

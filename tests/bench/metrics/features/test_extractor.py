@@ -5,8 +5,6 @@ from torch import Tensor, nn
 from bench.metrics.features import (
     Description,
     FeatureExtractor,
-    available,
-    describe,
     extractor,
     names,
 )

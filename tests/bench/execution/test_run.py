@@ -119,10 +119,10 @@ def pictures(store: Store, spec: RunSpec) -> dict[str, bytes]:
 
 
 def failing(error: Exception) -> Callable[..., Any]:
-    def measure(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
-    return measure
+    return fail
 
 
 def keys(measurements: tuple[Measurement, ...]) -> list[str]:

@@ -30,7 +30,7 @@ ROOMS = (
 SHARED = ("__init__", "data", "environment", "errors", "progress", "seeds", "settings")
 """Files of bench/ that every room may import, and that import no room."""
 LINES, FUNCTION_LINES, ENTRIES = 400, 50, 13
-COLLECTIONS = ("datasets", "likelihoods", "bench/evaluation")
+COLLECTIONS = ("datasets", "likelihoods/families", "bench/evaluation")
 """Folders in which each file is found without further edits: they may hold any number."""
 
 
@@ -109,7 +109,7 @@ def test_the_graph_is_that_of_the_project() -> None:
     assert "bench.seeds" in imports("bench.training.trainer")
     assert "bench" in imports("bench.environment")
     assert "reports" in imports("bench.evaluation.base")
-    assert "likelihoods.core.base" in imports("likelihoods.bernoulli")
+    assert "likelihoods.core.base" in imports("likelihoods.families.bernoulli")
     assert len(files()) > 80
 
 

@@ -4,6 +4,14 @@ Kynkaanniemi et al. (2019), "Improved Precision and Recall Metric for Assessing 
 arXiv:1904.06991, and Naeem et al. (2020), "Reliable Fidelity and Diversity Metrics for Generative
 Models", arXiv:2002.09797. Both put a ball around every image, whose radius is the distance to its
 k-th nearest neighbour in the same set.
+
+With B_k(x) the closed ball around x that reaches its k-th nearest neighbour in x's own set,
+itself not counted, for N real x_i and M generated y_j:
+
+- precision = 1/M sum_j 1[some i: y_j in B(x_i)], recall = 1/N sum_i 1[some j: x_i in B(y_j)],
+  equations 1 and 2 of Kynkaanniemi et al., arXiv:1904.06991;
+- density = 1/(k M) sum_j sum_i 1[y_j in B(x_i)], coverage = 1/N sum_i 1[some j: y_j in B(x_i)],
+  section 3 of Naeem et al., arXiv:2002.09797.
 """
 
 import math
@@ -42,13 +50,7 @@ def manifold(
 ) -> Manifold:
     """Measure precision and recall, and density and coverage, from Euclidean distances.
 
-    With B_k(x) the closed ball around x that reaches its k-th nearest neighbour in x's own set,
-    itself not counted, for N real x_i and M generated y_j:
-
-    - precision = 1/M sum_j 1[some i: y_j in B(x_i)], recall = 1/N sum_i 1[some j: x_i in B(y_j)],
-      equations 1 and 2 of Kynkaanniemi et al., arXiv:1904.06991;
-    - density = 1/(k M) sum_j sum_i 1[y_j in B(x_i)], coverage = 1/N sum_i 1[some j: y_j in B(x_i)],
-      section 3 of Naeem et al., arXiv:2002.09797.
+    The definitions are those at the head of this file.
 
     Args:
         real: (N, d) features, any float type and device.

@@ -10,7 +10,7 @@ import pytest
 
 import likelihoods
 from bench import CHECKOUT, suite
-from bench.cli import parser
+from bench.cli.main import parser
 from likelihoods import check
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")

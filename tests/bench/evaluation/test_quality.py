@@ -171,16 +171,14 @@ def test_extractors_look_at_the_same_images_and_each_has_its_own_result(
     model: Model, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Images are generated once for all extractors of one run."""
-    from bench.evaluation import quality as module
-
     one = measurement("quality_random_vgg")
-    batches, original = list[int](), module.generate_both
+    batches = list[int]()
 
     def counted(*arguments: Any) -> Any:
         batches.append(len(arguments[1]))
-        return original(*arguments)
+        return generate_both(*arguments)
 
-    monkeypatch.setattr(module, "generate_both", counted)
+    monkeypatch.setattr("bench.evaluation.quality.generate_both", counted)
     trained = Trained(model, data, seed=0)
     first = one.measure(trained)
     assert batches == [16, 16]

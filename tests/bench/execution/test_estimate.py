@@ -23,7 +23,7 @@ def seconds(data: Data, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "timed", lambda work, device: 1.0)
     monkeypatch.setattr(module, "on_device", lambda name, device: data)
 
-    def of(train: bool = True, **changes: int) -> Any:
+    def of(train: bool = True, **changes: Any) -> Any:
         task = Task(make_spec(), measured_of(**changes), train)
         return estimate(task, torch.device("cpu"))
 

@@ -19,17 +19,17 @@ import torch
 
 import datasets
 import likelihoods
-from bench import CHECKOUT
+from bench import CHECKOUT, models
 from bench.data import Data, on_device
-from bench.evaluation import MEASUREMENTS, Measurement
+from bench.evaluation import MEASUREMENTS, Measurement, take
 from bench.evaluation.information import Information
-from bench.execution import run as module
 from bench.execution.estimate import Estimate
 from bench.execution.executors import create
 from bench.execution.run import Report, Task, execute
 from bench.execution.schedule import carry_out, pending
 from bench.store import Store
 from bench.suite import Plan, RunSpec
+from bench.training import Trainer
 from reports import Row
 from tests.bench.conftest import MODELS, DataFor, MakeSpec, measured_of
 
@@ -119,10 +119,10 @@ def pictures(store: Store, spec: RunSpec) -> dict[str, bytes]:
 
 
 def failing(error: Exception) -> Callable[..., Any]:
-    def measure(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
-    return measure
+    return fail
 
 
 def keys(measurements: tuple[Measurement, ...]) -> list[str]:
@@ -132,7 +132,7 @@ def keys(measurements: tuple[Measurement, ...]) -> list[str]:
 def test_data_that_changed_since_the_plan_fail_the_run(
     data: Data, spec: RunSpec, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "on_device", lambda *_: data._replace(checksum="1"))
+    monkeypatch.setattr("bench.execution.run.on_device", lambda *_: data._replace(checksum="1"))
     report = train_and_measure(spec, store)
     assert report.status == "failed"
     assert report.error.endswith(
@@ -152,7 +152,7 @@ def test_a_run_that_fails_keeps_its_traceback_until_it_is_trained(
     spec: RunSpec, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(module.Trainer, "run", failing(RuntimeError("out of luck\nand more")))
+        patched.setattr(Trainer, "run", failing(RuntimeError("out of luck\nand more")))
         report = train_and_measure(spec, store)
     assert (report.status, report.error) == ("failed", "RuntimeError: out of luck")
     assert "Traceback" in (folder(store, spec) / "error.txt").read_text()
@@ -172,14 +172,14 @@ def test_measured_later_is_measured_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Bit for bit, each measurement alone, in any order; the weights are read and left alone."""
-    monkeypatch.setattr(module, "on_device", lambda *_: data_for(model))
+    monkeypatch.setattr("bench.execution.run.on_device", lambda *_: data_for(model))
     spec, measurements = make_spec("shared_sigma", model=model), measured_of(model)
     at_once, later = Store.open(tmp_path / "at once"), Store.open(tmp_path / "later")
     train_and_measure(spec, at_once)
     train_and_measure(spec, later, ())
     before = states(later, spec)
     assert before["weights.pt"][1]
-    monkeypatch.setattr(module.Trainer, "run", failing(AssertionError("trained again")))
+    monkeypatch.setattr(Trainer, "run", failing(AssertionError("trained again")))
     for measurement in reversed(measurements):
         report = execute(Task(spec, (measurement,), train=False), later, CPU)
         assert (report.status, report.problems) == ("finished", ())
@@ -203,7 +203,7 @@ def test_only_what_is_missing_is_measured(
         False,
         [each.key for each in more.of(spec) if each.label == "iwae"],
     )
-    monkeypatch.setattr(module.Trainer, "run", failing(AssertionError("trained again")))
+    monkeypatch.setattr(Trainer, "run", failing(AssertionError("trained again")))
     assert do(more, store)
     after = states(store, spec)
     assert {name: after[name] for name in before} == before
@@ -260,12 +260,12 @@ def test_what_is_not_finite_is_a_result_of_its_own(
 ) -> None:
     """As of a prior that generates what no test image leads to."""
     plan = plan_of(spec, measured_of(), may_diverge=may_diverge)
-    prior = module.models.get("vae").prior_outputs
+    prior: Any = models.get("vae").prior_outputs
 
-    def broken(*arguments: Any, **options: Any) -> torch.Tensor:
+    def broken(*arguments: Any, **options: Any) -> Any:
         return prior(*arguments, **options) * math.nan
 
-    monkeypatch.setattr(module.models.get("vae"), "prior_outputs", broken)
+    monkeypatch.setattr(models.get("vae"), "prior_outputs", broken)
     assert do(plan, store) is may_diverge
     stored = {each.label: store.measurement(spec.run_id, each.key) for each in measured_of()}
     outcomes = {label: result["outcome"] for label, result in stored.items() if result}
@@ -318,14 +318,14 @@ def test_killed_between_two_measurements_loses_the_one_under_way(
     assert number >= 2
     assert not task.train
     assert task.measurements == measurements[number:]
-    tried, take = [], module.take
+    tried = []
 
     def counted(measurement: Measurement, trained: Any) -> Any:
         tried.append(measurement)
         return take(measurement, trained)
 
-    monkeypatch.setattr(module, "take", counted)
-    monkeypatch.setattr(module.Trainer, "run", failing(AssertionError("trained again")))
+    monkeypatch.setattr("bench.execution.run.take", counted)
+    monkeypatch.setattr(Trainer, "run", failing(AssertionError("trained again")))
     report = execute(task, store, CPU)
     assert (report.status, report.problems) == ("finished", ())
     assert tuple(tried) == measurements[number:]
@@ -379,7 +379,7 @@ def test_another_version_of_one_measurement_is_made_anew_and_no_other(
     store: Store,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "on_device", lambda *_: data_for("svg"))
+    monkeypatch.setattr("bench.execution.run.on_device", lambda *_: data_for("svg"))
     spec, measurements = make_spec("shared_sigma", model="svg"), measured_of("svg")
     train_and_measure(spec, store)
     before = states(store, spec)

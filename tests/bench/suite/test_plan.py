@@ -12,7 +12,8 @@ import datasets
 import likelihoods
 from bench import suite
 from bench.errors import UsageError
-from bench.evaluation import Evaluation, Measurement, quality, restored
+from bench.evaluation import Evaluation, Measurement, restored
+from bench.evaluation.reference import network
 from bench.metrics import FeatureError, FeatureExtractor
 from bench.suite import Choices, Plan, RunSpec, make
 from bench.suite.columns import ColumnData, check_column, columns
@@ -208,14 +209,14 @@ def restored_all(plan: Plan) -> list[Measurement | None]:
 def test_an_extractor_that_cannot_be_had_is_left_out_with_its_reason(
     tiny: Path, plan: MakePlan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    original = quality.network
+    original = network
 
     def absent(name: str, device: torch.device) -> FeatureExtractor:
         if name == "inception":
             raise FeatureError("no weights of inception")
         return original(name, device)
 
-    monkeypatch.setattr(quality, "network", absent)
+    monkeypatch.setattr("bench.evaluation.quality.network", absent)
     tiny.write_text(tiny.read_text().replace('["random_vgg"]', '["inception", "random_vgg"]'))
     found = plan()
     assert found.unavailable == {"quality_inception": "no weights of inception"}
@@ -230,12 +231,12 @@ def test_a_dry_run_fetches_nothing_and_says_what_would_be(
 ) -> None:
     monkeypatch.setattr("bench.metrics.features.available", lambda name: name == "random_vgg")
     monkeypatch.setattr(datasets, "fetch", lambda *_, **__: pytest.fail("fetched"))
-    original = quality.network
+    original = network
 
     def present(name: str, device: torch.device) -> FeatureExtractor:
         return original(name, device) if name == "random_vgg" else pytest.fail("fetched")
 
-    monkeypatch.setattr(quality, "network", present)
+    monkeypatch.setattr("bench.evaluation.quality.network", present)
     tiny.write_text(tiny.read_text().replace('["random_vgg"]', '["inception", "random_vgg"]'))
     found = make(suite.load(str(tiny)), Choices("tiny"), fetch=False)
     assert found.to_fetch == ["the weights of inception are not here"]
@@ -370,7 +371,7 @@ def test_the_stability_suite_has_a_column_for_each_learning_rate(budget: str) ->
     assert len(found.runs) == 3 * 4 * 2
     for run in found.runs:
         assert found.expects(run, Status.DIVERGED) is (run.likelihood == "per_pixel_sigma")
-    bounds = [row.options.get("bounds") for row in found.rows]
+    bounds = [(row.options or {}).get("bounds") for row in found.rows]
     assert bounds == ["none", None, None, None]
 
 

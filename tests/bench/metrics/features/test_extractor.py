@@ -2,7 +2,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.metrics.features import FeatureExtractor, extractor, names
+from bench.metrics.features import (
+    Description,
+    FeatureExtractor,
+    extractor,
+    names,
+)
 from bench.metrics.features.base import fingerprint
 
 
@@ -14,13 +19,15 @@ class Mean(nn.Module):
 
 def mean_extractor() -> FeatureExtractor:
     return FeatureExtractor(
-        name="mean",
+        description=Description(
+            name="mean",
+            column="fd_mean",
+            heading="FD-mean",
+            kernel_column="kd_mean",
+            kernel_heading="KD-mean",
+            protocol="mean colour.",
+        ),
         dimensions=3,
-        column="fd_mean",
-        heading="FD-mean",
-        kernel_column="kd_mean",
-        kernel_heading="KD-mean",
-        protocol="mean colour.",
         fingerprint="0",
         batch_size=2,
         network=Mean(),

@@ -58,7 +58,7 @@ def test_features_equal_pytorch_fid(fid: FeatureExtractor, image: Tensor) -> Non
 
 
 def test_only_inception_is_called_fid(fid: FeatureExtractor) -> None:
-    assert (fid.column, fid.heading, fid.dimensions) == ("fid", "FID", 2048)
+    assert (fid.description.column, fid.description.heading, fid.dimensions) == ("fid", "FID", 2048)
 
 
 def test_weights_are_converted_once(fid: FeatureExtractor) -> None:

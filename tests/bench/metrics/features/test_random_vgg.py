@@ -90,6 +90,6 @@ def test_takes_images_of_any_size(size: int, channels: int) -> None:
 
 
 def test_is_named_as_what_it_is() -> None:
-    assert random_vgg().column == "fd_random_vgg"
-    assert random_vgg().heading == "FD-random-VGG"
+    assert random_vgg().description.column == "fd_random_vgg"
+    assert random_vgg().description.heading == "FD-random-VGG"
     assert random_vgg().fingerprint == extractor("random_vgg").fingerprint

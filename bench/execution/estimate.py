@@ -82,11 +82,7 @@ def estimates(tasks: list[Task], device: torch.device, executor: Executor) -> di
     kinds = {kind(task): task for task in tasks}
     for name, task in kinds.items():
         executor.submit(name, estimate, task, device)
-    measured = {
-        outcome.name: outcome.result
-        for outcome in executor.outcomes()
-        if isinstance(outcome, Ended)
-    }
+    measured = {end.name: end.result for end in executor.ends() if isinstance(end, Ended)}
     # What cannot take two steps will fail in its run, where the reason is kept.
     typical = Estimate(
         statistics.median([each.train for each in measured.values()] or [1.0]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from bench.evaluation import Outcome
 from bench.evaluation.quality import Quality
 from bench.evaluation.reference import network, reference
 from bench.execution.estimate import Estimate
-from bench.execution.executors import Executor, Failed, tell
+from bench.execution.executors import DiedError, End, Executor, Failed, Listener, tell
 from bench.execution.run import Report, Task, execute
 from bench.progress import Progress, duration, say
 from bench.store import Store
@@ -55,8 +55,6 @@ def carry_out(
     _prepare(todo, store, device, executor)
     tasks = {task.spec.run_id: task for task in todo}
     progress = Progress({run_id: expected[run_id].total for run_id in tasks})
-    for run_id, task in tasks.items():
-        executor.submit(run_id, _work, task, store.root, device)
 
     def advance(run_id: str, done: float) -> None:
         estimate = expected[run_id]
@@ -64,16 +62,37 @@ def carry_out(
         progress.advance(run_id, done * share)
 
     try:
-        for outcome in executor.outcomes(advance):
-            task = tasks[outcome.name]
-            if isinstance(outcome, Failed):
-                report = _lost(task.spec, store, outcome)
+        for end in _ends(executor, tasks, store.root, device, advance):
+            task = tasks[end.name]
+            if isinstance(end, Failed):
+                progress.end(end.name, _line(task, _lost(task.spec, store, end.error)))
             else:
-                report = outcome.result
-            progress.end(outcome.name, _line(task, report))
+                progress.end(end.name, _line(task, end.result))
     finally:
         progress.close()
     return all(_as_expected(plan, run, store) for run in plan.runs)
+
+
+def _ends(
+    executor: Executor,
+    tasks: Mapping[str, Task],
+    root: Path,
+    device: torch.device,
+    listener: Listener,
+) -> Iterator[End]:
+    """Do the tasks. Those whose process died are done once more, each alone: memory was short."""
+    died = []
+    for run_id, task in tasks.items():
+        executor.submit(run_id, _work, task, root, device)
+    for end in executor.ends(listener):
+        if isinstance(end, Failed) and isinstance(end.error, DiedError):
+            say(f"{end.name}: {end.error} It is tried once more when the others have ended.")
+            died.append(end.name)
+        else:
+            yield end
+    for run_id in died:
+        executor.submit(run_id, _work, tasks[run_id], root, device)
+        yield from executor.ends(listener)
 
 
 def _work(task: Task, root: Path, device: torch.device) -> Report:
@@ -84,9 +103,9 @@ def _work(task: Task, root: Path, device: torch.device) -> Report:
     return execute(task, Store(root), device, lambda done: tell(spec.run_id, done))
 
 
-def _lost(spec: RunSpec, store: Store, failed: Failed) -> Report:
+def _lost(spec: RunSpec, store: Store, reason: Exception) -> Report:
     """Record a task whose process died, or that could not even begin."""
-    error = likelihoods.described(failed.error)
+    error = likelihoods.described(reason)
     if not store.is_trained(spec.run_id):
         store.begin(spec, {})
         store.write_record(spec.run_id, {"status": Status.FAILED, "error": error})
@@ -104,9 +123,9 @@ def _prepare(tasks: list[Task], store: Store, device: torch.device, executor: Ex
     for data_set, extractor, kept in sorted(needed):
         name = f"{extractor} features of {data_set}, {kept} kept"
         executor.submit(name, _reference, data_set, extractor, kept, store.root, device)
-    for outcome in executor.outcomes():
-        if isinstance(outcome, Failed):
-            say(f"{outcome.name}: {likelihoods.described(outcome.error)}")
+    for end in executor.ends():
+        if isinstance(end, Failed):
+            say(f"{end.name}: {likelihoods.described(end.error)}")
 
 
 def _reference(data_set: str, extractor: str, kept: int, root: Path, device: torch.device) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bench.errors import UsageError
-from bench.execution.executors.base import Ended, Executor, Failed, Listener, Outcome, nothing
+from bench.execution.executors.base import (
+    DiedError,
+    End,
+    Ended,
+    Executor,
+    Failed,
+    Listener,
+    nothing,
+)
 from bench.execution.executors.inline import Inline
 from bench.execution.executors.processes import Processes
 from bench.execution.executors.worker import tell
@@ -15,7 +23,17 @@ ENGINES: Mapping[str, Callable[[int, Callable[[], object]], Executor]] = {
     "processes": Processes,
 }
 
-__all__ = ["ENGINES", "Ended", "Executor", "Failed", "Listener", "Outcome", "create", "tell"]
+__all__ = [
+    "ENGINES",
+    "DiedError",
+    "End",
+    "Ended",
+    "Executor",
+    "Failed",
+    "Listener",
+    "create",
+    "tell",
+]
 
 
 def create(

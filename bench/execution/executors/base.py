@@ -1,4 +1,4 @@
-"""What every engine offers: tasks are submitted by name, and each comes to one outcome."""
+"""What every engine offers: tasks are submitted by name, and each comes to one end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ class Failed:
     error: Exception
 
 
-Outcome = Ended | Failed
+class DiedError(RuntimeError):
+    """The process of a task is gone, perhaps because memory was short."""
+
+
+End = Ended | Failed
 
 Listener = Callable[[str, float], object]
 """Hears the name of a task and how much of it is done, from 0 to 1."""
@@ -37,7 +41,7 @@ def nothing(*_: object) -> None:
 class Executor(ABC):
     """Carries out tasks. A context manager: leaving it ends its processes at once.
 
-    The caller hears of everything in its own thread, while it waits for the next outcome: no lock
+    The caller hears of everything in its own thread, while it waits for the next end: no lock
     is needed around what a listener changes.
 
     Args:
@@ -60,10 +64,10 @@ class Executor(ABC):
         """
 
     @abstractmethod
-    def outcomes(self, listener: Listener = nothing) -> Iterator[Outcome]:
+    def ends(self, listener: Listener = nothing) -> Iterator[End]:
         """Yield what came of each task, as they end; more may be submitted meanwhile.
 
-        Tasks make headway while the caller waits for the next outcome. The death of a process is
+        Tasks make headway while the caller waits for the next end. The death of a process is
         the failure of its own task and of no other.
 
         Args:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from bench.execution.executors.base import Ended, Executor, Failed, Listener, Outcome, nothing
+from bench.execution.executors.base import End, Ended, Executor, Failed, Listener, nothing
 from bench.execution.executors.worker import configure, listening
 
 
 class Inline(Executor):
-    """Does each task when its outcome is asked for, so that Ctrl-C interrupts the task itself.
+    """Does each task when its end is asked for, so that Ctrl-C interrupts the task itself.
 
     `jobs` and `prepare` have no effect: no process is started.
     """
@@ -23,18 +23,18 @@ class Inline(Executor):
         """Add a task."""
         self._waiting.append((name, function, arguments))
 
-    def outcomes(self, listener: Listener = nothing) -> Iterator[Outcome]:
+    def ends(self, listener: Listener = nothing) -> Iterator[End]:
         """Carry out the tasks; `listener` is called from within `tell`."""
         configure()
         while self._waiting:
             name, function, arguments = self._waiting.popleft()
-            outcome: Outcome
+            end: End
             with listening(listener):
                 try:
-                    outcome = Ended(name, function(*arguments))
+                    end = Ended(name, function(*arguments))
                 except Exception as error:
-                    outcome = Failed(name, error)
-            yield outcome
+                    end = Failed(name, error)
+            yield end
 
     def close(self) -> None:
         """Forget the tasks; there is no process to end."""

@@ -19,7 +19,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 
-from bench.execution.executors.base import Ended, Executor, Failed, Listener, Outcome, nothing
+from bench.execution.executors.base import (
+    DiedError,
+    End,
+    Ended,
+    Executor,
+    Failed,
+    Listener,
+    nothing,
+)
 from bench.execution.executors.worker import configure, listening
 
 SECONDS_TO_DIE = 5.0
@@ -28,7 +36,7 @@ SECONDS_TO_DIE = 5.0
 class Processes(Executor):
     """Starts up to `jobs` processes when there are tasks for them, and keeps them for the next.
 
-    There is no thread in this process: messages are read while the next outcome is waited for.
+    There is no thread in this process: messages are read while the next end is waited for.
     """
 
     def __init__(self, jobs: int, prepare: Callable[[], object] = nothing) -> None:
@@ -40,17 +48,17 @@ class Processes(Executor):
         """Add a task; what cannot be pickled is refused here."""
         self._waiting.append((name, pickle.dumps((function, arguments))))
 
-    def outcomes(self, listener: Listener = nothing) -> Iterator[Outcome]:
-        """Yield outcomes as they come; each message is heard when it has arrived."""
+    def ends(self, listener: Listener = nothing) -> Iterator[End]:
+        """Yield ends as they come; each message is heard when it has arrived."""
         self._hand_out()
         while busy := [worker for worker in self._workers if worker.task is not None]:
             ready = wait([worker.connection for worker in busy])
             for worker in busy:
                 if worker.connection not in ready:
                     continue
-                if outcome := self._received(worker, listener):
+                if end := self._received(worker, listener):
                     self._hand_out()
-                    yield outcome
+                    yield end
             self._hand_out()
 
     def close(self) -> None:
@@ -73,14 +81,14 @@ class Processes(Executor):
                 return
             idle[0].begin(*self._waiting.popleft())
 
-    def _received(self, worker: _Worker, listener: Listener) -> Outcome | None:
-        """Read one message of a process: progress, an outcome, or its end."""
+    def _received(self, worker: _Worker, listener: Listener) -> End | None:
+        """Read one message of a process: progress, the end of its task, or its own."""
         try:
             message = pickle.loads(worker.connection.recv_bytes())
         except (EOFError, OSError):
             self._workers.remove(worker)
             return Failed(str(worker.task), worker.end())
-        if isinstance(message, Outcome):
+        if isinstance(message, End):
             worker.task = None
             return message
         listener(*message)
@@ -108,7 +116,7 @@ class _Worker:
         with suppress(OSError):
             self.connection.send((name, task))
 
-    def end(self) -> RuntimeError:
+    def end(self) -> DiedError:
         """Wait until the process is gone, and return what is to be said of its death."""
         self.process.join(SECONDS_TO_DIE)
         if self.process.is_alive():
@@ -117,7 +125,7 @@ class _Worker:
         self.connection.close()
         status = self.process.exitcode or 0
         how = signal.strsignal(-status) if status < 0 else f"exit status {status}"
-        return RuntimeError(f"its process died ({how}); was it out of memory?")
+        return DiedError(f"its process died ({how}); was it out of memory?")
 
 
 def _serve(connection: Connection, prepare: Callable[[], object]) -> None:
@@ -139,25 +147,23 @@ def _serve(connection: Connection, prepare: Callable[[], object]) -> None:
     with listening(send_progress), suppress(EOFError):
         while True:
             name, task = connection.recv()
-            outcome: Outcome
+            end: End
             try:
                 function, arguments = pickle.loads(task)
-                outcome = Ended(name, function(*arguments))
+                end = Ended(name, function(*arguments))
             except Exception as error:
-                outcome = Failed(name, error)
-            connection.send_bytes(_packed(outcome))
+                end = Failed(name, error)
+            connection.send_bytes(_packed(end))
 
 
-def _packed(outcome: Outcome) -> bytes:
-    """Pickle an outcome; of what cannot be pickled and read again, only the text arrives."""
+def _packed(end: End) -> bytes:
+    """Pickle an end; of what cannot be pickled and read again, only the text arrives."""
     try:
-        packed = pickle.dumps(outcome)
+        packed = pickle.dumps(end)
         pickle.loads(packed)
     except Exception as error:
-        reason = outcome.error if isinstance(outcome, Failed) else error
-        packed = pickle.dumps(
-            Failed(outcome.name, RuntimeError(f"{type(reason).__name__}: {reason}"))
-        )
+        reason = end.error if isinstance(end, Failed) else error
+        packed = pickle.dumps(Failed(end.name, RuntimeError(f"{type(reason).__name__}: {reason}")))
     return packed
 
 

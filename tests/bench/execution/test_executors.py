@@ -18,7 +18,7 @@ import torch
 
 from bench.errors import UsageError
 from bench.execution import executors
-from bench.execution.executors import Ended, Executor, Failed, Outcome, inline, processes, tell
+from bench.execution.executors import End, Ended, Executor, Failed, inline, processes, tell
 
 
 class TwoArgumentsError(Exception):
@@ -128,11 +128,11 @@ def unreadable_result() -> object:
     return lambda: 0
 
 
-def by_name(executor: Executor) -> dict[str, Outcome]:
-    return {outcome.name: outcome for outcome in executor.outcomes()}
+def by_name(executor: Executor) -> dict[str, End]:
+    return {outcome.name: outcome for outcome in executor.ends()}
 
 
-def error(outcome: Outcome) -> str:
+def error(outcome: End) -> str:
     assert isinstance(outcome, Failed)
     return str(outcome.error)
 
@@ -198,7 +198,7 @@ def test_progress_is_heard_in_order_and_in_the_thread_of_the_caller(jobs: int) -
     with executors.create(jobs) as executor:
         executor.submit("1", square, 1)
         executor.submit("2", square, 2)
-        for outcome in executor.outcomes(listener):
+        for outcome in executor.ends(listener):
             ended.append(outcome.name)
     assert heard == {"1": [0, 0.25, 0.5, 0.75, 1], "2": [0, 0.25, 0.5, 0.75, 1]}
     assert heard_in == {threading.get_ident()}
@@ -214,7 +214,7 @@ def test_progress_does_not_wait_for_a_caller_that_is_busy(tmp_path: Path) -> Non
     with executors.create(2) as executor:
         executor.submit("first", square, 1)
         executor.submit("hammer", hammer, tmp_path, 30_000)
-        outcomes = executor.outcomes()
+        outcomes = executor.ends()
         assert next(outcomes).name == "first"
         (tmp_path / "begin").touch()
         assert eventually((tmp_path / "end").exists), "the task waits until it is listened to"
@@ -226,7 +226,7 @@ def test_more_may_be_submitted_meanwhile() -> None:
         with executors.create(jobs) as executor:
             executor.submit("0", square, 0)
             names = []
-            for outcome in executor.outcomes():
+            for outcome in executor.ends():
                 names.append(outcome.name)
                 if len(names) < 4:
                     executor.submit(str(len(names) * 4), square, 4)
@@ -238,14 +238,14 @@ def test_tasks_begin_in_the_order_in_which_they_were_submitted(engine: str) -> N
     with executors.create(1, engine=engine) as executor:
         for item in (4, 1, 5, 2):
             executor.submit(str(item), square, item)
-        assert [outcome.name for outcome in executor.outcomes()] == ["4", "1", "5", "2"]
+        assert [outcome.name for outcome in executor.ends()] == ["4", "1", "5", "2"]
 
 
 def test_no_more_tasks_at_a_time_than_jobs(tmp_path: Path) -> None:
     with executors.create(2) as executor:
         for item in range(5):
             executor.submit(str(item), meet, tmp_path, item, 2)
-        results = [outcome.result for outcome in executor.outcomes() if isinstance(outcome, Ended)]
+        results = [outcome.result for outcome in executor.ends() if isinstance(outcome, Ended)]
         assert len(workers()) == 2
     assert len(results) == 5
     assert max(results) == 2
@@ -310,7 +310,7 @@ def test_a_process_killed_while_it_sends_its_result_holds_up_nobody(tmp_path: Pa
     with executors.create(2) as executor:
         executor.submit("1", square, 1)
         executor.submit("sends", killed_with_a_result, tmp_path)
-        outcomes = executor.outcomes()
+        outcomes = executor.ends()
         assert next(outcomes) == Ended("1", 1)
         (tmp_path / "begin").touch()
         assert eventually(lambda: len(multiprocessing.active_children()) == 1)
@@ -343,7 +343,7 @@ def test_what_cannot_be_sent_fails_its_own_task_with_its_reason() -> None:
 def test_tasks_are_forgotten_when_the_executor_is_left(engine: str) -> None:
     with executors.create(2, engine=engine) as executor:
         executor.submit("1", square, 1)
-    assert list(executor.outcomes()) == []
+    assert list(executor.ends()) == []
 
 
 @pytest.mark.parametrize("tells", [False, True])
@@ -356,7 +356,7 @@ def test_leaving_ends_tasks_at_once(tmp_path: Path, tells: bool) -> None:
                 executor.submit(str(item), hammer, tmp_path, math.inf)
             else:
                 executor.submit(str(item), put, tmp_path, item, 60)
-        assert next(executor.outcomes()).name == "first"
+        assert next(executor.ends()).name == "first"
         left = time.monotonic()
     assert time.monotonic() - left < 3
     assert workers() == []
@@ -373,7 +373,7 @@ if __name__ == "__main__":
     with executors.create(int(sys.argv[1])) as executor:
         for name in ("0", "1"):
             executor.submit(name, put, Path(), name, 60)
-        list(executor.outcomes())
+        list(executor.ends())
 """
 
 
@@ -429,7 +429,7 @@ def test_engines_give_the_same_numbers() -> None:
     for engine in executors.ENGINES:
         with executors.create(2, engine=engine) as executor:
             executor.submit("draws", draws, 0)
-            (outcome,) = executor.outcomes()
+            (outcome,) = executor.ends()
         assert isinstance(outcome, Ended)
         results.append(outcome.result)
     assert torch.equal(results[0], results[1])

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -372,17 +373,31 @@ def test_without_its_weights_a_run_is_trained_again(
         assert "weights.pt is damaged: it is kept as weights.pt.damaged" in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def measured_video(
+    tmp_path_factory: pytest.TempPathFactory, data_for: DataFor, make_spec: MakeSpec
+) -> Path:
+    """A results folder with one run of a model of video, which has every measurement."""
+    root = tmp_path_factory.mktemp("video") / "results"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("bench.execution.run.on_device", lambda *_: data_for("svg"))
+        train_and_measure(make_spec("shared_sigma", model="svg"), Store.open(root))
+    return root
+
+
 @pytest.mark.parametrize("cls", MEASUREMENTS)
 def test_another_version_of_one_measurement_is_made_anew_and_no_other(
     cls: type[Measurement],
     data_for: DataFor,
     make_spec: MakeSpec,
-    store: Store,
+    measured_video: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("bench.execution.run.on_device", lambda *_: data_for("svg"))
     spec, measurements = make_spec("shared_sigma", model="svg"), measured_of("svg")
-    train_and_measure(spec, store)
+    shutil.copytree(measured_video, tmp_path / "copy")
+    store = Store.open(tmp_path / "copy")
     before = states(store, spec)
     assert pending(plan_of(spec, measurements), store) == []
     monkeypatch.setattr(cls, "version", cls.version + 1)

@@ -72,6 +72,6 @@ def to_float(items: Tensor, device: torch.device | None = None) -> Tensor:
         items: (B, C, H, W) or (B, T, C, H, W).
         device: where they are wanted; None: where they are.
     """
-    found = images(items).to(device or items.device)
-    found = found.to(torch.float32, memory_format=torch.channels_last).div_(255)
-    return found.view(items.shape)
+    values = images(items).to(device or items.device)
+    values = values.to(torch.float32, memory_format=torch.channels_last).div_(255)
+    return values.view(items.shape)

@@ -17,17 +17,17 @@ from bench.errors import UsageError
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pytorch-fid")
 
 
-def device(wanted: str) -> torch.device:
+def device(name: str) -> torch.device:
     """The device for `auto`, `cpu` or `cuda`.
 
     Raises:
         UsageError: CUDA was asked for and is not there.
     """
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("device 'cuda' is not available here (allowed: auto, cpu)")
-    return torch.device(wanted)
+    return torch.device(name)
 
 
 def default_jobs(on: torch.device) -> int:

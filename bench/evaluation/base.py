@@ -194,24 +194,3 @@ class Measurement(Settings, ABC):
         """Label and hash of the content; what its results are stored under."""
         canonical = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
         return f"{self.label}-{hashlib.sha256(canonical.encode()).hexdigest()[:10]}"
-
-    @property
-    def seconds_metric(self) -> Metric:
-        """The column that holds how long it took."""
-        return Metric(
-            f"evaluate_seconds_{self.label}",
-            f"evaluation: {self.label}",
-            f"seconds that the measurement {self.label} took",
-            "s",
-            decimals=1,
-        )
-
-    @property
-    def absent_metric(self) -> Metric:
-        """The column that says why a model or data set has no such numbers."""
-        return Metric(
-            f"{self.label}_absent",
-            f"no {self.label}",
-            f"why the measurement {self.label} does not exist for the model or the data",
-            "text",
-        )

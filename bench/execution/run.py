@@ -222,4 +222,17 @@ METRICS = (
         unit="s",
         decimals=1,
     ),
+    Metric(
+        "evaluate_seconds_{part}",
+        "evaluation: {part}",
+        "wall-clock time of one measurement",
+        unit="s",
+        decimals=1,
+    ),
+    Metric(
+        "{measurement}_absent",
+        "no {measurement}",
+        "why a measurement does not exist for the model or the data",
+        unit="text",
+    ),
 )

@@ -17,15 +17,7 @@ HEADLINES = ("frechet_images", "frechet_reference_images", "data_set")
 def metrics(measurements: Iterable[Measurement] = ()) -> tuple[Metric, ...]:
     """Return the metrics of the training and of these measurements; of none given, of all."""
     chosen = list(measurements) or [part for cls in MEASUREMENTS for part in cls().parts()]
-    every = (
-        metric
-        for measurement in chosen
-        for metric in (
-            *measurement.metrics,
-            measurement.seconds_metric,
-            measurement.absent_metric,
-        )
-    )
+    every = (metric for measurement in chosen for metric in measurement.metrics)
     return tuple({metric.key: metric for metric in (*METRICS, *every)}.values())
 
 

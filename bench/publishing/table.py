@@ -59,10 +59,10 @@ def _measured(store: Store, run_id: str, measurements: list[Measurement]) -> dic
             missing.append(f"{measurement.label}: not measured yet")
             continue
         columns |= result["columns"]
-        columns[measurement.seconds_metric.key] = result["seconds"]
+        columns[f"evaluate_seconds_{measurement.label}"] = result["seconds"]
         total += result["seconds"]
         if result["outcome"] == Outcome.NOT_APPLICABLE:
-            columns[measurement.absent_metric.key] = result["reason"]
+            columns[f"{measurement.label}_absent"] = result["reason"]
         elif result["outcome"] != Outcome.MEASURED:
             missing.append(f"{measurement.label}: {result['reason']}")
     return columns | {"evaluate_seconds": total, "not_measured": "; ".join(missing) or None}

@@ -117,7 +117,7 @@ def columns_of(
         assert result.outcome in (Outcome.MEASURED, Outcome.NOT_APPLICABLE), result.reason
         columns |= result.columns
         if result.outcome is Outcome.NOT_APPLICABLE:
-            columns[each.absent_metric.key] = result.reason
+            columns[f"{each.label}_absent"] = result.reason
     return columns
 
 

@@ -174,7 +174,6 @@ def test_each_takes_time_and_says_what_it_is(
             assert each.seconds(trial) >= 0
             assert "\n" not in each.describe("images")
             assert each.to_fetch == ""
-            assert each.seconds_metric.key == f"evaluate_seconds_{each.label}"
 
 
 def test_a_piece_of_work_is_timed_once(

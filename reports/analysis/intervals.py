@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -46,6 +47,35 @@ class Interval:
         return not self.low <= value <= self.high
 
 
+class Verdict(StrEnum):
+    """What the results say of a claim."""
+
+    SUPPORTED = "supported"
+    """The whole interval of the effect lies inside the region in which it is said to lie."""
+    REFUTED = "refuted"
+    """The whole interval lies outside."""
+    NOT_DECIDED = "not decided"
+    """It reaches across an edge, or there is no interval."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where an effect is said to lie: between two edges, which are outside."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def verdict(self, interval: Interval) -> Verdict:
+        """Return the verdict on an effect with this interval."""
+        if self.low < interval.low and interval.high < self.high:
+            return Verdict.SUPPORTED
+        outside = interval.high <= self.low or self.high <= interval.low
+        return Verdict.REFUTED if outside else Verdict.NOT_DECIDED
+
+
+BELOW, ABOVE = Region(high=0.0), Region(low=0.0)
+
+
 @dataclass(frozen=True)
 class Effect:
     """A mean over seeds and its interval, or why there is none."""
@@ -67,19 +97,12 @@ def effect(measured: Values) -> Effect:
         return Effect(None, None, 0, "nothing was measured")
     if not np.isfinite(measured).all():
         return Effect(None, None, measured.size, "an infinite value")
-    mean, why = float(np.mean(measured)), without_interval(measured)
-    if why:
-        return Effect(mean, None, measured.size, why)
-    return Effect(mean, _interval(tuple(measured.tolist())), measured.size)
-
-
-def without_interval(measured: Values) -> str:
-    """Return why a bootstrap of `measured` says nothing; "" if it does."""
+    mean = float(np.mean(measured))
     if measured.size < FEWEST:
-        return too_few(measured.size)
+        return Effect(mean, None, measured.size, too_few(measured.size))
     if np.ptp(measured) <= ROUNDING * np.abs(measured).max():
-        return "the same value for every seed"
-    return ""
+        return Effect(mean, None, measured.size, "the same value for every seed")
+    return Effect(mean, _interval(tuple(measured.tolist())), measured.size)
 
 
 def too_few(seeds: int) -> str:
@@ -121,8 +144,7 @@ def by_seed(runs: pd.DataFrame, key: str) -> pd.Series[float]:
         return pd.Series(dtype=np.float64)
     ended = finished(runs)
     numbers = pd.to_numeric(ended[key], errors="coerce").groupby(ended["seed"]).mean()
-    kept: pd.Series[float] = numbers.dropna().astype(np.float64)
-    return kept
+    return numbers.dropna().astype(np.float64)
 
 
 def array(measured: pd.Series[float]) -> Values:
@@ -144,9 +166,7 @@ def paired(first: pd.DataFrame, second: pd.DataFrame, key: str) -> Effect:
     difference = effect(differences(by_seed(first, key), by_seed(second, key)))
     planned = {*first.get("seed", ()), *second.get("seed", ())}
     why = difference.why if difference.count else "no seed was measured in both"
-    return Effect(
-        difference.mean, difference.interval, difference.count, why, len(planned) - difference.count
-    )
+    return replace(difference, why=why, lost=len(planned) - difference.count)
 
 
 def told_apart(first: pd.DataFrame, second: pd.DataFrame, key: str) -> bool:
@@ -176,6 +196,5 @@ def improvement(first: Values, second: Values, *, lower: bool = True) -> Effect:
 
 def _share(first: Values, second: Values, axis: int = -1) -> Any:
     """Return P(X < Y) + P(X = Y)/2 over all pairs along the last axis."""
-    del axis  # scipy passes the last one
     x, y = first[..., :, None], second[..., None, :]
     return ((x < y) + 0.5 * (x == y)).mean(axis=(-2, -1))

@@ -1,21 +1,39 @@
-"""What a claim is judged by: effects over seeds, and the regions in which it says that they lie."""
+"""What a claim is judged by: decoders of the paper, and effects over seeds with their verdicts."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.intervals import Effect, Interval, by_seed, differences, effect
+from reports.analysis.intervals import (
+    BELOW,
+    Effect,
+    Interval,
+    Region,
+    Verdict,
+    by_seed,
+    differences,
+    effect,
+    paired,
+)
 from reports.analysis.ranks import rank
-from reports.analysis.statistics import complete, values
-from reports.analysis.verdict import Region, Verdict
-from reports.content import SMOKE, Content
+from reports.analysis.statistics import complete, estimate, finished, values
+from reports.content import SMOKE, Content, run_options
 from reports.metric import Metric
-from reports.printing.cells import gap, with_interval
-from reports.printing.words import decimals_for, plural, short
+from reports.printing.cells import gap, outcome, with_interval
+from reports.printing.markup import decimals_for, listing, plural, short
+from reports.published import OPTIMAL, TABLE_B
+
+PER_PIXEL, PER_IMAGE = "per_pixel_sigma", "optimal_per_image_sigma"
+SHARED, SWEPT = "shared_sigma", "beta_vae"
+BERNOULLI, CATEGORICAL = "bernoulli", "categorical"
+
+DECODERS = frozenset(name for column in TABLE_B.values() for name in column)
+"""Those of the paper, which its claims are about."""
 
 
 @dataclass(frozen=True)
@@ -67,34 +85,66 @@ def overall(evidence: Sequence[Finding]) -> Verdict:
     return Verdict.SUPPORTED if verdicts == {Verdict.SUPPORTED} else Verdict.NOT_DECIDED
 
 
-def piece(quantity: str, make: Callable[..., Finding], *arguments: object) -> Finding:
-    """Return the evidence that `make` finds for a quantity, or that there is none and why."""
-    try:
-        return make(quantity, *arguments)
-    except Absent as reason:
-        return Finding(quantity, "none", Verdict.NOT_DECIDED, str(reason), measured=False)
+def of_the_paper(group: Group) -> Group:
+    """Return a group without the decoders that the paper does not have."""
+    kept = tuple(entry for entry in group.entries if entry.decoder.name in DECODERS)
+    return replace(group, entries=kept)
 
 
-def judge(quantity: str, judged: Effect, region: Region, decimals: int | None = None) -> Finding:
-    """Return the verdict on an effect over seeds."""
-    if judged.mean is None:
-        raise Absent(judged.why)
-    printed = decimals_for([judged.mean]) if decimals is None else decimals
-    text = with_interval(judged, printed)
-    if judged.interval is None:
-        return Finding(quantity, text, Verdict.NOT_DECIDED, judged.why)
-    if judged.lost:
-        reason = f"only {judged.count} of {judged.count + judged.lost} seeds were measured in both"
-        return Finding(quantity, text, Verdict.NOT_DECIDED, reason)
-    verdict = region.verdict(judged.interval)
-    edge = short(region.edge(judged.interval))
-    seeds = plural(judged.count, "seed")
-    reasons = {
-        Verdict.SUPPORTED: f"the whole interval agrees, {seeds}",
-        Verdict.REFUTED: f"the whole interval disagrees, {seeds}",
-        Verdict.NOT_DECIDED: f"the interval contains {edge}, {seeds}",
-    }
-    return Finding(quantity, text, verdict, reasons[verdict])
+def entry_of(group: Group, name: str) -> Entry:
+    """Return the entry of a likelihood, with default options where there are several.
+
+    Raises:
+        Absent: it was not run, no run finished, or no value of its sweep could be chosen.
+
+    """
+    entries = [
+        entry
+        for entry in group.entries
+        if entry.decoder.name == name and len(entry.every_run) and not unbounded(entry)
+    ]
+    if not entries:
+        raise Absent(f"{name} was not run")
+    entry = min(entries, key=lambda each: bool(each.decoder.options))
+    if finished(entry.every_run).empty:
+        raise Absent(f"no run of {name} finished: {outcome(entry.every_run)}")
+    if entry.undecided:
+        raise Absent(f"no value of the sweep of {name} could be chosen")
+    return entry
+
+
+def better_learned(group: Group) -> Entry:
+    """Return the better of the learned shared variances, by validation NLL as the sweep's best."""
+    candidates, reasons = [], []
+    for name in (SHARED, OPTIMAL):
+        try:
+            candidates.append(entry_of(group, name))
+        except Absent as reason:
+            reasons.append(str(reason))
+    if not candidates:
+        raise Absent("; ".join(reasons))
+
+    def validation(entry: Entry) -> float:
+        mean = estimate(entry.runs, "validation_nll_nats")
+        return mean.mean if mean else math.inf
+
+    return min(candidates, key=validation)
+
+
+def sweep_of(group: Group) -> Entry:
+    """Return the decoder that was swept, over several values."""
+    entry = entry_of(group, SWEPT)
+    if len(entry.settings) < 2:
+        raise Absent(f"{SWEPT} was not swept over several values")
+    return entry
+
+
+def unbounded(entry: Entry) -> bool:
+    """Tell whether the bounds of the scale were turned off."""
+    if entry.every_run.empty:
+        return False
+    options = run_options(entry.every_run).iloc[0]
+    return "bounds" in options and options["bounds"] in (None, "none", "None")
 
 
 def measured(entry: Entry, metric: Metric) -> Entry:
@@ -109,9 +159,55 @@ def measured(entry: Entry, metric: Metric) -> Entry:
     return entry
 
 
-def against_median(entry: Entry, others: Sequence[Entry], metric: Metric) -> Effect:
-    """Return the difference of an entry from the median of others with the same seed."""
-    measured(entry, metric)
+def piece(
+    quantity: str, make: Callable[..., Finding], *arguments: object, **named: object
+) -> Finding:
+    """Return the evidence that `make` finds for a quantity, or that there is none and why."""
+    try:
+        return make(quantity, *arguments, **named)
+    except Absent as reason:
+        return Finding(quantity, "none", Verdict.NOT_DECIDED, str(reason), measured=False)
+
+
+def no_frechet(group: Group) -> Iterator[Finding]:
+    """Yield that no Frechet distance was measured, where none was."""
+    if not group.headlines:
+        yield Finding("Frechet distance", "none", Verdict.NOT_DECIDED, "not measured here", False)
+
+
+def judge(quantity: str, judged: Effect, region: Region, decimals: int | None = None) -> Finding:
+    """Return the verdict on an effect over seeds."""
+    if judged.mean is None:
+        raise Absent(judged.why)
+    text = with_interval(judged, decimals_for([judged.mean]) if decimals is None else decimals)
+    interval = judged.interval
+    if interval is None:
+        return Finding(quantity, text, Verdict.NOT_DECIDED, judged.why)
+    if judged.lost:
+        reason = f"only {judged.count} of {judged.count + judged.lost} seeds were measured in both"
+        return Finding(quantity, text, Verdict.NOT_DECIDED, reason)
+    verdict = region.verdict(interval)
+    edge = short(region.high if interval.high >= region.high else region.low)
+    reasons = {
+        Verdict.SUPPORTED: "the whole interval agrees",
+        Verdict.REFUTED: "the whole interval disagrees",
+        Verdict.NOT_DECIDED: f"the interval contains {edge}",
+    }
+    return Finding(quantity, text, verdict, f"{reasons[verdict]}, {plural(judged.count, 'seed')}")
+
+
+def beside_median(
+    quantity: str,
+    group: Group,
+    name: str,
+    among: Sequence[Entry],
+    metric: Metric,
+    *,
+    region: Region,
+) -> Finding:
+    """Return how a decoder differs from the median of the others with the same seed."""
+    entry = measured(entry_of(group, name), metric)
+    others = [each for each in among if each is not entry]
     known = [each for each in others if complete(each.runs, metric.key)]
     if not known:
         raise Absent(f"no other decoder finished all its runs with {metric.label}")
@@ -119,7 +215,48 @@ def against_median(entry: Entry, others: Sequence[Entry], metric: Metric) -> Eff
     difference = effect(differences(by_seed(entry.runs, metric.key), median.median(axis=1)))
     if not difference.count:
         raise Absent("no seed was measured in all")
-    return replace(difference, lost=len(set(entry.runs["seed"])) - difference.count)
+    difference = replace(difference, lost=len(set(entry.runs["seed"])) - difference.count)
+    finding = judge(quantity, difference, region, metric.decimals)
+    return _ranked(finding, entry, others, metric)
+
+
+def lowest(
+    quantity: str, group: Group, name: str, among: Sequence[Entry], metric: Metric
+) -> Finding:
+    """Return whether a decoder is the lowest: told apart from every other, or any told below it."""
+    entry = measured(entry_of(group, name), metric)
+    others = [
+        each
+        for each in among
+        if each is not entry and each.measure and values(each.runs, metric.key).size
+    ]
+    if not others:
+        raise Absent(f"no other decoder was measured by {metric.label}")
+    pairs = [(each, paired(entry.runs, each.runs, metric.key)) for each in others]
+    known = [(e, d) for e, d in pairs if d.mean is not None]
+    if not known:
+        raise Absent("no seed was measured in both")
+    closest, difference = max(known, key=lambda pair: pair[1].mean or 0.0)
+    finding = judge(f"{quantity} ({closest.decoder.name})", difference, BELOW, metric.decimals)
+    finding = _ranked(finding, entry, others, metric)
+    verdicts = {
+        each.decoder.name: BELOW.verdict(d.interval) if d.interval and not d.lost else None
+        for each, d in pairs
+    }
+    below = [other for other, verdict in verdicts.items() if verdict is Verdict.REFUTED]
+    open_ = [other for other, verdict in verdicts.items() if verdict is not Verdict.SUPPORTED]
+    if below:
+        return replace(finding, verdict=Verdict.REFUTED, reason=f"{listing(below)} told below it")
+    if not open_:
+        return replace(finding, verdict=Verdict.SUPPORTED, reason="told apart from every other")
+    if not any(verdicts.values()):
+        return finding
+    return undecided(finding, f"not told apart from {listing(open_)}")
+
+
+def undecided(finding: Finding, reason: str) -> Finding:
+    """Return a finding that decides nothing, for this reason."""
+    return replace(finding, verdict=Verdict.NOT_DECIDED, reason=reason)
 
 
 def noted(finding: Finding, note: str) -> Finding:
@@ -127,7 +264,7 @@ def noted(finding: Finding, note: str) -> Finding:
     return replace(finding, effect=f"{finding.effect}; {note}")
 
 
-def ranked(finding: Finding, entry: Entry, others: Sequence[Entry], metric: Metric) -> Finding:
+def _ranked(finding: Finding, entry: Entry, others: Sequence[Entry], metric: Metric) -> Finding:
     """Return a finding with the rank of an entry among others, such as "rank 2 of 5", by means."""
     placed = rank(entry, others, metric, lost_last=False)
     return noted(finding, f"rank {placed[0]:g} of {placed[1]}") if placed else finding

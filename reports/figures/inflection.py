@@ -16,7 +16,7 @@ from reports.analysis.statistics import Estimate, estimate, values
 from reports.analysis.takeoff import TakeOff, take_off, variance_of
 from reports.content import Content, Row
 from reports.figures.style import Style, figure, house_style, key, legend
-from reports.printing.words import short
+from reports.printing.markup import short
 
 PANELS = (
     ("information_nats", r"information $I_e(x;z)$"),

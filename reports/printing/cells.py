@@ -9,13 +9,12 @@ from dataclasses import replace
 import pandas as pd
 
 from reports.analysis.groups import Entry
-from reports.analysis.intervals import FEWEST, Effect, told_apart
+from reports.analysis.intervals import FEWEST, Effect, Interval, told_apart
 from reports.analysis.ranks import contests, ranking
 from reports.analysis.statistics import Estimate, estimate, finished
 from reports.content import Status
 from reports.metric import Metric
-from reports.printing.markup import bold
-from reports.printing.words import decimals_for, number
+from reports.printing.markup import bold, decimals_for, number, short
 
 NOT_RUN, NOT_CHOSEN, NOT_MEASURED = "not run", "not chosen", "not measured"
 NOT_NORMALISED = "not normalised"
@@ -133,3 +132,8 @@ def signed(value: float, decimals: int) -> str:
     """Print a number with its sign, also a positive one."""
     text = number(value, decimals)
     return f"+{text}" if float(text.replace(",", "").replace("∞", "inf")) > 0 else text
+
+
+def short_interval(value: float, interval: Interval) -> str:
+    """Return "value [low, high]" with three significant digits, for a sentence."""
+    return f"{short(value)} [{short(interval.low)}, {short(interval.high)}]"

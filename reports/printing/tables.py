@@ -9,8 +9,7 @@ from reports.analysis.statistics import values
 from reports.analysis.takeoff import near_cap
 from reports.metric import Metric
 from reports.printing.cells import cell, cells
-from reports.printing.markup import LEFT, RIGHT, Field, escape, table_of
-from reports.printing.words import listing, number
+from reports.printing.markup import LEFT, RIGHT, Field, escape, listing, number, table_of
 
 
 def decoders(entries: Sequence[Entry]) -> Field:

@@ -13,9 +13,17 @@ from reports.analysis.statistics import values
 from reports.content import LACKING, Content, Status
 from reports.printing import tables
 from reports.printing.cells import absent
-from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table_of
+from reports.printing.markup import (
+    LEFT,
+    RIGHT,
+    bullets,
+    escape,
+    listing,
+    number,
+    paragraphs,
+    table_of,
+)
 from reports.printing.tables import layer_table, metric_fields, metric_table
-from reports.printing.words import listing, number
 from reports.published import TABLE_B, Published
 from reports.sections.section import Section, Subject, by_group, caption
 

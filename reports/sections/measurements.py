@@ -10,7 +10,17 @@ from reports import figures
 from reports.analysis.groups import Entry, Group, lacking
 from reports.analysis.statistics import estimate, values
 from reports.printing.cells import NOT_MEASURED, absent, cell
-from reports.printing.markup import RIGHT, Field, bullets, escape, paragraphs, table_of
+from reports.printing.markup import (
+    RIGHT,
+    Field,
+    bullets,
+    escape,
+    listing,
+    number,
+    paragraphs,
+    short,
+    table_of,
+)
 from reports.printing.tables import (
     counts,
     decoders,
@@ -19,7 +29,6 @@ from reports.printing.tables import (
     metric_table,
     without_information,
 )
-from reports.printing.words import listing, number, short
 from reports.sections.section import Section, Subject, by_group, picture, subsection
 
 TIGHTER = (

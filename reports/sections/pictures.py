@@ -11,9 +11,8 @@ from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import LEVEL
 from reports.analysis.takeoff import SHARE, NoTakeOff, TakeOff, take_off
 from reports.printing.cells import gap
-from reports.printing.markup import escape, paragraphs
+from reports.printing.markup import escape, listing, number, paragraphs, short
 from reports.printing.tables import without_information
-from reports.printing.words import listing, number, short
 from reports.sections.section import Section, Subject, by_group, picture
 
 Draw = Callable[[Group], Figure | None]

@@ -9,9 +9,8 @@ from reports.analysis.statistics import values
 from reports.content import Content
 from reports.metric import Metric
 from reports.printing.cells import decimals_of
-from reports.printing.markup import bullets, escape, paragraphs
+from reports.printing.markup import bullets, escape, listing, number, paragraphs
 from reports.printing.tables import counts, metric_table
-from reports.printing.words import listing, number
 from reports.sections.section import Section, Subject, subsection
 
 SIZES = (

@@ -7,9 +7,18 @@ from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import estimate, values
 from reports.content import Content
 from reports.printing.cells import cell
-from reports.printing.markup import LEFT, RIGHT, escape, paragraphs, table, table_of
+from reports.printing.markup import (
+    LEFT,
+    RIGHT,
+    escape,
+    listing,
+    number,
+    paragraphs,
+    short,
+    table,
+    table_of,
+)
 from reports.printing.tables import information_fields, metric_fields, without_information
-from reports.printing.words import listing, number, short
 from reports.published import LEARNED, SWEEP_COLUMN, TABLE_A
 from reports.sections.section import Section, Subject, caption, subsection
 

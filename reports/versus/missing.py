@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from reports.analysis.groups import Entry
 from reports.content import Column, Content, Row
-from reports.printing.markup import bullets, escape
-from reports.printing.words import listing, plural
+from reports.printing.markup import bullets, escape, listing, plural
 from reports.versus.choice import Choice
 from reports.versus.pairs import Match
 

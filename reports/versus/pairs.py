@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.intervals import Effect, array, by_seed, improvement, paired
+from reports.analysis.intervals import (
+    ABOVE,
+    BELOW,
+    Effect,
+    Verdict,
+    array,
+    by_seed,
+    improvement,
+    paired,
+)
 from reports.analysis.ranks import compared_metrics, contests
 from reports.analysis.statistics import complete, finished, values
-from reports.analysis.verdict import ABOVE, BELOW, Verdict
 from reports.content import SMOKE, Content
 from reports.metric import Metric
 from reports.printing.cells import gap, outcome

@@ -20,9 +20,8 @@ from reports.printing.cells import (
     with_decimals,
     with_interval,
 )
-from reports.printing.markup import LEFT, RIGHT, bold, escape, table_of
+from reports.printing.markup import LEFT, RIGHT, bold, escape, number, short, table_of
 from reports.printing.tables import decoders
-from reports.printing.words import number, short
 from reports.versus.equal import Equal
 from reports.versus.pairs import WORDS, Difference, Match
 

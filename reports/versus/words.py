@@ -9,7 +9,7 @@ from reports.analysis.intervals import LEVEL, Effect
 from reports.analysis.ranks import rank, ranking
 from reports.content import SMOKE
 from reports.metric import Metric
-from reports.printing.words import listing, number, plural
+from reports.printing.markup import listing, number, plural
 from reports.versus.pairs import EVEN, NONE, WORDS, Difference, Match
 from reports.versus.tables import seconds_ratio
 

@@ -1,0 +1,311 @@
+"""The claims: how each is judged, and where its evidence is looked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from reports.analysis.groups import Entry, Group
+from reports.analysis.intervals import (
+    ABOVE,
+    BELOW,
+    FEWEST,
+    LEVEL,
+    Effect,
+    Region,
+    Verdict,
+    by_seed,
+    effect,
+    paired,
+)
+from reports.analysis.speed import NLL, curves, log_ratios
+from reports.analysis.statistics import estimate
+from reports.analysis.takeoff import NoTakeOff, TakeOff, take_off, variance_of
+from reports.claims.evidence import (
+    BERNOULLI,
+    CATEGORICAL,
+    PER_IMAGE,
+    PER_PIXEL,
+    SHARED,
+    Absent,
+    Claim,
+    Finding,
+    beside_median,
+    better_learned,
+    entry_of,
+    judge,
+    lowest,
+    measured,
+    no_frechet,
+    noted,
+    piece,
+    shifted,
+    sweep_of,
+    unbounded,
+    undecided,
+)
+from reports.content import Content, Status
+from reports.metric import Metric
+from reports.printing.cells import short_interval
+from reports.printing.markup import number, plural, short
+from reports.printing.tables import without_information
+from reports.published import OPTIMAL, UNIT
+
+MARGIN = 0.01
+"""A loss of up to this share of the range of the sweep's NLL is none."""
+OFTEN = 0.5
+"""A share of diverged runs whose interval lies below this refutes claim 4."""
+
+
+def _beats_unit_variance(content: Content, group: Group) -> Iterator[Finding]:
+    for name in (SHARED, OPTIMAL):
+        for metric in (group.metric("nll_nats"), group.metric("bits_per_dim"), *group.headlines):
+            yield piece(f"{metric.label}: {name} − {UNIT}", _below_unit, group, name, metric)
+    yield from no_frechet(group)
+
+
+def _below_unit(quantity: str, group: Group, name: str, metric: Metric) -> Finding:
+    a, b = (measured(entry_of(group, each), metric) for each in (name, UNIT))
+    return judge(quantity, paired(a.runs, b.runs, metric.key), BELOW, metric.decimals)
+
+
+def _matches_best_beta(content: Content, group: Group) -> Iterator[Finding]:
+    yield piece("NLL: learned − best β", _not_worse, group)
+    yield piece("log10(σ² / best β)", _near_best, group)
+
+
+def _not_worse(quantity: str, group: Group) -> Finding:
+    sweep, own, metric = sweep_of(group), better_learned(group), group.metric("nll_nats")
+    means = [mean.mean for s in sweep.settings if (mean := estimate(s.runs, metric.key))]
+    if len(means) < 2 or not np.isfinite(means).all():
+        raise Absent("fewer than two values of the sweep have an NLL")
+    margin = MARGIN * float(np.ptp(means))
+    quantity += f" = {sweep.chosen:g} ({own.decoder.name}, margin {short(margin)})"
+    difference = paired(measured(own, metric).runs, measured(sweep, metric).runs, metric.key)
+    return judge(quantity, difference, Region(high=margin), metric.decimals)
+
+
+def _near_best(quantity: str, group: Group) -> Finding:
+    sweep, own = sweep_of(group), better_learned(group)
+    chosen = next(each for each in sweep.settings if each.value == sweep.chosen)
+    best, learned = math.log10(variance_of(chosen)), _log_variance(own)
+    half = _step(sweep, best, best if learned.mean is None else learned.mean) / 2
+    quantity += f" ({own.decoder.name}, half a step of the sweep: {half:.2f})"
+    finding = judge(quantity, shifted(learned, -best), Region(-half, half), 2)
+    if sweep.chosen not in (sweep.settings[0].value, sweep.settings[-1].value):
+        return finding
+    reason = "the best β lies at an end of the sweep, so a better one may lie beyond"
+    return undecided(finding, reason)
+
+
+def _log_variance(entry: Entry) -> Effect:
+    """Return log10 of the variance, over seeds."""
+    variances = by_seed(entry.runs, "variance").to_numpy(dtype=np.float64)
+    if not variances.size or not (np.isfinite(variances) & (variances > 0)).all():
+        raise Absent(f"the variance of {entry.decoder.name} was not measured")
+    return replace(effect(np.log10(variances)), lost=len(entry.runs) - variances.size)
+
+
+def _step(entry: Entry, place: float, at: float) -> float:
+    """Return the gap of the sweep (log10) between `place` and its neighbour on the side of `at`."""
+    gaps = np.log10([variance_of(each) for each in entry.settings]) - place
+    beyond = gaps[gaps > 1e-9] if at > place else gaps[gaps < -1e-9]
+    others = beyond if beyond.size else gaps[np.abs(gaps) > 1e-9]
+    if not others.size:
+        raise Absent("the values of the sweep have one variance")
+    return float(np.abs(others).min())
+
+
+def _at_inflection(content: Content, group: Group) -> Iterator[Finding]:
+    for name in (SHARED, OPTIMAL):
+        yield piece(f"log10(σ² / take-off): {name}", _near_take_off, group, name)
+
+
+def _near_take_off(quantity: str, group: Group, name: str) -> Finding:
+    sweep = sweep_of(group)
+    rise = take_off(sweep)
+    if isinstance(rise, NoTakeOff):
+        raise Absent(without_information(group).rstrip(".") or rise.why)
+    at = math.log10(rise.variance)
+    entry = entry_of(group, name)
+    learned, region = _log_variance(entry), _around(sweep, rise)
+    low, high = (short(10 ** (at + edge)) for edge in (region.low, region.high))
+    place = short_interval(rise.variance, rise.interval)
+    quantity += f" (take-off at {place}, region {low} to {high})"
+    finding = judge(quantity, shifted(learned, -at), region, 2)
+    if here := estimate(entry.runs, "information_nats"):
+        finding = noted(finding, f"I_e = {number(here.mean, 2)} nats")
+    if not rise.capped:
+        return finding
+    reason = "I_e is near its cap ln N at the take-off, so KL(m‖p) and the take-off are unreliable"
+    return undecided(finding, reason)
+
+
+def _around(sweep: Entry, rise: TakeOff) -> Region:
+    """Return the interval of the take-off, half a step of the sweep wider, as log10 ratios."""
+    at = math.log10(rise.variance)
+    places = np.sort(np.log10([variance_of(each) for each in sweep.settings]))
+    right = min(max(1, int(np.searchsorted(places, at))), len(places) - 1)
+    half = float(places[right] - places[right - 1]) / 2
+    low, high = (math.log10(edge) - at for edge in (rise.interval.low, rise.interval.high))
+    return Region(low - half, high + half)
+
+
+def _good_nll_poor_samples(content: Content, group: Group) -> Iterator[Finding]:
+    densities = [entry for entry in group.entries if entry.measure == "density"]
+    others = [entry for entry in densities if entry.decoder.name != PER_PIXEL]
+    regions = {group.metric("nll_nats"): BELOW} | dict.fromkeys(group.headlines, ABOVE)
+    for metric, region in regions.items():
+        quantity = f"{metric.label}: {PER_PIXEL} − median of the other densities"
+        yield piece(quantity, beside_median, group, PER_PIXEL, others, metric, region=region)
+    yield from no_frechet(group)
+    yield piece(f"diverged runs of {PER_PIXEL} without bounds", _diverges, group)
+
+
+def _diverges(quantity: str, group: Group) -> Finding:
+    free = [e for e in group.entries if e.decoder.name == PER_PIXEL and unbounded(e)]
+    held = [e for e in group.entries if e.decoder.name in (SHARED, OPTIMAL)]
+    runs, shared = (_together(each) for each in (free, held))
+    if runs.empty:
+        raise Absent(f"no run of {PER_PIXEL} without bounds")
+    if shared.empty:
+        raise Absent("no run of a shared variance")
+    lost, never = ((each["status"] == Status.DIVERGED).sum() for each in (runs, shared))
+    interval = binomtest(int(lost), len(runs)).proportion_ci(LEVEL, method="exact")
+    text = (
+        f"{lost} of {len(runs)} [{interval.low:.2f}, {interval.high:.2f}]; "
+        f"shared variance: {never} of {len(shared)}"
+    )
+    if min(len(runs), len(shared)) < FEWEST:
+        few = f"{plural(min(len(runs), len(shared)), 'run')}, {FEWEST} are needed"
+        return Finding(quantity, text, Verdict.NOT_DECIDED, few)
+    if never:
+        return Finding(quantity, text, Verdict.REFUTED, "a shared variance diverged too")
+    if lost:
+        return Finding(quantity, text, Verdict.SUPPORTED, "it diverged and no shared variance did")
+    verdict = Verdict.REFUTED if interval.high < OFTEN else Verdict.NOT_DECIDED
+    return Finding(quantity, text, verdict, f"none diverged in {plural(len(runs), 'run')}")
+
+
+def _together(entries: Sequence[Entry]) -> pd.DataFrame:
+    kept = [entry.every_run for entry in entries if len(entry.every_run)]
+    return pd.concat(kept) if kept else pd.DataFrame()
+
+
+def _converges_faster(content: Content, group: Group) -> Iterator[Finding]:
+    for over in ("steps", "seconds"):
+        quantity = f"ln({over} of {OPTIMAL} / {over} of {SHARED})"
+        yield piece(quantity, _sooner, content, group, over)
+
+
+def _sooner(quantity: str, content: Content, group: Group, over: str) -> Finding:
+    """Judge the log ratio of the times to the worse of the two final NLLs of each seed."""
+    entries = [entry_of(group, name) for name in (OPTIMAL, SHARED)]
+    first, second = (curves(content, entry, NLL) for entry in entries)
+    seeds = sorted(set(first) & set(second))
+    if not seeds:
+        raise Absent("no seed has the validation NLL of both during training")
+    ratios = log_ratios(first, second, over)
+    early = [seed for seed in seeds if seed not in ratios]
+    if early:
+        raise Absent(f"seed {early[0]} is there before the first step")
+    planned = {int(seed) for entry in entries for seed in entry.runs["seed"]}
+    ratio = replace(effect(np.array(list(ratios.values()))), lost=len(planned) - len(ratios))
+    return judge(quantity, ratio, BELOW, 2)
+
+
+def _best_images(content: Content, group: Group) -> Iterator[Finding]:
+    for metric in group.headlines:
+        quantity = f"{metric.label}: {PER_IMAGE} − best other"
+        yield piece(quantity, lowest, group, PER_IMAGE, group.entries, metric)
+    yield from no_frechet(group)
+
+
+def _discrete(content: Content, group: Group) -> Iterator[Finding]:
+    bits = group.metric("bits_per_dim")
+    for metric in (bits, *group.headlines):
+        quantity = f"{metric.label}: {BERNOULLI} − median of the others, on colour"
+        yield piece(quantity, _bernoulli, content, group, metric)
+    masses = [entry for entry in group.entries if entry.measure == "mass"]
+    quantity = f"{bits.label}: {CATEGORICAL} − best other mass"
+    yield piece(quantity, lowest, group, CATEGORICAL, masses, bits)
+
+
+def _bernoulli(quantity: str, content: Content, group: Group, metric: Metric) -> Finding:
+    runs = [run for run in map(str, group.runs["run"]) if run in content.samples]
+    if not runs:
+        raise Absent("no images tell whether the data have colour")
+    if content.samples[runs[0]].shape[-1] != 3:
+        raise Absent("the images are grey")
+    return beside_median(quantity, group, BERNOULLI, group.entries, metric, region=ABOVE)
+
+
+CLAIMS = (
+    Claim(
+        "A learned shared variance (shared or optimal) beats the unit-variance Gaussian in NLL and "
+        "in FID, on every data set.",
+        "Native NLL (all are densities), bits/dim and each Frechet distance minus those of the "
+        "unit-variance Gaussian: supported below 0.",
+        ("table-b", "differences"),
+        _beats_unit_variance,
+    ),
+    Claim(
+        "It matches or beats the best β of a hand-tuned sweep in one run, and its effective "
+        "β = σ² lies near the best β.",
+        "The learned variance with the lower validation NLL minus the best β of the sweep: "
+        f"supported if the NLL is not worse by {MARGIN:.0%} of the range of the sweep's mean NLLs, "
+        "and if σ² lies within half a step of the sweep (log10, towards σ²) of the variance of "
+        "the best β. No verdict on the place if the best β lies at an end of the sweep.",
+        ("table-a", "differences"),
+        _matches_best_beta,
+    ),
+    Claim(
+        "On I_e(x;z) and KL(m‖p) against β, sigma-VAE sits at the inflection: the largest "
+        "information before the marginal KL takes off.",
+        "σ² against the take-off of KL(m‖p), defined below the figure: supported if it lies in the "
+        "interval of the take-off, half a step of the sweep wider on both sides. No verdict if I_e "
+        "is near its cap next to the take-off.",
+        ("information", "table-a"),
+        _at_inflection,
+    ),
+    Claim(
+        "A per-pixel variance gets a good NLL and poor samples; unbounded, it diverges where a "
+        "shared one never does.",
+        "Good: an NLL below the median of the other densities of the same seed. Poor: each "
+        "Frechet distance above it. Runs without bounds: supported if one of at least "
+        f"{FEWEST} diverged and no run of a shared variance did; refuted if a shared one did, or "
+        f"if none diverged and the exact binomial interval of the share lies below {OFTEN:g}.",
+        ("table-b", "differences"),
+        _good_nll_poor_samples,
+    ),
+    Claim(
+        "The optimal variance converges faster than the one learned by gradient.",
+        "Steps and seconds until the validation NLL first reaches the worse of the two final "
+        "values of the same seed, log ratio of the optimal variance to the one learned by "
+        "gradient: supported below 0.",
+        ("speed", "convergence"),
+        _converges_faster,
+    ),
+    Claim(
+        "The per-image optimal variance gives the best image quality.",
+        "Each Frechet distance minus that of every other decoder; shown is the difference from the "
+        "best other. Supported if every difference is below 0; refuted if one is above 0.",
+        ("table-b", "differences"),
+        _best_images,
+    ),
+    Claim(
+        "Bernoulli on grey values does badly on colour images; among discrete decoders the full "
+        "categorical has the best NLL.",
+        "Badly: bits/dim and each Frechet distance above the median of the other decoders of the "
+        "same seed, where the sample images have three channels. Best: bits/dim below that of "
+        "every other mass, as in claim 6, on any data.",
+        ("table-b", "differences"),
+        _discrete,
+    ),
+)
+"""In the order of their numbers."""

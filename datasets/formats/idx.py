@@ -4,8 +4,6 @@ Format: two zero bytes, a type (8 = uint8), the number of axes, each length as a
 32-bit integer, then the values (LeCun, Cortes and Burges, "The MNIST database", 1998).
 """
 
-from __future__ import annotations
-
 import gzip
 import shutil
 from collections.abc import Mapping
@@ -27,7 +25,6 @@ def parse(content: Bytes) -> Bytes:
 
     Raises:
         DataError: not an idx file of uint8, or not as long as its header says.
-
     """
     header = content[:4].tolist()
     if len(header) < 4 or header[:3] != [0, 0, UINT8]:
@@ -45,7 +42,6 @@ class IdxLoader(Loader):
     Attributes:
         md5: of the *decompressed* content of the files `NAMES`, in that order, because the same
             content circulates compressed in several ways.
-
     """
 
     shape = (1, 28, 28)
@@ -93,6 +89,5 @@ def members(source: str, target: str) -> Mapping[str, str]:
     Args:
         source: pattern of their names at the source, {} stands for each of `NAMES`.
         target: pattern of their paths below the data folder, likewise.
-
     """
     return {source.format(name): target.format(name) for name in NAMES}

@@ -1,7 +1,5 @@
 """The loader of data sets that scikit-learn ships: there is nothing to fetch or to store."""
 
-from __future__ import annotations
-
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +12,6 @@ class ScikitLearnLoader(Loader):
 
     Attributes:
         shipped: paths of the files below sklearn/datasets.
-
     """
 
     folder = ""

@@ -8,8 +8,6 @@ wire format of protocol buffers, of which the part that an Example needs is here
     Feature { BytesList bytes_list = 1; }     BytesList { repeated bytes value = 1; }
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable, Iterator
 from typing import IO
@@ -39,7 +37,6 @@ def records(file: str, opened: Callable[[], IO[bytes]]) -> Iterator[bytes]:
 
     Raises:
         DataError: it cannot be read, ends within a record, or a CRC does not hold.
-
     """
     try:
         with opened() as stream:
@@ -68,7 +65,6 @@ def byte_features(example: bytes) -> dict[str, memoryview]:
 
     Raises:
         ValueError: not such a message.
-
     """
     values = {}
     for features in _sub(memoryview(example), FEATURES):

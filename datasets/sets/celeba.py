@@ -4,8 +4,6 @@ The published crops differ: 148x148 (Larsen et al. 2016; Dinh et al. 2017) and 1
 and the paper that is benchmarked states none. Here the central 148x148 is resized to 32x32.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 import zlib
@@ -90,10 +88,6 @@ class Celeba(ConvertedLoader):
         if not pictures and archive.is_file():
             pictures = [archive]
         return [partition, *pictures] if pictures else []
-
-    def verify(self, root: Path) -> None:
-        """See `Loader.verify`: the archive is read once, and not kept."""
-        self.convert(root)
 
     def batches(self, root: Path) -> Iterator[Batch]:
         """See `ConvertedLoader.batches`."""

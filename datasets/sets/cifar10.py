@@ -6,8 +6,6 @@ image). The package that carries the images as PNG lacks the file names that are
 so the official binary batches are rebuilt from it, byte for byte.
 """
 
-from __future__ import annotations
-
 import json
 import pickle
 import warnings
@@ -34,7 +32,6 @@ class Cifar10(Loader):
     Attributes:
         md5: of the pickled batches, as torchvision has it.
         sha1: of the binary batches, as MXNet's gluon.data.vision.CIFAR10 has it.
-
     """
 
     shape = (3, 32, 32)

@@ -4,8 +4,6 @@ Every combination of shape, size, angle and position once: 737,280 binary images
 gigabytes. A fixed random sample of them is used; the parts of the split share no image.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Iterator
@@ -35,7 +33,6 @@ class Dsprites(ConvertedLoader):
     Attributes:
         md5: of the official file.
         total: the number of images in it.
-
     """
 
     shape = (1, 64, 64)

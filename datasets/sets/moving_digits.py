@@ -10,8 +10,6 @@ purpose: they are the same under every version of numpy, and the first sequences
 the same when it is made longer.
 """
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -159,7 +157,6 @@ def paths(drawn: Numbers) -> tuple[Integers, Integers]:
 
     Returns:
         Top row and left column in each frame, (..., FRAMES), all within 0..ROOM-1.
-
     """
     top, left = _between(drawn[..., 0], 0, ROOM - 1), _between(drawn[..., 1], 0, ROOM - 1)
     down = _between(drawn[..., 2], -FASTEST, FASTEST)
@@ -189,7 +186,6 @@ def _wall(
 
     Returns:
         The new position, speed and aside.
-
     """
     low, high = position < 0, position >= ROOM
     away = _between(first, 1, FASTEST)

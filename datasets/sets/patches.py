@@ -9,8 +9,6 @@ Patches lie on a grid of `STRIDE` pixels inside one band each. Those of one part
 of different parts share no pixel.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,7 +37,6 @@ def corners(part: str) -> list[tuple[int, int, int]]:
 
     Returns:
         (photograph, top row, left column) of each patch.
-
     """
     grid = list(_grid(*BANDS[part]))
     return [grid[index] for index in shuffled(len(grid), f"patches {part}")]

@@ -3,8 +3,6 @@
 The files are MATLAB's: X uint8 (32, 32, 3, N), and y (N, 1) with 10 for the digit 0.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +30,6 @@ class Svhn(ConvertedLoader):
 
     Attributes:
         md5: of the files `NAMES`, as torchvision has it.
-
     """
 
     shape = (3, SIZE, SIZE)

@@ -4,8 +4,6 @@ The bytes that have arrived of a data set lie in a hidden folder, `PARTIAL`/<nam
 set is complete. Their content is not verified here; the caller does that.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re
@@ -15,7 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.transport.messages import bar, megabytes, say
+from tqdm import tqdm
+
+from datasets.transport.messages import megabytes, say
 
 PARTIAL = ".likelihood-bench-partial"
 STALL = 10.0  # seconds without an answer after which a server counts as gone
@@ -33,13 +33,7 @@ class TransferError(SourceError):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on a server.
-
-    Attributes:
-        url: its address, on a web server or on Google Drive.
-        name: its name in messages.
-
-    """
+    """A file on a web server or on Google Drive, and its name in messages."""
 
     url: str
     name: str
@@ -66,7 +60,6 @@ class Partials:
 
         Raises:
             TransferError: the transfer broke off, and a retry brought no more.
-
         """
         path = remote.path(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -137,12 +130,13 @@ def _attempt(remote: RemoteFile, path: Path, progress: bool | None) -> None:
     before = _arrived(path)
     if before:
         say(f"{remote.name}: resuming at {megabytes(before)} MB")
+    hidden = None if progress is None else not progress
     try:
-        with bar(remote.name, progress) as shown:
+        with tqdm(desc=remote.name, unit="B", unit_scale=True, leave=False, disable=hidden) as bar:
 
             def show(done: int, total: int | None) -> None:
-                shown.total = total
-                shown.update(done - shown.n)
+                bar.total = total
+                bar.update(done - bar.n)
 
             gdown.download(
                 url=remote.url,

@@ -7,8 +7,7 @@ from datasets.core.dataset import DataError, FolderError, Status
 from datasets.core.loader import RECEIPT, Loader
 from datasets.core.registry import find
 from datasets.core.storage import STAGING, data_folder, lacking_space, locked, publish, staging
-from datasets.transport.messages import megabytes, say
-from datasets.transport.partials import Partials, SourceError, TransferError
+from datasets.transport.partials import Partials, SourceError, TransferError, megabytes, say
 from datasets.transport.source import Source
 
 

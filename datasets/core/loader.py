@@ -9,6 +9,11 @@ from datasets.transport.source import Source
 RECEIPT = "source.txt"
 
 
+def complete(*files: Path) -> list[Path]:
+    """Return the files if all of them are there, else none."""
+    return list(files) if all(file.is_file() for file in files) else []
+
+
 class Loader(ABC):
     """One data set: where its files lie, which sources have them, how they are read.
 

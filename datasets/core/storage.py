@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from datasets.core.dataset import FolderError
-from datasets.transport.messages import megabytes, say
+from datasets.transport.partials import megabytes, say
 
 ENVIRONMENT = "LIKELIHOOD_BENCH_DATA"
 LOCK = ".likelihood-bench-lock"

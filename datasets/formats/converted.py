@@ -24,11 +24,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from tqdm import tqdm
 
 from datasets.core.checksums import checksum, heading
 from datasets.core.dataset import SPLITS, Bytes, Content, DataError, FolderError, split_labels
-from datasets.core.loader import RECEIPT, Loader
+from datasets.core.loader import RECEIPT, Loader, complete
 from datasets.core.storage import lacking_space, locked, publish, staging
 
 FOLDER, LABELS, RECORD = "converted", "labels.npy", "content.json"
@@ -82,11 +83,8 @@ class ConvertedLoader(Loader):
 
     def _converted(self, root: Path) -> list[Path]:
         folder = self._folder(root)
-        arrays = [folder / f"{split}.npy" for split in SPLITS]
-        if not all(file.is_file() for file in (*arrays, folder / RECORD)):
-            return []
-        labels = [folder / LABELS] if (folder / LABELS).is_file() else []
-        return [*arrays, *labels, folder / RECORD]
+        files = complete(*(folder / f"{split}.npy" for split in SPLITS), folder / RECORD)
+        return files + complete(folder / LABELS) if files else []
 
     def convert(self, root: Path) -> None:
         """See `Loader.convert`; of several processes one does the work."""
@@ -153,6 +151,12 @@ class ConvertedLoader(Loader):
                 f"{folder} is corrupt (sha256 of its content: expected {known}, found {actual})"
             )
         return content._replace(checksum=known)
+
+
+def resized(picture: Image.Image, side: int) -> Bytes:
+    """Resize a picture by Pillow's bilinear filter: (C, side, side), or (side, side) if gray."""
+    array = np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))
+    return array.transpose(2, 0, 1) if array.ndim == 3 else array
 
 
 def _pieces(

@@ -10,6 +10,7 @@ from typing import IO
 import numpy as np
 
 from datasets.core.dataset import Bytes, DataError
+from datasets.core.loader import complete
 from datasets.core.registry import register
 from datasets.formats.converted import Batch, ConvertedLoader
 from datasets.formats.tfrecord import byte_features, records
@@ -58,10 +59,7 @@ class Bair(ConvertedLoader):
         """See `ConvertedLoader.originals`."""
         folder = root / self.folder
         train, test = (sorted(folder.glob(f"{part}/*.tfrecords")) for part in ("train", "test"))
-        if train and test:
-            return [*train, *test]
-        archive = folder / ARCHIVE
-        return [archive] if archive.is_file() else []
+        return [*train, *test] if train and test else complete(folder / ARCHIVE)
 
     def batches(self, root: Path) -> Iterator[Batch]:
         """See `ConvertedLoader.batches`."""

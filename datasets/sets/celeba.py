@@ -17,7 +17,7 @@ from PIL import Image
 from datasets.core.checksums import read_verified, verify_file
 from datasets.core.dataset import Bytes, DataError
 from datasets.core.registry import register
-from datasets.formats.converted import Batch, ConvertedLoader
+from datasets.formats.converted import Batch, ConvertedLoader, resized
 from datasets.transport.servers import GoogleDrive
 
 FOLDER = "celeba"
@@ -142,5 +142,4 @@ def _picture(holder: Path, name: str, read: Callable[[], bytes]) -> Bytes:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         # The message names the whole, which is to be replaced: no source has a single picture.
         raise DataError(f"{holder} is damaged ({name}: {reason})") from error
-    small = face.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-    return np.asarray(small).transpose(2, 0, 1)
+    return resized(face, SIZE)

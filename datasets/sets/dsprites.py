@@ -14,6 +14,7 @@ import numpy as np
 
 from datasets.core.checksums import read_verified, shuffled
 from datasets.core.dataset import Bytes
+from datasets.core.loader import complete
 from datasets.core.registry import register
 from datasets.formats.converted import Batch, ConvertedLoader
 from datasets.transport.packages import PypiPackage
@@ -64,8 +65,7 @@ class Dsprites(ConvertedLoader):
 
     def originals(self, root: Path) -> list[Path]:
         """See `ConvertedLoader.originals`."""
-        file = root / self.folder / NAME
-        return [file] if file.is_file() else []
+        return complete(root / self.folder / NAME)
 
     def verify(self, root: Path) -> None:
         """See `Loader.verify`."""

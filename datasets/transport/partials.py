@@ -8,14 +8,13 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
-
-from datasets.transport.messages import megabytes, say
 
 PARTIAL = ".likelihood-bench-partial"
 STALL = 10.0  # seconds without an answer after which a server counts as gone
@@ -29,6 +28,16 @@ class SourceError(Exception):
 
 class TransferError(SourceError):
     """A transfer did not end; the bytes that have arrived are kept."""
+
+
+def say(message: str) -> None:
+    """Write one line to stderr without tearing a progress bar."""
+    tqdm.write(message, file=sys.stderr)
+
+
+def megabytes(count: int) -> str:
+    """Write a number of bytes as whole megabytes, without the unit."""
+    return f"{count / 1e6:.0f}"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Checksums of files and of data sets, and an order of items that is fixed by a hash."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import zlib
@@ -13,26 +11,21 @@ from datasets.core.dataset import SPLITS, Bytes, Content, DataError
 
 
 def read_verified(path: Path, algorithm: str, expected: str) -> Bytes:
-    """Read one file, decompressed if it ends in .gz, and verify its content.
+    """Read and verify one file, decompressed if it ends in .gz: uint8 (N,), writable.
 
     Args:
         path: the file.
         algorithm: name of a hash in hashlib.
         expected: hex digest of the (decompressed) content.
 
-    Returns:
-        The content, uint8 (N,), writable.
-
     Raises:
         DataError: unreadable, damaged, or not the content expected.
-
     """
     try:
-        content = (
-            np.frombuffer(bytearray(gzip.decompress(path.read_bytes())), np.uint8)
-            if path.suffix == ".gz"
-            else np.fromfile(path, np.uint8)
-        )
+        if path.suffix == ".gz":
+            content = np.frombuffer(bytearray(gzip.decompress(path.read_bytes())), np.uint8)
+        else:
+            content = np.fromfile(path, np.uint8)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error})") from error
     actual = hashlib.new(algorithm, content.data, usedforsecurity=False).hexdigest()
@@ -41,16 +34,10 @@ def read_verified(path: Path, algorithm: str, expected: str) -> Bytes:
 
 
 def verify_file(path: Path, algorithm: str, expected: str) -> None:
-    """Verify a file that may be larger than memory.
-
-    Args:
-        path: the file.
-        algorithm: name of a hash in hashlib.
-        expected: hex digest of the file.
+    """Verify a file that may be larger than memory; see `read_verified`.
 
     Raises:
         DataError: unreadable, or not the content expected.
-
     """
     try:
         with path.open("rb") as stream:

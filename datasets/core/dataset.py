@@ -39,7 +39,6 @@ class Dataset:
         source: origin of the content, a sentence for people.
         checksum: SHA-256 (hex) of the three tensors, equal on every machine with equal content.
         description: one sentence for a report: what is shown, how resized or padded, how split.
-
     """
 
     name: str
@@ -68,13 +67,10 @@ class Status:
         bytes: size on disk or, while absent, the size it will have there.
         path: the folder of the files.
         train: number of training items; likewise validation and test.
-        validation: see train.
-        test: see train.
         shape: shape of one item, (C, H, W) or (T, C, H, W).
         checksum: what `Dataset.checksum` will be; None where only loading can tell.
         arrived: bytes that an interrupted `fetch` left, from which the next one goes on.
         transfer: bytes that `fetch` would transfer at most; 0 while present, None without a source.
-
     """
 
     name: str
@@ -99,13 +95,7 @@ class Status:
 class Content(NamedTuple):
     """What a loader reads: uint8 arrays shaped like the tensors of `Dataset`.
 
-    Attributes:
-        train: see `Dataset`; likewise validation, test and labels.
-        validation: see train.
-        test: see train.
-        labels: see train.
-        checksum: of the three arrays, where it is known without hashing them; else None.
-
+    The checksum is None where it is not known without hashing the arrays.
     """
 
     train: Bytes

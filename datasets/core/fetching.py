@@ -1,7 +1,5 @@
 """The verbs `status` and `fetch`: what is on disk, and how it gets there."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -9,8 +7,7 @@ from datasets.core.dataset import DataError, FolderError, Status
 from datasets.core.loader import RECEIPT, Loader
 from datasets.core.registry import find
 from datasets.core.storage import STAGING, data_folder, lacking_space, locked, publish, staging
-from datasets.transport.messages import megabytes, say
-from datasets.transport.partials import Partials, SourceError, TransferError
+from datasets.transport.partials import Partials, SourceError, TransferError, megabytes, say
 from datasets.transport.source import Source
 
 
@@ -23,7 +20,6 @@ def status(name: str, root: str | Path | None = None) -> Status:
 
     Raises:
         DataError: unknown name.
-
     """
     loader, folder = find(name), data_folder(root)
     files = present_files(loader, folder)
@@ -50,7 +46,6 @@ def present_files(loader: Loader, root: Path) -> list[Path]:
 
     Raises:
         DataError: a folder above them may not be entered.
-
     """
     try:
         return loader.files(root)
@@ -69,7 +64,7 @@ def fetch(
     progress: bool | None = None,
     limit: int | None = None,
 ) -> Status:
-    """Make a data set present: do nothing if it is, else try its sources in turn.
+    """Make a data set present, by its sources in turn if need be; return its status afterwards.
 
     Only content of known checksum gets into the folder, each file whole or not at all. Of
     several processes that fetch at once, one does the work and the others wait for it. What an
@@ -82,31 +77,23 @@ def fetch(
         limit: bytes; a larger transfer is refused. Pass `AUTOMATIC` where the user did not ask
             for this data set by name.
 
-    Returns:
-        The status afterwards.
-
     Raises:
         DataError: unknown name, too large, no source worked, or the folder cannot be written.
-
     """
     loader, folder = find(name), data_folder(root)
     if not present_files(loader, folder) and loader.transfer is not None:
-        _check_limit(loader, folder, loader.transfer, limit)
+        if limit is not None and loader.transfer > limit:
+            raise DataError(
+                f"{name} is not in {folder}, and {loader.transfer / 1e9:.1f} GB to fetch, more "
+                f"than the {limit / 1e9:.1f} GB that are fetched unasked: "
+                f"run `python -m bench data fetch {name}`, or {advice(loader, folder)}"
+            )
         with locked(folder):
             if not present_files(loader, folder):
                 _fetch(loader, folder, progress)
     if not present_files(loader, folder):
         raise DataError(f"{name} is not here and has no source: {advice(loader, folder)}")
     return status(name, root)
-
-
-def _check_limit(loader: Loader, root: Path, size: int, limit: int | None) -> None:
-    if limit is not None and size > limit:
-        raise DataError(
-            f"{loader.name} is not in {root}, and {size / 1e9:.1f} GB to fetch, more than the "
-            f"{limit / 1e9:.1f} GB that are fetched unasked: "
-            f"run `python -m bench data fetch {loader.name}`, or {advice(loader, root)}"
-        )
 
 
 def _fetch(loader: Loader, root: Path, progress: bool | None) -> None:
@@ -137,23 +124,19 @@ def _fetch_from(
         raise SourceError(f"no space, {lacking}")
     try:
         source.fetch(staged, partials, progress)
-        files = _prepared(loader, staged)
+        loader.prepare(staged)
+        if not loader.files(staged):
+            raise SourceError("it lacks some of the files")
+        loader.verify(staged)
     except Exception as error:
         if not _of_this_machine(error):
             partials.discard()
         raise
+    files = loader.files(staged)
     receipt = files[0].parent / RECEIPT
     receipt.write_text(f"{source.title}, verified by checksum\n", encoding="utf-8")
     publish([*files, receipt], staged, root)
     partials.clear()
-
-
-def _prepared(loader: Loader, staged: Path) -> list[Path]:
-    loader.prepare(staged)
-    if not loader.files(staged):
-        raise SourceError("it lacks some of the files")
-    loader.verify(staged)
-    return loader.files(staged)
 
 
 def _of_this_machine(error: Exception) -> bool:

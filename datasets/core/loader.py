@@ -1,7 +1,5 @@
 """What a data set is to its author: a `Loader`."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from pathlib import Path
 
@@ -9,6 +7,11 @@ from datasets.core.dataset import Content
 from datasets.transport.source import Source
 
 RECEIPT = "source.txt"
+
+
+def complete(*files: Path) -> list[Path]:
+    """Return the files if all of them are there, else none."""
+    return list(files) if all(file.is_file() for file in files) else []
 
 
 class Loader(ABC):
@@ -25,7 +28,6 @@ class Loader(ABC):
         checksum: of the content that `read` must return; None where it may differ by machine.
         sources: tried in this order when the files are missing.
         local: origin of files that `fetch` did not bring.
-
     """
 
     name: str
@@ -54,7 +56,6 @@ class Loader(ABC):
 
         Raises:
             DataError: a file cannot be read, or its content is not the one that is known.
-
         """
 
     def prepare(self, root: Path) -> None:  # noqa: B027 - a hook that most do not need
@@ -68,7 +69,6 @@ class Loader(ABC):
 
         Raises:
             DataError: as for `read`.
-
         """
         self.read(root)
 
@@ -77,7 +77,6 @@ class Loader(ABC):
 
         Raises:
             DataError: as for `read`; FolderError: it cannot be written.
-
         """
 
     def describe(self, root: Path) -> str:

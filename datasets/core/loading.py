@@ -1,7 +1,5 @@
 """The verb `load`: a data set in memory, or memory-mapped, with its content verified."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from datasets.core.checksums import checksum
@@ -25,7 +23,6 @@ def load(name: str, root: str | Path | None = None, download: bool = True) -> Da
     Raises:
         DataError: unknown name, missing (and perhaps too large to be fetched unasked), corrupt, or
             no source worked.
-
     """
     loader, folder = find(name), data_folder(root)
     if not present_files(loader, folder):
@@ -39,19 +36,12 @@ def load(name: str, root: str | Path | None = None, download: bool = True) -> Da
 
     import torch  # noqa: PLC0415 - see dataset.py
 
+    train, validation, test = map(torch.from_numpy, content[:3])
     labels = None
     if content.labels is not None:
         labels = {split: torch.from_numpy(part).long() for split, part in content.labels.items()}
-    return Dataset(
-        name=name,
-        train=torch.from_numpy(content.train),
-        validation=torch.from_numpy(content.validation),
-        test=torch.from_numpy(content.test),
-        labels=labels,
-        source=loader.origin(folder),
-        checksum=digest,
-        description=loader.describe(folder),
-    )
+    source, description = loader.origin(folder), loader.describe(folder)
+    return Dataset(name, train, validation, test, labels, source, digest, description)
 
 
 def _read(loader: Loader, root: Path) -> tuple[Content, str]:

@@ -1,7 +1,5 @@
 """The registry: every file of `sets/` registers its data set under a name."""
 
-from __future__ import annotations
-
 import difflib
 import importlib
 import pkgutil
@@ -23,7 +21,6 @@ def register(name: str) -> Callable[[LoaderType], LoaderType]:
 
     Raises:
         ValueError: the name is taken.
-
     """
 
     def decorate(cls: LoaderType) -> LoaderType:
@@ -54,7 +51,6 @@ def find(name: str) -> Loader:
 
     Raises:
         DataError: unknown name; the message lists the names and the nearest one.
-
     """
     if name not in names():
         near = difflib.get_close_matches(name, names(), n=1)

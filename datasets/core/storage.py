@@ -5,8 +5,6 @@ Where the file system has no locks, atomic renames alone keep the folder sound, 
 merely done twice. Readers need no lock.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile
@@ -17,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from datasets.core.dataset import FolderError
-from datasets.transport.messages import megabytes, say
+from datasets.transport.partials import megabytes, say
 
 ENVIRONMENT = "LIKELIHOOD_BENCH_DATA"
 LOCK = ".likelihood-bench-lock"
@@ -25,13 +23,7 @@ STAGING = ".likelihood-bench-new-"  # not the start of LOCK and PARTIAL, which m
 
 
 def data_folder(root: str | Path | None = None) -> Path:
-    """Path of the data folder.
-
-    Args:
-        root: the folder; None: $LIKELIHOOD_BENCH_DATA, else likelihood-bench/data in the user's
-            cache folder.
-
-    """
+    """Path of the data folder: root, $LIKELIHOOD_BENCH_DATA, or a folder in the user's cache."""
     if chosen := root or os.environ.get(ENVIRONMENT):
         return Path(chosen).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -44,7 +36,6 @@ def locked(root: Path) -> Iterator[None]:
 
     Raises:
         FolderError: root cannot be created or written.
-
     """
     try:
         root.mkdir(parents=True, exist_ok=True)

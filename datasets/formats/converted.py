@@ -10,25 +10,26 @@ as these are unchanged, the checksum is trusted; otherwise the arrays are hashed
 agree with it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
 import threading
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from tqdm import tqdm
 
 from datasets.core.checksums import checksum, heading
 from datasets.core.dataset import SPLITS, Bytes, Content, DataError, FolderError, split_labels
-from datasets.core.loader import RECEIPT, Loader
+from datasets.core.loader import RECEIPT, Loader, complete
 from datasets.core.storage import lacking_space, locked, publish, staging
 
 FOLDER, LABELS, RECORD = "converted", "labels.npy", "content.json"
@@ -47,7 +48,6 @@ class ConvertedLoader(Loader):
 
     Attributes:
         variant: name of the conversion; another conversion of the same originals has another.
-
     """
 
     variant: str
@@ -64,8 +64,11 @@ class ConvertedLoader(Loader):
 
         Raises:
             DataError: an original cannot be read, or is not the one that is known.
-
         """
+
+    def verify(self, root: Path) -> None:
+        """See `Loader.verify`: what is large is read once, and only the arrays are kept."""
+        self.convert(root)
 
     def files(self, root: Path) -> list[Path]:
         """See `Loader.files`: the converted arrays, else the originals."""
@@ -80,11 +83,8 @@ class ConvertedLoader(Loader):
 
     def _converted(self, root: Path) -> list[Path]:
         folder = self._folder(root)
-        arrays = [folder / f"{split}.npy" for split in SPLITS]
-        if not all(file.is_file() for file in (*arrays, folder / RECORD)):
-            return []
-        labels = [folder / LABELS] if (folder / LABELS).is_file() else []
-        return [*arrays, *labels, folder / RECORD]
+        files = complete(*(folder / f"{split}.npy" for split in SPLITS), folder / RECORD)
+        return files + complete(folder / LABELS) if files else []
 
     def convert(self, root: Path) -> None:
         """See `Loader.convert`; of several processes one does the work."""
@@ -107,31 +107,28 @@ class ConvertedLoader(Loader):
     def _write(self, root: Path, folder: Path) -> dict[str, object]:
         digest = hashlib.sha256()
         labels: list[NDArray[Any]] = []
+        total, shapes, title = sum(self.counts), self._shapes(), f"converting {self.name}"
         with (
-            closing(_Stream(self.batches(root), sum(self.counts), labels)) as stream,
-            tqdm(
-                total=sum(self.counts),
-                desc=f"converting {self.name}",
-                unit=" items",
-                leave=False,
-                disable=None,
-            ) as bar,
+            closing(_pieces(self.batches(root), self.counts, labels)) as pieces,
+            tqdm(total=total, desc=title, unit=" items", leave=False, disable=None) as bar,
         ):
-            for split, count in zip(SPLITS, self.counts, strict=True):
-                shape = (count, *self.shape)
-                digest.update(heading(split, shape))
+            for split, parts in groupby(pieces, key=itemgetter(0)):
+                digest.update(heading(split, shapes[split]))
                 with (folder / f"{split}.npy").open("wb") as file:
-                    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                    header = {"descr": "|u1", "fortran_order": False, "shape": shapes[split]}
                     np.lib.format.write_array_header_1_0(file, header)
-                    for items in stream.take(count):
+                    for _, items in parts:
                         # Written, not mapped: mapped pages would count as memory in use.
                         file.write(items.data)
                         digest.update(items.data)
                         bar.update(len(items))
-            stream.end()
         if labels:
             np.save(folder / LABELS, np.concatenate(labels).astype(np.int64))
         return {"checksum": digest.hexdigest(), "files": _stamps(folder), "labels": bool(labels)}
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        counts = zip(SPLITS, self.counts, strict=True)
+        return {split: (count, *self.shape) for split, count in counts}
 
     def read(self, root: Path) -> Content:
         """See `Loader.read`: map the arrays."""
@@ -142,10 +139,8 @@ class ConvertedLoader(Loader):
             labels = _load(folder / LABELS) if record["labels"] else None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder} is corrupt (its record or its labels: {error})") from error
-        shapes = [(count, *self.shape) for count in self.counts]
         train, validation, test = (
-            _map(folder / f"{split}.npy", shape)
-            for split, shape in zip(SPLITS, shapes, strict=True)
+            _map(folder / f"{split}.npy", shape) for split, shape in self._shapes().items()
         )
         if labels is not None and labels.shape != (sum(self.counts),):
             raise DataError(f"{folder} is corrupt (labels of shape {labels.shape})")
@@ -158,39 +153,29 @@ class ConvertedLoader(Loader):
         return content._replace(checksum=known)
 
 
-class _Stream:
-    """Cuts batches into pieces that belong to one part each."""
+def resized(picture: Image.Image, side: int) -> Bytes:
+    """Resize a picture by Pillow's bilinear filter: (C, side, side), or (side, side) if gray."""
+    array = np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))
+    return array.transpose(2, 0, 1) if array.ndim == 3 else array
 
-    def __init__(self, batches: Iterator[Batch], total: int, labels: list[NDArray[Any]]) -> None:
-        self.batches, self.total, self.labels = batches, total, labels
-        self.rest: Bytes = np.empty(0, np.uint8)
-        self.seen = 0
 
-    def _next(self) -> bool:
-        batch = next(self.batches, None)
-        if batch is None:
-            return False
-        self.rest = np.ascontiguousarray(batch.items)
-        self.seen += len(self.rest)
-        if batch.labels is not None:
-            self.labels.append(batch.labels)
-        return True
-
-    def take(self, count: int) -> Iterator[Bytes]:
-        while count:
-            if not len(self.rest) and not self._next():
-                raise DataError(f"the files hold {self.seen} items, expected {self.total}")
-            piece, self.rest = self.rest[:count], self.rest[count:]
-            count -= len(piece)
-            yield piece
-
-    def end(self) -> None:
-        if len(self.rest) or (self._next() and len(self.rest)):
-            raise DataError(f"the files hold at least {self.seen} items, expected {self.total}")
-
-    def close(self) -> None:
-        if close := getattr(self.batches, "close", None):
-            close()
+def _pieces(
+    batches: Iterator[Batch], counts: tuple[int, int, int], labels: list[NDArray[Any]]
+) -> Generator[tuple[str, Bytes], None, None]:
+    """Cut batches into pieces that belong to one split each; their labels are added to a list."""
+    seen, total = 0, sum(counts)
+    for items, classes in batches:
+        ends = np.clip(np.cumsum(counts) - seen, 0, len(items))
+        seen += len(items)
+        if seen > total:
+            raise DataError(f"the files hold at least {seen} items, expected {total}")
+        if classes is not None:
+            labels.append(classes)
+        for split, piece in zip(SPLITS, np.split(items, ends[:-1]), strict=True):
+            if len(piece):
+                yield split, np.ascontiguousarray(piece)
+    if seen < total:
+        raise DataError(f"the files hold {seen} items, expected {total}")
 
 
 def _stamps(folder: Path) -> dict[str, list[int]]:

@@ -4,8 +4,6 @@ Format: two zero bytes, a type (8 = uint8), the number of axes, each length as a
 32-bit integer, then the values (LeCun, Cortes and Burges, "The MNIST database", 1998).
 """
 
-from __future__ import annotations
-
 import gzip
 import shutil
 from collections.abc import Mapping
@@ -15,7 +13,7 @@ import numpy as np
 
 from datasets.core.checksums import read_verified
 from datasets.core.dataset import Bytes, Content, DataError
-from datasets.core.loader import Loader
+from datasets.core.loader import Loader, complete
 
 IMAGES, LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 NAMES = tuple(f"{part}-{kind}" for part in ("train", "t10k") for kind in (IMAGES, LABELS))
@@ -27,7 +25,6 @@ def parse(content: Bytes) -> Bytes:
 
     Raises:
         DataError: not an idx file of uint8, or not as long as its header says.
-
     """
     header = content[:4].tolist()
     if len(header) < 4 or header[:3] != [0, 0, UINT8]:
@@ -45,7 +42,6 @@ class IdxLoader(Loader):
     Attributes:
         md5: of the *decompressed* content of the files `NAMES`, in that order, because the same
             content circulates compressed in several ways.
-
     """
 
     shape = (1, 28, 28)
@@ -56,10 +52,10 @@ class IdxLoader(Loader):
 
     def files(self, root: Path) -> list[Path]:
         """See `Loader.files`."""
+        folder = root / self.folder
         files = []
         for name in NAMES:
-            plain, packed = root / self.folder / name, root / self.folder / f"{name}.gz"
-            files += [file for file in (plain, packed) if file.is_file()][:1]
+            files += complete(folder / name) or complete(folder / f"{name}.gz")
         return files if len(files) == len(NAMES) else []
 
     def prepare(self, root: Path) -> None:
@@ -77,22 +73,12 @@ class IdxLoader(Loader):
             parse(read_verified(path, "md5", md5))
             for path, md5 in zip(self.files(root), self.md5, strict=True)
         )
-        images, test_images = images[:, None], test_images[:, None]
         train = self.counts[0]
-        return Content(
-            train=images[:train],
-            validation=images[train:],
-            test=test_images,
-            labels={"train": labels[:train], "validation": labels[train:], "test": test_labels},
-        )
+        parts = {"train": labels[:train], "validation": labels[train:], "test": test_labels}
+        images, test_images = images[:, None], test_images[:, None]
+        return Content(images[:train], images[train:], test_images, parts)
 
 
 def members(source: str, target: str) -> Mapping[str, str]:
-    """Return `Source.members` for the four files.
-
-    Args:
-        source: pattern of their names at the source, {} stands for each of `NAMES`.
-        target: pattern of their paths below the data folder, likewise.
-
-    """
+    """Return `Source.members` for the four files, of two patterns; {} stands for one of `NAMES`."""
     return {source.format(name): target.format(name) for name in NAMES}

@@ -1,12 +1,10 @@
 """The loader of data sets that scikit-learn ships: there is nothing to fetch or to store."""
 
-from __future__ import annotations
-
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from datasets.core.loader import Loader
+from datasets.core.loader import Loader, complete
 
 
 class ScikitLearnLoader(Loader):
@@ -14,7 +12,6 @@ class ScikitLearnLoader(Loader):
 
     Attributes:
         shipped: paths of the files below sklearn/datasets.
-
     """
 
     folder = ""
@@ -27,8 +24,7 @@ class ScikitLearnLoader(Loader):
         package = find_spec("sklearn")  # finds the package without the second its import takes
         if package is None or package.origin is None:
             return []
-        files = [Path(package.origin).parent / "datasets" / name for name in self.shipped]
-        return files if all(file.is_file() for file in files) else []
+        return complete(*(Path(package.origin).parent / "datasets" / n for n in self.shipped))
 
     def origin(self, root: Path) -> str:
         """See `Loader.origin`."""

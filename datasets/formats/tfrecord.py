@@ -8,8 +8,6 @@ wire format of protocol buffers, of which the part that an Example needs is here
     Feature { BytesList bytes_list = 1; }     BytesList { repeated bytes value = 1; }
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable, Iterator
 from typing import IO
@@ -20,7 +18,7 @@ from datasets.core.dataset import DataError
 
 MASK = 0xA282EAD8
 HEADER, FOOTER = struct.Struct("<QI"), struct.Struct("<I")
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+VARINT, BYTES, FIXED = 0, 2, {1: 8, 5: 4}  # wire types; the fixed ones with their lengths
 FEATURES, FEATURE, KEY, VALUE, BYTES_LIST, ITEM = 1, 1, 1, 2, 1, 1  # numbers of fields
 
 
@@ -31,15 +29,10 @@ def masked_crc(data: bytes) -> int:
 
 
 def records(file: str, opened: Callable[[], IO[bytes]]) -> Iterator[bytes]:
-    """Read the records of a file, one at a time.
-
-    Args:
-        file: its name for messages.
-        opened: opens it.
+    """Read the records of the file that a function opens, one at a time; its name is for messages.
 
     Raises:
         DataError: it cannot be read, ends within a record, or a CRC does not hold.
-
     """
     try:
         with opened() as stream:
@@ -68,28 +61,24 @@ def byte_features(example: bytes) -> dict[str, memoryview]:
 
     Raises:
         ValueError: not such a message.
-
     """
     values = {}
-    for features in _sub(memoryview(example), FEATURES):
-        for entry in _sub(features, FEATURE):
-            name, value = b"", None
-            for number, field in _fields(entry):
-                if number == KEY and isinstance(field, memoryview):
-                    name = field.tobytes()
-                elif number == VALUE and isinstance(field, memoryview):
-                    lists = _sub(field, BYTES_LIST)
-                    value = next((item for part in lists for item in _sub(part, ITEM)), None)
-            if value is not None:
-                values[name.decode()] = value
+    for entry in _sub(memoryview(example), FEATURES, FEATURE):
+        name = b"".join(_sub(entry, KEY)).decode()
+        value = next(_sub(entry, VALUE, BYTES_LIST, ITEM), None)
+        if value is not None:
+            values[name] = value
     return values
 
 
-def _sub(message: memoryview, field_number: int) -> Iterator[memoryview]:
-    """Yield the messages that a field holds."""
+def _sub(message: memoryview, field_number: int, *path: int) -> Iterator[memoryview]:
+    """Yield the messages that a field holds, or those at a path of fields within them."""
     for number, field in _fields(message):
         if number == field_number and isinstance(field, memoryview):
-            yield field
+            if path:
+                yield from _sub(field, *path)
+            else:
+                yield field
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
@@ -98,20 +87,20 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
     while at < len(message):
         tag, at = _varint(message, at)
         kind = tag & 7
-        value: memoryview | int
         if kind == VARINT:
             value, at = _varint(message, at)
+            yield tag >> 3, value
+            continue
+        if kind == BYTES:
+            length, at = _varint(message, at)
+        elif kind in FIXED:
+            length = FIXED[kind]
         else:
-            if kind == BYTES:
-                length, at = _varint(message, at)
-            elif kind in (FIXED64, FIXED32):
-                length = 8 if kind == FIXED64 else 4
-            else:
-                raise ValueError(f"wire type {kind}")
-            value, at = message[at : at + length], at + length
-            if at > len(message):
-                raise ValueError("a field reaches beyond the message")
-        yield tag >> 3, value
+            raise ValueError(f"wire type {kind}")
+        start, at = at, at + length
+        if at > len(message):
+            raise ValueError("a field reaches beyond the message")
+        yield tag >> 3, message[start:at]
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:

@@ -1,17 +1,16 @@
 """BAIR robot pushing (Ebert et al. 2017): 43,520 videos of a robot's arm, 30 frames of 64x64."""
 
-from __future__ import annotations
-
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO
 
 import numpy as np
 
 from datasets.core.dataset import Bytes, DataError
+from datasets.core.loader import complete
 from datasets.core.registry import register
 from datasets.formats.converted import Batch, ConvertedLoader
 from datasets.formats.tfrecord import byte_features, records
@@ -22,11 +21,8 @@ FEATURE = "{}/image_aux1/encoded"  # raw pixels, whatever its name says
 FOLDER, ARCHIVE = "softmotion30_44k", "bair_robot_pushing_dataset_v0.tar"
 
 
-class RecordFile(NamedTuple):
-    """A file of records: its name in messages, and a function that opens it."""
-
-    name: str
-    open: Callable[[], IO[bytes]]
+RecordFile = tuple[str, Callable[[], IO[bytes]]]
+"""A file of records: its name in messages, and a function that opens it."""
 
 
 @register("bair")
@@ -61,15 +57,9 @@ class Bair(ConvertedLoader):
 
     def originals(self, root: Path) -> list[Path]:
         """See `ConvertedLoader.originals`."""
-        train, test = (_unpacked(root / self.folder / part) for part in ("train", "test"))
-        if train and test:
-            return [*train, *test]
-        archive = root / self.folder / ARCHIVE
-        return [archive] if archive.is_file() else []
-
-    def verify(self, root: Path) -> None:
-        """See `Loader.verify`: the archive is read once, and is too large to be kept."""
-        self.convert(root)
+        folder = root / self.folder
+        train, test = (sorted(folder.glob(f"{part}/*.tfrecords")) for part in ("train", "test"))
+        return [*train, *test] if train and test else complete(folder / ARCHIVE)
 
     def batches(self, root: Path) -> Iterator[Batch]:
         """See `ConvertedLoader.batches`."""
@@ -77,17 +67,13 @@ class Bair(ConvertedLoader):
         with _parts(root / self.folder, self.originals(root)) as parts:
             for part, expected in (("train", train + validation), ("test", test)):
                 count = 0
-                for file in parts[part]:
-                    for sequence in _sequences(file):
+                for name, opened in parts[part]:
+                    for sequence in _sequences(name, opened):
                         yield Batch(sequence[None])
                         count += 1
                 if count != expected:
                     where = root / self.folder / part
                     raise DataError(f"{where} holds {count} sequences, expected {expected}")
-
-
-def _unpacked(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.tfrecords"))
 
 
 @contextmanager
@@ -96,7 +82,7 @@ def _parts(folder: Path, originals: list[Path]) -> Iterator[dict[str, list[Recor
     parts: dict[str, list[RecordFile]] = {"train": [], "test": []}
     if originals[0].name != ARCHIVE:
         for file in originals:
-            parts[file.parent.name].append(RecordFile(str(file), partial(_open_file, file)))
+            parts[file.parent.name].append((str(file), partial(_open_file, file)))
         yield parts
         return
     try:
@@ -106,8 +92,7 @@ def _parts(folder: Path, originals: list[Path]) -> Iterator[dict[str, list[Recor
                 path = PurePosixPath(member.name)
                 if member.isreg() and path.suffix == ".tfrecords" and path.parent.name in parts:
                     name = f"{originals[0]}/{member.name}"
-                    opened = partial(_open_member, archive, member)
-                    parts[path.parent.name].append(RecordFile(name, opened))
+                    parts[path.parent.name].append((name, partial(_open_member, archive, member)))
             yield parts
     except tarfile.TarError as error:
         raise DataError(f"{originals[0]} cannot be read ({error})") from error
@@ -123,13 +108,12 @@ def _open_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]
     return stream
 
 
-def _sequences(file: RecordFile) -> Iterator[Bytes]:
-    for number, record in enumerate(records(file.name, file.open)):
+def _sequences(name: str, opened: Callable[[], IO[bytes]]) -> Iterator[Bytes]:
+    for number, record in enumerate(records(name, opened)):
         try:
             yield _sequence(record)
         except ValueError as error:
-            message = f"{file.name} holds no such video (record {number}: {error})"
-            raise DataError(message) from error
+            raise DataError(f"{name} holds no such video (record {number}: {error})") from error
 
 
 def _sequence(record: bytes) -> Bytes:

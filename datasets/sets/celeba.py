@@ -4,8 +4,6 @@ The published crops differ: 148x148 (Larsen et al. 2016; Dinh et al. 2017) and 1
 and the paper that is benchmarked states none. Here the central 148x148 is resized to 32x32.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 import zlib
@@ -19,7 +17,7 @@ from PIL import Image
 from datasets.core.checksums import read_verified, verify_file
 from datasets.core.dataset import Bytes, DataError
 from datasets.core.registry import register
-from datasets.formats.converted import Batch, ConvertedLoader
+from datasets.formats.converted import Batch, ConvertedLoader, resized
 from datasets.transport.servers import GoogleDrive
 
 FOLDER = "celeba"
@@ -91,10 +89,6 @@ class Celeba(ConvertedLoader):
             pictures = [archive]
         return [partition, *pictures] if pictures else []
 
-    def verify(self, root: Path) -> None:
-        """See `Loader.verify`: the archive is read once, and not kept."""
-        self.convert(root)
-
     def batches(self, root: Path) -> Iterator[Batch]:
         """See `ConvertedLoader.batches`."""
         folder = root / self.folder
@@ -148,5 +142,4 @@ def _picture(holder: Path, name: str, read: Callable[[], bytes]) -> Bytes:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         # The message names the whole, which is to be replaced: no source has a single picture.
         raise DataError(f"{holder} is damaged ({name}: {reason})") from error
-    small = face.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-    return np.asarray(small).transpose(2, 0, 1)
+    return resized(face, SIZE)

@@ -6,18 +6,17 @@ image). The package that carries the images as PNG lacks the file names that are
 so the official binary batches are rebuilt from it, byte for byte.
 """
 
-from __future__ import annotations
-
 import json
 import pickle
 import warnings
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from datasets.core.checksums import read_verified
 from datasets.core.dataset import Bytes, Content, split
-from datasets.core.loader import Loader
+from datasets.core.loader import Loader, complete
 from datasets.core.registry import register
 from datasets.transport.packages import NpmPackage
 from datasets.transport.servers import DownloadArchive
@@ -34,7 +33,6 @@ class Cifar10(Loader):
     Attributes:
         md5: of the pickled batches, as torchvision has it.
         sha1: of the binary batches, as MXNet's gluon.data.vision.CIFAR10 has it.
-
     """
 
     shape = (3, 32, 32)
@@ -82,25 +80,18 @@ class Cifar10(Loader):
 
     def files(self, root: Path) -> list[Path]:
         """See `Loader.files`."""
-        pickled = [root / PICKLED / name for name in BATCHES]
-        binary = [root / BINARY / f"{name}.bin" for name in BATCHES]
-        for files in (pickled, binary):
-            if all(file.is_file() for file in files):
-                return files
-        return []
+        pickled = (root / PICKLED / name for name in BATCHES)
+        return complete(*pickled) or complete(*(root / BINARY / f"{name}.bin" for name in BATCHES))
 
     def prepare(self, root: Path) -> None:
         """Rebuild the binary batches from the package's PNG: one row of 1024 pixels an image."""
         packed, binary = root / PACKED, root / BINARY
         if not packed.is_dir():
             return
-        from PIL import Image  # noqa: PLC0415 - needed once in the life of a data folder
-
         test_labels = json.loads((packed / TEST_LABELS).read_text())
         labels = np.array(json.loads((packed / TRAIN_LABELS).read_text()) + test_labels, np.uint8)
         binary.mkdir()
-        parts = np.split(labels, len(BATCHES))
-        for name, part in zip(BATCHES, parts, strict=True):
+        for name, part in zip(BATCHES, np.split(labels, len(BATCHES)), strict=True):
             with Image.open(packed / f"{name}.png") as image:
                 pixels = np.asarray(image)
             planes = pixels.transpose(0, 2, 1).reshape(len(pixels), -1)
@@ -109,15 +100,13 @@ class Cifar10(Loader):
     def read(self, root: Path) -> Content:
         """See `Loader.read`; validation is the last part of the official training part."""
         files = self.files(root)
+        algorithm, sums, parse = "md5", self.md5, _pickled
         if files[0].parent.name == BINARY:
-            pairs = zip(files, self.sha1, strict=True)
-            batches = [_binary(read_verified(file, "sha1", sha1)) for file, sha1 in pairs]
-        else:
-            pairs = zip(files, self.md5, strict=True)
-            batches = [_pickled(read_verified(file, "md5", md5)) for file, md5 in pairs]
-        images = np.concatenate([batch[0] for batch in batches]).reshape(-1, *self.shape)
-        labels = np.concatenate([batch[1] for batch in batches])
-        return split(images, labels, self.counts)
+            algorithm, sums, parse = "sha1", self.sha1, _binary
+        pairs = zip(files, sums, strict=True)
+        batches = [parse(read_verified(file, algorithm, expected)) for file, expected in pairs]
+        images, labels = map(np.concatenate, zip(*batches, strict=True))
+        return split(images.reshape(-1, *self.shape), labels, self.counts)
 
 
 def _binary(content: Bytes) -> tuple[Bytes, Bytes]:
@@ -125,10 +114,10 @@ def _binary(content: Bytes) -> tuple[Bytes, Bytes]:
     return records[:, 1:], records[:, 0]
 
 
-def _pickled(verified: Bytes) -> tuple[Bytes, Bytes]:
-    """Unpickle one batch. Pickles can run code, so this is only for verified content."""
+def _pickled(content: Bytes) -> tuple[Bytes, Bytes]:
+    """Unpickle one batch. Pickles can run code, so this is only for content that was verified."""
     with warnings.catch_warnings():
         # Pickled by a numpy of 2009, in a form that numpy >= 2.4 deprecates.
         warnings.filterwarnings("ignore", message=".*align should be passed")
-        batch = pickle.loads(verified.data, encoding="bytes")
+        batch = pickle.loads(content.data, encoding="bytes")
     return batch[b"data"], np.array(batch[b"labels"], np.uint8)

@@ -4,8 +4,6 @@ Source: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI 19
 part, all that scikit-learn ships).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -4,8 +4,6 @@ Every combination of shape, size, angle and position once: 737,280 binary images
 gigabytes. A fixed random sample of them is used; the parts of the split share no image.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ import numpy as np
 
 from datasets.core.checksums import read_verified, shuffled
 from datasets.core.dataset import Bytes
+from datasets.core.loader import complete
 from datasets.core.registry import register
 from datasets.formats.converted import Batch, ConvertedLoader
 from datasets.transport.packages import PypiPackage
@@ -35,7 +34,6 @@ class Dsprites(ConvertedLoader):
     Attributes:
         md5: of the official file.
         total: the number of images in it.
-
     """
 
     shape = (1, 64, 64)
@@ -67,8 +65,7 @@ class Dsprites(ConvertedLoader):
 
     def originals(self, root: Path) -> list[Path]:
         """See `ConvertedLoader.originals`."""
-        file = root / self.folder / NAME
-        return [file] if file.is_file() else []
+        return complete(root / self.folder / NAME)
 
     def verify(self, root: Path) -> None:
         """See `Loader.verify`."""

@@ -10,8 +10,6 @@ purpose: they are the same under every version of numpy, and the first sequences
 the same when it is made longer.
 """
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -25,9 +23,10 @@ from PIL import Image
 
 from datasets.core.checksums import checksum
 from datasets.core.dataset import SPLITS, Bytes, Content, DataError
+from datasets.core.loader import complete
 from datasets.core.registry import register
 from datasets.formats.converted import FOLDER as CONVERTED
-from datasets.formats.converted import RECORD, Batch, ConvertedLoader
+from datasets.formats.converted import RECORD, Batch, ConvertedLoader, resized
 from datasets.sets.digits import Digits
 from datasets.sets.mnist import Mnist
 from datasets.transport.partials import Partials, SourceError
@@ -103,8 +102,7 @@ class MovingDigits(ConvertedLoader):
 
     def originals(self, root: Path) -> list[Path]:
         """See `ConvertedLoader.originals`."""
-        copy = root / self.folder / COPY
-        return Mnist().files(root) or ([copy] if copy.is_file() else [])
+        return Mnist().files(root) or complete(root / self.folder / COPY)
 
     def prepare(self, root: Path) -> None:
         """See `Loader.prepare`."""
@@ -118,10 +116,8 @@ class MovingDigits(ConvertedLoader):
         loader = Mnist() if Mnist().files(root) else Digits()
         content = loader.read(root)
         if (actual := checksum(content)) != loader.checksum:
-            raise DataError(
-                "the digits to move are corrupt "
-                f"(sha256: expected {loader.checksum}, found {actual})"
-            )
+            sums = f"(sha256: expected {loader.checksum}, found {actual})"
+            raise DataError(f"the digits to move are corrupt {sums}")
         return content
 
     def batches(self, root: Path) -> Iterator[Batch]:
@@ -147,7 +143,7 @@ def _sequences(count: int, digits: Bytes, generator: np.random.Philox) -> Bytes:
     windows = sliding_window_view(frames, (SIZE, SIZE), axis=(2, 3), writeable=True)
     sequence, frame = np.ogrid[:count, :FRAMES]
     for number in range(DIGITS):
-        large = np.stack([_enlarge(digits[index]) for index in chosen[:, number]])
+        large = np.stack([resized(Image.fromarray(digits[i]), SIZE) for i in chosen[:, number]])
         position = (sequence, frame, top[:, number], left[:, number])
         added = windows[position] + large[:, None].astype(np.uint16)
         windows[position] = np.minimum(added, 255)
@@ -159,7 +155,6 @@ def paths(drawn: Numbers) -> tuple[Integers, Integers]:
 
     Returns:
         Top row and left column in each frame, (..., FRAMES), all within 0..ROOM-1.
-
     """
     top, left = _between(drawn[..., 0], 0, ROOM - 1), _between(drawn[..., 1], 0, ROOM - 1)
     down = _between(drawn[..., 2], -FASTEST, FASTEST)
@@ -178,18 +173,10 @@ def paths(drawn: Numbers) -> tuple[Integers, Integers]:
 def _wall(
     position: Integers, speed: Integers, aside: Integers, first: Numbers, second: Numbers
 ) -> tuple[Integers, Integers, Integers]:
-    """Put digits that crossed a wall of one axis back, with a new velocity.
+    """Put digits that crossed a wall of one axis back, and give them a new velocity.
 
-    Args:
-        position: on this axis, (...).
-        speed: on this axis, (...); the new one leads away from the wall.
-        aside: speed on the other axis, (...); the new one has either sign.
-        first: random numbers for speed.
-        second: random numbers for aside.
-
-    Returns:
-        The new position, speed and aside.
-
+    The new speed on this axis, drawn by the first random numbers, leads away from the wall; that on
+    the other axis, aside, drawn by the second ones, has either sign. All are of one shape.
     """
     low, high = position < 0, position >= ROOM
     away = _between(first, 1, FASTEST)
@@ -200,8 +187,3 @@ def _wall(
 
 def _between(drawn: Numbers, low: int, high: int) -> Integers:
     return low + (drawn % np.uint64(high - low + 1)).astype(np.int64)
-
-
-def _enlarge(digit: Bytes) -> Bytes:
-    large = Image.fromarray(digit).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-    return np.asarray(large)

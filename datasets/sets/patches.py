@@ -9,9 +9,6 @@ Patches lie on a grid of `STRIDE` pixels inside one band each. Those of one part
 of different parts share no pixel.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
 from datasets.core.checksums import shuffled
-from datasets.core.dataset import Bytes, Content
+from datasets.core.dataset import SPLITS, Bytes, Content
 from datasets.core.registry import register
 from datasets.formats.shipped import ScikitLearnLoader
 
@@ -32,25 +29,16 @@ BANDS = {"train": (0, 208), "test": (208, 272), "validation": (272, 320)}
 
 
 def corners(part: str) -> list[tuple[int, int, int]]:
-    """Return the corner of each patch of one part, in the order of the data set.
-
-    Args:
-        part: "train", "validation" or "test".
-
-    Returns:
-        (photograph, top row, left column) of each patch.
-
-    """
-    grid = list(_grid(*BANDS[part]))
+    """Return (photograph, top row, left column) of each patch of a part, in its order there."""
+    first, end = BANDS[part]
+    grid = [
+        (photograph, top, left)
+        for photograph in range(PHOTOGRAPHS)
+        for band in range(0, WIDTH, PERIOD)
+        for top in range(0, HEIGHT - SIZE + 1, STRIDE)
+        for left in range(band + first, band + end - SIZE + 1, STRIDE)
+    ]
     return [grid[index] for index in shuffled(len(grid), f"patches {part}")]
-
-
-def _grid(first: int, end: int) -> Iterator[tuple[int, int, int]]:
-    for photograph in range(PHOTOGRAPHS):
-        for band in range(0, WIDTH, PERIOD):
-            for top in range(0, HEIGHT - SIZE + 1, STRIDE):
-                for left in range(band + first, band + end - SIZE + 1, STRIDE):
-                    yield photograph, top, left
 
 
 @register("patches")
@@ -72,12 +60,9 @@ class Patches(ScikitLearnLoader):
         """See `Loader.read`."""
         photographs = np.stack([_decode(file) for file in self.files(root)])
         windows = sliding_window_view(photographs, (SIZE, SIZE), axis=(1, 2))
-
-        def cut(part: str) -> Bytes:
-            photograph, top, left = np.array(corners(part)).T
-            return np.ascontiguousarray(windows[photograph, top, left])
-
-        return Content(cut("train"), cut("validation"), cut("test"))
+        indices = (tuple(np.array(corners(part)).T) for part in SPLITS)
+        train, validation, test = (np.ascontiguousarray(windows[index]) for index in indices)
+        return Content(train, validation, test)
 
 
 def _decode(file: Path) -> Bytes:

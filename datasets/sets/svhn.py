@@ -3,8 +3,6 @@
 The files are MATLAB's: X uint8 (32, 32, 3, N), and y (N, 1) with 10 for the digit 0.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +12,9 @@ from PIL import Image
 
 from datasets.core.checksums import read_verified
 from datasets.core.dataset import Bytes, DataError
+from datasets.core.loader import complete
 from datasets.core.registry import register
-from datasets.formats.converted import Batch, ConvertedLoader
+from datasets.formats.converted import Batch, ConvertedLoader, resized
 from datasets.transport.servers import Download
 
 NAMES = ("train_32x32.mat", "test_32x32.mat")
@@ -32,7 +31,6 @@ class Svhn(ConvertedLoader):
 
     Attributes:
         md5: of the files `NAMES`, as torchvision has it.
-
     """
 
     shape = (3, SIZE, SIZE)
@@ -57,11 +55,8 @@ class Svhn(ConvertedLoader):
 
     def originals(self, root: Path) -> list[Path]:
         """See `ConvertedLoader.originals`: torchvision puts them into root itself."""
-        for folder in (root / self.folder, root):
-            files = [folder / name for name in NAMES]
-            if all(file.is_file() for file in files):
-                return files
-        return []
+        folder = root / self.folder
+        return complete(*map(folder.joinpath, NAMES)) or complete(*map(root.joinpath, NAMES))
 
     def verify(self, root: Path) -> None:
         """See `Loader.verify`."""
@@ -74,7 +69,8 @@ class Svhn(ConvertedLoader):
             images, labels = _parse(file, read_verified(file, "md5", md5))
             for start in range(0, len(images), BATCH):
                 part = slice(start, start + BATCH)
-                yield Batch(np.stack([_resize(image) for image in images[part]]), labels[part])
+                small = [resized(Image.fromarray(image), SIZE) for image in images[part]]
+                yield Batch(np.stack(small), labels[part])
 
 
 def _parse(file: Path, content: Bytes) -> tuple[Bytes, Bytes]:
@@ -87,8 +83,3 @@ def _parse(file: Path, content: Bytes) -> tuple[Bytes, Bytes]:
     except Exception as error:  # loadmat raises many kinds on a file that it does not understand
         raise DataError(f"{file} is not a file of cropped digits ({error})") from error
     return images, labels
-
-
-def _resize(image: Bytes) -> Bytes:
-    small = Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-    return np.asarray(small).transpose(2, 0, 1)

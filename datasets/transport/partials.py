@@ -4,18 +4,17 @@ The bytes that have arrived of a data set lie in a hidden folder, `PARTIAL`/<nam
 set is complete. Their content is not verified here; the caller does that.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re
 import shutil
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.transport.messages import bar, megabytes, say
+from tqdm import tqdm
 
 PARTIAL = ".likelihood-bench-partial"
 STALL = 10.0  # seconds without an answer after which a server counts as gone
@@ -31,15 +30,19 @@ class TransferError(SourceError):
     """A transfer did not end; the bytes that have arrived are kept."""
 
 
+def say(message: str) -> None:
+    """Write one line to stderr without tearing a progress bar."""
+    tqdm.write(message, file=sys.stderr)
+
+
+def megabytes(count: int) -> str:
+    """Write a number of bytes as whole megabytes, without the unit."""
+    return f"{count / 1e6:.0f}"
+
+
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on a server.
-
-    Attributes:
-        url: its address, on a web server or on Google Drive.
-        name: its name in messages.
-
-    """
+    """A file on a web server or on Google Drive, and its name in messages."""
 
     url: str
     name: str
@@ -66,7 +69,6 @@ class Partials:
 
         Raises:
             TransferError: the transfer broke off, and a retry brought no more.
-
         """
         path = remote.path(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -137,12 +139,13 @@ def _attempt(remote: RemoteFile, path: Path, progress: bool | None) -> None:
     before = _arrived(path)
     if before:
         say(f"{remote.name}: resuming at {megabytes(before)} MB")
+    hidden = None if progress is None else not progress
     try:
-        with bar(remote.name, progress) as shown:
+        with tqdm(desc=remote.name, unit="B", unit_scale=True, leave=False, disable=hidden) as bar:
 
             def show(done: int, total: int | None) -> None:
-                shown.total = total
-                shown.update(done - shown.n)
+                bar.total = total
+                bar.update(done - bar.n)
 
             gdown.download(
                 url=remote.url,

@@ -1,7 +1,5 @@
 """Official sources: web servers and Google Drive."""
 
-from __future__ import annotations
-
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +58,6 @@ class GoogleDrive(Download):
 
     Attributes:
         ids: returns name of each file -> its id there; called when the files are fetched.
-
     """
 
     ids: Callable[[], Mapping[str, str]]

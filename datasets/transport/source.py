@@ -4,8 +4,6 @@ A source puts files into a folder and promises nothing about their content, whic
 verifies. That it fails is normal and cheap: no client, no network, no such package.
 """
 
-from __future__ import annotations
-
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -23,7 +21,6 @@ class Source(ABC):
     Attributes:
         bytes: size of the transfer.
         members: name of each file at the source -> its path below the data folder.
-
     """
 
     bytes: int
@@ -51,7 +48,6 @@ class Source(ABC):
         Raises:
             SourceError, OSError, tarfile.TarError, zipfile.BadZipFile: the source did not
                 deliver; the text is the reason.
-
         """
 
 
@@ -64,7 +60,6 @@ def extract(
         member: opens a member; None or a KeyError means that there is none of this name.
         paths: name of each member -> its path below folder.
         folder: where they go.
-
     """
     for name, path in paths.items():
         try:

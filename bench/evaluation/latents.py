@@ -7,11 +7,11 @@ from torch import Tensor
 
 from bench.data import to_float
 from bench.evaluation.base import NotApplicableError, NotFiniteError
-from bench.models import Model, Posterior
+from bench.models import Model, Normal
 
 
 @torch.no_grad()
-def posteriors(model: Model, items: Tensor, batch_size: int) -> Posterior:
+def posteriors(model: Model, items: Tensor, batch_size: int) -> Normal:
     """q(z|x) of items uint8 (N, C, H, W): means and standard deviations, (N, L) each.
 
     Raises:
@@ -27,4 +27,4 @@ def posteriors(model: Model, items: Tensor, batch_size: int) -> Posterior:
     mean, std = (torch.cat(part) for part in zip(*parts, strict=True))
     if not (mean.isfinite() & std.isfinite() & (std > 0)).all():
         raise NotFiniteError("the posterior of an image is not finite")
-    return Posterior(mean, std)
+    return Normal(mean, std)

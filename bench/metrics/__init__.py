@@ -8,7 +8,7 @@ from bench.metrics.information import Information, information
 from bench.metrics.kernel import KernelDistance, kernel_distance
 from bench.metrics.latents import active_units, probe_accuracy
 from bench.metrics.manifold import Manifold, expected_coverage, manifold
-from bench.metrics.video import BestOfSamples, VideoSimilarity, best_of_samples
+from bench.metrics.video import BestOfSamples, VideoSimilarity
 
 __all__ = [
     "Accumulator",
@@ -23,7 +23,6 @@ __all__ = [
     "Transforms",
     "VideoSimilarity",
     "active_units",
-    "best_of_samples",
     "expected_coverage",
     "extractor",
     "frechet_distance",

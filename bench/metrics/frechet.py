@@ -1,8 +1,8 @@
 """The Frechet distance between two sets of features, and the statistics that it needs.
 
-Dowson & Landau (1982), J. Multivariate Analysis 12, give the squared 2-Wasserstein distance of two
-Gaussians; Heusel et al. (2017), arXiv:1706.08500, equation 6, apply it to Inception features. Its
-unit is that of the features, squared.
+The squared 2-Wasserstein distance of two Gaussians (Dowson & Landau 1982, J. Multivariate Analysis
+12), in the unit of the features, squared. Heusel et al. (2017), arXiv:1706.08500, equation 6, apply
+it to Inception features.
 """
 
 from dataclasses import dataclass
@@ -48,8 +48,8 @@ class Accumulator:
 
     def __init__(self) -> None:
         self.count = 0
-        self._mean: Tensor | None = None
-        self._scatter: Tensor | None = None  # sum of the outer products of centred features
+        self._mean = torch.zeros((), dtype=torch.float64)
+        self._scatter = self._mean  # sum of the outer products of centred features
 
     def update(self, features: Tensor) -> Self:
         """Add a batch of features, (B, F) on any device; batches of no images change nothing.
@@ -66,23 +66,16 @@ class Accumulator:
         return self
 
     def _merge(self, rows: Tensor) -> None:
-        count = len(rows)
-        if count == 0:
-            return
         if not rows.isfinite().all():
             raise ValueError("features contain NaN or infinity")
         mean = rows.mean(0)
-        centred = rows - mean
-        scatter = centred.T @ centred
-        if self._mean is None or self._scatter is None:
-            self.count, self._mean, self._scatter = count, mean, scatter
-            return
-        if mean.shape != self._mean.shape:
+        if self.count and mean.shape != self._mean.shape:
             raise ValueError(f"features have {len(mean)} dimensions, earlier {len(self._mean)}")
-        total = self.count + count
-        shift = mean - self._mean
-        self._scatter += scatter + torch.outer(shift, shift) * (self.count * count / total)
-        self._mean += shift * (count / total)
+        centred, shift = rows - mean, mean - self._mean
+        total = self.count + len(rows)
+        between = torch.outer(shift, shift) * (self.count * len(rows) / total)
+        self._scatter = self._scatter + (centred.T @ centred + between)
+        self._mean = self._mean + shift * (len(rows) / total)
         self.count = total
 
     def statistics(self) -> Statistics:
@@ -91,10 +84,10 @@ class Accumulator:
         Raises:
             ValueError: fewer than two images, which have no covariance.
         """
-        if self.count < 2 or self._mean is None or self._scatter is None:
+        if self.count < 2:
             raise ValueError(f"a covariance needs at least 2 images, not {self.count}")
         covariance = self._scatter / (self.count - 1)
-        return Statistics(self.count, self._mean.cpu().clone(), covariance.cpu())
+        return Statistics(self.count, self._mean.cpu(), covariance.cpu())
 
 
 def statistics(features: Tensor) -> Statistics:

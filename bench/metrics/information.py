@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 _ROWS, _COLUMNS = 1024, 4096  # a block of log densities is at most 32 MiB, whatever N is
-_NEAR_CAP = 0.9  # share of ln N above which the estimate says more about N than about the encoder
 
 
 @dataclass(frozen=True)
@@ -24,16 +23,13 @@ class Information:
         rate_nats: mean KL(q(z|x) || p(z)), in closed form.
         information_nats: Monte Carlo estimate of I_e(x; z), at most `cap_nats`.
         marginal_kl_nats: KL(m || p), the difference. Noise may take it just below zero.
-        cap_nats: ln N.
-        near_cap: whether the information is over 90 % of the cap: then it is a lower bound, and
-            the marginal KL an upper bound.
+        cap_nats: ln N. Near it the information is a lower bound, the marginal KL an upper bound.
     """
 
     rate_nats: float
     information_nats: float
     marginal_kl_nats: float
     cap_nats: float
-    near_cap: bool
 
 
 @torch.no_grad()
@@ -83,7 +79,6 @@ def information(
         information_nats=estimate,
         marginal_kl_nats=float(rate) - estimate,
         cap_nats=cap,
-        near_cap=estimate >= _NEAR_CAP * cap,
     )
 
 

@@ -21,14 +21,10 @@ class KernelDistance:
     Attributes:
         mean: unbiased estimate. Negative by chance where the two distributions are alike.
         standard_error: of the mean, over new draws of both sets of features.
-        subsets: K, number of pairs of subsets.
-        size: features of each set in a subset.
     """
 
     mean: float
     standard_error: float
-    subsets: int
-    size: int
 
 
 @torch.no_grad()
@@ -64,21 +60,12 @@ def kernel_distance(
         7.0
     """
     _check(a, b, subsets, size)
-    estimates = [
-        _unbiased(a[rows].double(), b[columns].double())
-        for rows, columns in zip(
-            _disjoint(a, subsets, size, generator),
-            _disjoint(b, subsets, size, generator),
-            strict=True,
-        )
-    ]
-    values = torch.stack(estimates)
-    return KernelDistance(
-        mean=float(values.mean()),
-        standard_error=float(values.std()) / math.sqrt(subsets),
-        subsets=subsets,
-        size=size,
+    parts = (_disjoint(features, subsets, size, generator) for features in (a, b))
+    pairs = zip(*parts, strict=True)
+    values = torch.stack(
+        [_unbiased(a[rows].double(), b[columns].double()) for rows, columns in pairs]
     )
+    return KernelDistance(float(values.mean()), float(values.std()) / math.sqrt(subsets))
 
 
 def _check(a: Tensor, b: Tensor, subsets: int, size: int) -> None:

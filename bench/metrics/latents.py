@@ -6,10 +6,6 @@ from torch import Tensor
 
 ACTIVE_VARIANCE = 0.01
 """Least variance over images of the posterior mean of an active unit (Burda et al. 2016)."""
-INVERSE_PENALTY = 1.0
-"""C of the logistic regression, on standardised latents."""
-ITERATIONS = 1000
-"""Largest number of iterations of its optimiser, L-BFGS."""
 
 
 def active_units(mean: Tensor) -> int:
@@ -72,9 +68,7 @@ def probe_accuracy(
             raise ValueError(f"{len(items)} latents do not fit labels {tuple(classes.shape)}")
     if len(labels.unique()) < 2:
         raise ValueError("a classifier needs labels of two classes or more")
-    classifier = make_pipeline(
-        StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=ITERATIONS)
-    )
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
     classifier.fit(latents.double().cpu().numpy(), labels.cpu().numpy())
     return float(classifier.score(test_latents.double().cpu().numpy(), test_labels.cpu().numpy()))
 

@@ -5,8 +5,7 @@ arXiv:1904.06991, and Naeem et al. (2020), "Reliable Fidelity and Diversity Metr
 Models", arXiv:2002.09797. Both put a ball around every image, whose radius is the distance to its
 k-th nearest neighbour in the same set.
 
-With B_k(x) the closed ball around x that reaches its k-th nearest neighbour in x's own set,
-itself not counted, for N real x_i and M generated y_j:
+With B(x) this closed ball, x itself not counted as a neighbour, for N real x_i and M generated y_j:
 
 - precision = 1/M sum_j 1[some i: y_j in B(x_i)], recall = 1/N sum_i 1[some j: x_i in B(y_j)],
   equations 1 and 2 of Kynkaanniemi et al., arXiv:1904.06991;
@@ -27,14 +26,8 @@ _PAIRS_AT_ONCE = 1 << 22  # a block of distances is 32 MiB in float64
 class Manifold:
     """Shares of images inside the balls of the others; no unit, higher is better.
 
-    Attributes:
-        precision: share of generated images inside the ball of some real image.
-        recall: share of real images inside the ball of some generated image.
-        density: mean number of real balls around a generated image, divided by k. Exceeds 1 where
-            generated images are concentrated where real ones are dense.
-        coverage: share of real images with some generated image inside their ball.
-        expected_coverage: mean coverage of a perfect model at these numbers of images; the mean
-            density is then 1 at any.
+    The first four are defined at the head of this file; density exceeds 1 where generated images
+    are concentrated where real ones are dense.
     """
 
     precision: float
@@ -42,15 +35,14 @@ class Manifold:
     density: float
     coverage: float
     expected_coverage: float
+    """Mean coverage of a perfect model at these numbers of images; its mean density is 1 at any."""
 
 
 @torch.no_grad()
 def manifold(
     real: Tensor, generated: Tensor, *, precision_neighbours: int = 3, density_neighbours: int = 5
 ) -> Manifold:
-    """Measure precision and recall, and density and coverage, from Euclidean distances.
-
-    The definitions are those at the head of this file.
+    """Measure all that the head of this file defines, from Euclidean distances.
 
     Args:
         real: (N, d) features, any float type and device.

@@ -65,8 +65,7 @@ class BestOfSamples:
     """
 
     def __init__(self) -> None:
-        self._ssim: list[Tensor] = []
-        self._psnr: list[Tensor] = []
+        self._best: list[Tensor] = []  # (2, S, F): SSIM, PSNR
         self._samples = 0
 
     def update(self, truth: Tensor, samples: Iterable[Tensor]) -> Self:
@@ -83,28 +82,21 @@ class BestOfSamples:
                 added then.
         """
         _check_truth(truth)
-        best_ssim = best_psnr = None
-        count = 0
+        if self._best and truth.shape[1] != (frames := self._best[0].shape[2]):
+            raise ValueError(f"sequences have {truth.shape[1]} frames, earlier {frames}")
+        best, count = torch.empty(0), 0
         for sample in samples:
             _check_sample(sample, truth)
-            ssim, psnr = _curves(truth, sample)
-            best_ssim = ssim if best_ssim is None else _better(best_ssim, ssim)
-            best_psnr = psnr if best_psnr is None else _better(best_psnr, psnr)
+            curves = _curves(truth, sample)
+            best = _better(best, curves) if count else curves
             count += 1
-        if best_ssim is None or best_psnr is None:
+        if count == 0:
             raise ValueError("the best of 0 samples does not exist; give at least 1")
-        self._check_alike(best_ssim, count)
-        self._ssim.append(best_ssim)
-        self._psnr.append(best_psnr)
-        self._samples = count
-        return self
-
-    def _check_alike(self, curve: Tensor, count: int) -> None:
         if self._samples not in (0, count):
             raise ValueError(f"{count} samples of each sequence, earlier {self._samples}")
-        if self._ssim and curve.shape[1] != self._ssim[0].shape[1]:
-            frames = self._ssim[0].shape[1]
-            raise ValueError(f"sequences have {curve.shape[1]} frames, earlier {frames}")
+        self._best.append(best)
+        self._samples = count
+        return self
 
     def result(self) -> VideoSimilarity:
         """Return the means over all sequences added so far.
@@ -112,9 +104,9 @@ class BestOfSamples:
         Raises:
             ValueError: there are none.
         """
-        if not self._ssim:
+        if not self._best:
             raise ValueError("no sequence was added")
-        ssim, psnr = torch.cat(self._ssim), torch.cat(self._psnr)
+        ssim, psnr = torch.cat(self._best, dim=1)
         return VideoSimilarity(
             ssim=float(ssim.mean()),
             psnr_db=float(psnr.mean()),
@@ -123,21 +115,6 @@ class BestOfSamples:
             samples=self._samples,
             sequences=len(ssim),
         )
-
-
-def best_of_samples(truth: Tensor, samples: Iterable[Tensor]) -> VideoSimilarity:
-    """Return the best-of-N similarity of S sequences; arguments as in `BestOfSamples.update`.
-
-    Source: Denton & Fergus 2018, arXiv:1802.07687, section 4.
-
-    Example:
-        >>> import torch
-        >>> from bench.metrics import best_of_samples
-        >>> truth = torch.zeros(1, 2, 1, 16, 16, dtype=torch.uint8)
-        >>> round(best_of_samples(truth, [truth + 128]).psnr_db, 2)  # 20 log10(255 / 128)
-        5.99
-    """
-    return BestOfSamples().update(truth, samples).result()
 
 
 def _check_truth(truth: Tensor) -> None:
@@ -168,14 +145,13 @@ def _check_sample(sample: Tensor, truth: Tensor) -> None:
 
 
 def _better(best: Tensor, curves: Tensor) -> Tensor:
-    """Return, for each sequence, the curve of the greater mean; both (S, F)."""
-    wins = curves.mean(1) > best.mean(1)
-    return torch.where(wins[:, None], curves, best)
+    """Return, for each measure and sequence, the curve of the greater mean; both (2, S, F)."""
+    return torch.where(curves.mean(2, keepdim=True) > best.mean(2, keepdim=True), curves, best)
 
 
 @torch.no_grad()
-def _curves(truth: Tensor, sample: Tensor) -> tuple[Tensor, Tensor]:
-    """Return SSIM and PSNR in dB of each frame, both (S, F) in float64 on the CPU."""
+def _curves(truth: Tensor, sample: Tensor) -> Tensor:
+    """Return SSIM and PSNR in dB of each frame, (2, S, F) in float64 on the CPU."""
     frames = max(1, _VALUES_AT_ONCE // truth[0, 0].numel())
     ssim, mse = [], []
     for a, b in zip(
@@ -187,7 +163,7 @@ def _curves(truth: Tensor, sample: Tensor) -> tuple[Tensor, Tensor]:
         ssim.append(_ssim(x, y).cpu())
         mse.append((x - y).square().mean((1, 2, 3), dtype=torch.float64).cpu())
     psnr = -10 * torch.cat(mse).clamp(min=QUANTISATION_MSE).log10()
-    return torch.cat(ssim).view(truth.shape[:2]), psnr.view(truth.shape[:2])
+    return torch.stack([torch.cat(ssim), psnr]).unflatten(1, truth.shape[:2])
 
 
 def _unit(frames: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -5,29 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from bench.models.base import (
-    Context,
-    Elbo,
-    Model,
-    Posterior,
-    Sampled,
-    create,
-    get,
-    names,
-    register,
-)
+from bench.models.base import Context, Elbo, Model, Sampled, create, get, names, register
+from bench.models.normal import Normal
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = [
-    "Context",
-    "Elbo",
-    "Model",
-    "Posterior",
-    "Sampled",
-    "create",
-    "get",
-    "names",
-    "register",
-]
+__all__ = ["Context", "Elbo", "Model", "Normal", "Sampled", "create", "get", "names", "register"]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError, unknown
+from bench.models.normal import Normal
 from likelihoods import Likelihood
 
 
@@ -46,13 +47,6 @@ class Context(NamedTuple):
     """F, the number of frames to predict."""
 
 
-class Posterior(NamedTuple):
-    """A factorised Gaussian q(z|x)."""
-
-    mean: Tensor  # (B, L)
-    std: Tensor  # (B, L)
-
-
 class Model(nn.Module, ABC):
     """A VAE around a likelihood.
 
@@ -81,10 +75,7 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def prior_outputs(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        context: Context | None = None,
+        self, count: int, generator: torch.Generator | None = None, context: Context | None = None
     ) -> Tensor:
         """Raw outputs (count * F, channels, H, W) for latents drawn from the prior.
 
@@ -102,8 +93,8 @@ class Model(nn.Module, ABC):
         """What of items generation is given; None, as here, where it is given nothing."""
         return None
 
-    def posterior(self, x: Tensor) -> Posterior | None:
-        """The parameters of q(z|x) for images (B, C, H, W).
+    def posterior(self, x: Tensor) -> Normal | None:
+        """q(z|x) of images (B, C, H, W), mean and standard deviation (B, L) each.
 
         None, as here, where the code is not one factorised Gaussian with the prior N(0, I): then
         I_e(x; z) and KL(m || p) are not measured.
@@ -165,21 +156,18 @@ def create(name: str, likelihood: Likelihood, *, seed: int, **options: Any) -> M
         UsageError: unknown family or option.
     """
     cls = get(name)
-    allowed = [
-        key
+    allowed = {
+        key: type(parameter.default)
         for key, parameter in inspect.signature(cls).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and key != "seed"
-    ]
-    parameters = inspect.signature(cls).parameters
+    }
     for key, value in options.items():
         if key not in allowed:
-            raise unknown(f"option of model {name}", key, allowed)
-        wanted = type(parameters[key].default)
-        fits = (int, float) if wanted is float else wanted
-        if not isinstance(value, fits) or isinstance(value, bool) is not (wanted is bool):
-            raise UsageError(
-                f"option {key} of model {name} must be {wanted.__name__}, not {value!r}"
-            )
+            raise unknown(f"option of model {name}", key, list(allowed))
+        kind = allowed[key]
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if not fits or isinstance(value, bool) is not (kind is bool):
+            raise UsageError(f"option {key} of model {name} must be {kind.__name__}, not {value!r}")
     try:
         return cls(likelihood, seed=seed, **options)
     except (TypeError, ValueError) as error:

@@ -69,20 +69,14 @@ class Block(nn.Module):
         self.residual = not image
         self.first = normalised(nn.Conv2d(image or width, width, kernel, padding=padding))
         self.skip = normalised(nn.Conv2d(width, width, 1)) if skip else None
+        sizes = (width, 2 * width, kernel, 2 if resize else 1, padding)
         self.second: nn.Module
         self.identity: nn.Module = nn.Identity()
         if resize == "double":
-            self.second = normalised(
-                nn.ConvTranspose2d(
-                    width, 2 * width, kernel, stride=2, padding=padding, output_padding=1
-                )
-            )
+            self.second = normalised(nn.ConvTranspose2d(*sizes, output_padding=1))
             self.identity = nn.Upsample(scale_factor=2)
         else:
-            stride = 2 if resize == "halve" else 1
-            self.second = normalised(
-                nn.Conv2d(width, 2 * width, kernel, stride=stride, padding=padding)
-            )
+            self.second = normalised(nn.Conv2d(*sizes))
             if resize == "halve":
                 self.identity = nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
 
@@ -125,26 +119,13 @@ class Stage(nn.Module):
         self.units = units
         features = width * size[0] * size[1]
         last = blocks - 1
+        resize: list[Literal["halve"] | None] = [None] * last + ["halve" if halves else None]
         self.bottom_up = nn.Sequential(
-            *(
-                Block(
-                    width,
-                    kernel,
-                    "halve" if halves and block == last else None,
-                    image=0 if block else image,
-                )
-                for block in range(blocks)
-            )
+            *(Block(width, kernel, resize[i], image=0 if i else image) for i in range(blocks))
         )
         self.merge = Block(width, kernel, skip=not top)
-        self.to_posterior = nn.Sequential(
-            nn.ELU(), nn.Flatten(), normalised(nn.Linear(features, 2 * units))
-        )
-        self.to_prior = (
-            None
-            if top
-            else nn.Sequential(nn.ELU(), nn.Flatten(), normalised(nn.Linear(features, 2 * units)))
-        )
+        self.to_posterior = _dense(features, 2 * units)
+        self.to_prior = None if top else _dense(features, 2 * units)
         self.project = nn.Sequential(
             normalised(nn.Linear(units, features)), nn.Unflatten(1, (width, *size))
         )
@@ -262,15 +243,12 @@ class HVAE(Model):
         return Sampled(self._outputs(d), counted.sum(dim=1), ratio, kl_layers)
 
     def prior_outputs(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        context: Context | None = None,
+        self, count: int, generator: torch.Generator | None = None, context: Context | None = None
     ) -> Tensor:
         """Raw outputs of `count` latents drawn from the prior, from the top down."""
         d = None
         for stage in reversed(self._stages):
-            d = stage.generate(stage.prior(d, count).sample(generator), d)
+            d = stage.generate(stage.prior(d, count).draw(generator)[0], d)
         return self._outputs(d)
 
     @property
@@ -281,6 +259,10 @@ class HVAE(Model):
         assert d is not None  # there are two stages at least
         outputs: Tensor = self.head(F.elu(d))
         return outputs
+
+
+def _dense(features: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.ELU(), nn.Flatten(), normalised(nn.Linear(features, outputs)))
 
 
 def _normal(parameters: Tensor) -> Normal:

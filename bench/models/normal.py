@@ -1,4 +1,4 @@
-"""Factorised Gaussian codes, for models whose prior is not N(0, I)."""
+"""Factorised Gaussian codes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,8 @@ class Normal(NamedTuple):
     mean: Tensor  # (..., U)
     std: Tensor  # (..., U)
 
-    def sample(self, generator: torch.Generator | None) -> Tensor:
-        """One draw (..., U), reparameterised."""
-        return self.draw(generator)[0]
-
     def draw(self, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """One draw mean + std * noise, and the standard normal noise; (..., U) each."""
+        """One reparameterised draw, and its standard normal noise; (..., U) each."""
         noise = torch.empty_like(self.mean).normal_(generator=generator)
         return self.mean + self.std * noise, noise
 

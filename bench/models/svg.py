@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,45 +30,24 @@ class Encoded(NamedTuple):
     """What the decoder reads at each resolution, the smallest first."""
 
 
-class Backbone(ABC):
-    """The layers between a frame and its features, stage by stage."""
-
-    pooled: ClassVar[bool]
-    """Whether what lies between two stages halves and doubles height and width, not the stages."""
-
-    @staticmethod
-    @abstractmethod
-    def down(channels: int, width: int) -> list[nn.Sequential]:
-        """The stages of the encoder, the one that reads the frame first."""
-
-    @staticmethod
-    @abstractmethod
-    def up(width: int) -> list[nn.Sequential]:
-        """The stages of the decoder, each reading also the skip of its resolution."""
-
-    @staticmethod
-    @abstractmethod
-    def head(width: int, outputs: int) -> nn.Module:
-        """From what the stages of the decoder lead to, to the raw outputs."""
-
-
-class DCGAN(Backbone):
+class DCGAN:
     """Frame networks of the public code for moving digits (dcgan_64; Radford et al. 2016).
 
     A stage is one convolution 4x4 of stride 2, mirrored by a transposed one.
     """
 
     pooled = False
+    """Whether what lies between two stages halves and doubles height and width, not the stages."""
 
     @staticmethod
     def down(channels: int, width: int) -> list[nn.Sequential]:
-        """One convolution a stage."""
+        """The stages of the encoder, the one that reads the frame first."""
         sizes = [channels, *_widths(width)]
         return [_layer(nn.Conv2d(a, b, 4, 2, 1, bias=False)) for a, b in pairwise(sizes)]
 
     @staticmethod
     def up(width: int) -> list[nn.Sequential]:
-        """One transposed convolution a stage, all but the last, which is the head."""
+        """The stages of the decoder, each reading also the skip of its resolution."""
         sizes = _widths(width)[::-1]
         return [
             _layer(nn.ConvTranspose2d(2 * a, b, 4, 2, 1, bias=False)) for a, b in pairwise(sizes)
@@ -77,11 +55,11 @@ class DCGAN(Backbone):
 
     @staticmethod
     def head(width: int, outputs: int) -> nn.Module:
-        """One more transposed convolution, which reads the last stage and a skip."""
+        """From what the stages of the decoder and the last skip lead to, to the raw outputs."""
         return nn.ConvTranspose2d(2 * width, outputs, 4, 2, 1)
 
 
-class VGG(Backbone):
+class VGG:
     """Frame networks of the public code for robot pushing (vgg_64; Simonyan & Zisserman 2015).
 
     A stage is two or three convolutions 3x3, then a maximum over 2x2; mirrored by nearest
@@ -111,7 +89,8 @@ class VGG(Backbone):
         return nn.ConvTranspose2d(width, outputs, 3, 1, 1)
 
 
-BACKBONES: dict[str, type[Backbone]] = {"dcgan": DCGAN, "vgg": VGG}
+Backbone = type[DCGAN] | type[VGG]
+BACKBONES: dict[str, Backbone] = {"dcgan": DCGAN, "vgg": VGG}
 
 
 def _widths(width: int) -> list[int]:
@@ -144,7 +123,7 @@ class FrameEncoder(nn.Module):
 
     def __init__(
         self,
-        backbone: type[Backbone],
+        backbone: Backbone,
         channels: int,
         width: int,
         features: int,
@@ -177,15 +156,10 @@ class FrameDecoder(nn.Module):
     """
 
     def __init__(
-        self,
-        backbone: type[Backbone],
-        width: int,
-        features: int,
-        rest: tuple[int, int],
+        self, backbone: Backbone, width: int, features: int, rest: tuple[int, int]
     ) -> None:
         super().__init__()
-        first = nn.ConvTranspose2d(features, _widths(width)[-1], rest, bias=False)
-        self.first = _layer(first)
+        self.first = _layer(nn.ConvTranspose2d(features, _widths(width)[-1], rest, bias=False))
         self.stages = nn.ModuleList(backbone.up(width))
         self.between = nn.Upsample(scale_factor=2) if backbone.pooled else nn.Identity()
 
@@ -323,10 +297,7 @@ class SVG(Model):
         return Sampled(self._decode(predicted[:, given:], skips), kl, ratio)
 
     def prior_outputs(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        context: Context | None = None,
+        self, count: int, generator: torch.Generator | None = None, context: Context | None = None
     ) -> Tensor:
         """Raw outputs of `horizon` frames after those of each context.
 
@@ -342,13 +313,13 @@ class SVG(Model):
         last, prior_state, state = features[:, -1:], None, None
         if self.past > 1:
             before = features[:, :-1]
-            z = _normal(self.posteriors(features[:, 1:])[0]).sample(generator)
+            z, _ = _normal(self.posteriors(features[:, 1:])[0]).draw(generator)
             prior_state = self.priors(before)[1]
             state = self.predictor(torch.cat([before, z], dim=2))[1]
         outputs = []
         for _ in range(context.horizon):
             raw, prior_state = self.priors(last, prior_state)
-            z = _normal(raw).sample(generator)
+            z, _ = _normal(raw).draw(generator)
             predicted, state = self.predictor(torch.cat([last, z], dim=2), state)
             outputs.append(self._decode(predicted.tanh(), skips))
             frame = self.likelihood(outputs[-1]).mean

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bench.models.base import Context, Model, Posterior, Sampled, register
+from bench.models.base import Context, Model, Sampled, register
+from bench.models.normal import Normal
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
@@ -75,10 +76,10 @@ class VAE(Model):
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
         return mean, log_variance / 2
 
-    def posterior(self, x: Tensor) -> Posterior:
+    def posterior(self, x: Tensor) -> Normal:
         """q(z|x): mean and standard deviation, (B, L) each."""
         mean, log_std = self._encode(x)
-        return Posterior(mean, log_std.exp())
+        return Normal(mean, log_std.exp())
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Sampled:
         """Raw outputs (B, channels, H, W) for one posterior sample, and the analytic KL (B,)."""
@@ -96,10 +97,7 @@ class VAE(Model):
         return outputs
 
     def prior_outputs(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        context: Context | None = None,
+        self, count: int, generator: torch.Generator | None = None, context: Context | None = None
     ) -> Tensor:
         """Raw outputs of `count` latents drawn from N(0, I)."""
         weight = self.head.weight

@@ -174,11 +174,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = self.training.rate(step, self.steps)
         self._losses[step] = training_step(
-            self.model,
-            self._optimizer,
-            x,
-            noise,
-            kl_share=self.training.kl_share(step, self.steps),
+            self.model, self._optimizer, x, noise, kl_share=self.training.kl_share(step, self.steps)
         )
         self._step += 1
 

@@ -14,18 +14,15 @@ from torch import Tensor, nn
 from bench.metrics.features import inception_weights
 from bench.metrics.features.base import Description, FeatureExtractor, fingerprint
 
-_PROTOCOL = (
-    "gray repeated to RGB, resized to 299x299 (bilinear, no corner alignment, no antialiasing), "
-    "scaled to [-1, 1]; 2048 pool3 features of pytorch-fid's Inception (TensorFlow weights of "
-    "2015-12-05); unbiased covariances"
-)
 DESCRIPTION = Description(
     name="inception",
     column="fid",
     heading="FID",
     kernel_column="kid",
     kernel_heading="KID",
-    protocol=_PROTOCOL,
+    protocol="gray repeated to RGB, resized to 299x299 (bilinear, no corner alignment, no "
+    "antialiasing), scaled to [-1, 1]; 2048 pool3 features of pytorch-fid's Inception (TensorFlow "
+    "weights of 2015-12-05); unbiased covariances",
 )
 _VERSION = "inception 1"  # count up when anything between image and feature changes
 _building = threading.Lock()
@@ -73,10 +70,8 @@ def network(weights: dict[str, Tensor]) -> nn.Module:
     # them. Strict loading requires the classifier as well, which pool3 does not use.
     complete = {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008), **weights}
 
-    def load(*_: Any, **__: Any) -> dict[str, Tensor]:
-        return complete
-
-    with _building, mock.patch.object(inception, "load_state_dict_from_url", load):
+    replaced = mock.patch.object(inception, "load_state_dict_from_url", return_value=complete)
+    with _building, replaced:
         inception_v3: Any = inception.InceptionV3  # has no annotations
         built: nn.Module = inception_v3([inception_v3.BLOCK_INDEX_BY_DIM[2048]])
     return built.eval().requires_grad_(False)

@@ -77,6 +77,7 @@ def cache_file() -> Path:
 
 
 def _hub_file() -> Path:
+    """The file that torch hub keeps; its name ends in the beginning of its SHA-256."""
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(_url()).name
 
 
@@ -86,16 +87,11 @@ def _url() -> str:
     return str(inception.FID_WEIGHTS_URL)
 
 
-def _hash_prefix() -> str:
-    # As torch hub has it, the file's name ends in the beginning of its SHA-256.
-    return _hub_file().stem.rpartition("-")[2]
-
-
 def _from_hub() -> Weights:
     path = _hub_file()
     if not path.is_file():
         raise FileNotFoundError("not there")
-    if not hashlib.sha256(path.read_bytes()).hexdigest().startswith(_hash_prefix()):
+    if not hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.stem.rpartition("-")[2]):
         raise ValueError(f"wrong checksum, remove {path}")
     return _read(path)
 
@@ -106,7 +102,7 @@ def _from_download() -> Weights:
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_TIMEOUT_S)  # torch hub sets none of its own
     try:
-        torch.hub.download_url_to_file(_url(), str(path), _hash_prefix())
+        torch.hub.download_url_to_file(_url(), str(path), path.stem.rpartition("-")[2])
     finally:
         socket.setdefaulttimeout(timeout)
     return _read(path)

@@ -21,18 +21,15 @@ _VERSION = "random_vgg 1"  # count up when anything between image and feature ch
 _SEED = 2020
 _WIDTHS = ((32, 32), (64, 64), (128, 128))  # convolutions between two poolings
 _DIMENSIONS = 64
-_PROTOCOL = (
-    "images at their own resolution, gray repeated to RGB, values scaled to [-1, 1]; 64 features "
-    "of a random VGG-style network (six 3x3 convolutions, global average pooling, He "
-    f"initialisation, PCG64 seed {_SEED}); unbiased covariances"
-)
 DESCRIPTION = Description(
     name="random_vgg",
     column="fd_random_vgg",
     heading="FD-random-VGG",
     kernel_column="kd_random_vgg",
     kernel_heading="KD-random-VGG",
-    protocol=_PROTOCOL,
+    protocol="images at their own resolution, gray repeated to RGB, values scaled to [-1, 1]; 64 "
+    "features of a random VGG-style network (six 3x3 convolutions, global average pooling, He "
+    f"initialisation, PCG64 seed {_SEED}); unbiased covariances",
 )
 
 

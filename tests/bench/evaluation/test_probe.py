@@ -16,7 +16,7 @@ from bench.data import Data, on_device, subset, to_float
 from bench.evaluation import Outcome, Trained, take
 from bench.evaluation.latents import posteriors
 from bench.execution.run import build
-from bench.models import Context, Model, Posterior, Sampled
+from bench.models import Context, Model, Normal, Sampled
 from bench.models.vae import VAE
 from tests.bench.conftest import MakeSpec, columns_of, measurement
 
@@ -52,11 +52,11 @@ class Reader(Model):
         self.informed = informed
         self.nothing = torch.nn.Parameter(torch.zeros(()))
 
-    def posterior(self, x: Tensor) -> Posterior:
+    def posterior(self, x: Tensor) -> Normal:
         pixels = (x.flatten(1) * 255).round()
         classes = torch.nn.functional.one_hot(pixels[:, 0].long(), CLASSES).float()
         mean = classes if self.informed else pixels[:, 1:6]
-        return Posterior(mean, torch.ones_like(mean))
+        return Normal(mean, torch.ones_like(mean))
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Sampled:
         raise NotImplementedError("codes are read from the posterior alone")

@@ -2,7 +2,7 @@ import math
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -11,9 +11,13 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
 from bench import CHECKOUT
-from bench.metrics import BestOfSamples, best_of_samples
+from bench.metrics import BestOfSamples, VideoSimilarity
 
 CAP_DB = 10 * math.log10(12 * 255**2)
+
+
+def best_of_samples(truth: Tensor, samples: Iterable[Tensor]) -> VideoSimilarity:
+    return BestOfSamples().update(truth, samples).result()
 
 
 def videos(sequences: int, frames: int, shape: tuple[int, int, int], seed: int = 0) -> Tensor:

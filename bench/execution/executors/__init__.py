@@ -1,8 +1,10 @@
-"""Where tasks are carried out. One file an engine, one line for it in `ENGINES`."""
+"""Where tasks are carried out; every file of this folder with an engine is found."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+import pkgutil
+from collections.abc import Callable
 
 from bench.errors import UsageError
 from bench.execution.executors.base import (
@@ -14,14 +16,12 @@ from bench.execution.executors.base import (
     Listener,
     nothing,
 )
-from bench.execution.executors.inline import Inline
-from bench.execution.executors.processes import Processes
 from bench.execution.executors.worker import tell
 
-ENGINES: Mapping[str, Callable[[int, Callable[[], object]], Executor]] = {
-    "inline": Inline,
-    "processes": Processes,
-}
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+ENGINES: dict[str, type[Executor]] = {cls.name: cls for cls in Executor.__subclasses__()}
 
 __all__ = [
     "ENGINES",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Executor(ABC):
         jobs: tasks at a time.
         prepare: what each new process does first; importable by name, can be pickled.
     """
+
+    name: ClassVar[str]
 
     def __init__(self, jobs: int, prepare: Callable[[], object] = nothing) -> None:
         self.jobs = jobs

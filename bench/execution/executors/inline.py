@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 from bench.execution.executors.base import End, Ended, Executor, Failed, Listener, nothing
 from bench.execution.executors.worker import configure, listening
@@ -14,6 +15,8 @@ class Inline(Executor):
 
     `jobs` and `prepare` have no effect: no process is started.
     """
+
+    name: ClassVar[str] = "inline"
 
     def __init__(self, jobs: int = 1, prepare: Callable[[], object] = nothing) -> None:
         super().__init__(jobs, prepare)

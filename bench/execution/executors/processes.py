@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from typing import ClassVar
 
 from bench.execution.executors.base import (
     DiedError,
@@ -38,6 +39,8 @@ class Processes(Executor):
 
     There is no thread in this process: messages are read while the next end is waited for.
     """
+
+    name: ClassVar[str] = "processes"
 
     def __init__(self, jobs: int, prepare: Callable[[], object] = nothing) -> None:
         super().__init__(jobs, prepare)

@@ -127,6 +127,7 @@ def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:
 
 def _plan(options: argparse.Namespace, suite: Suite, budget: str) -> Plan:
     """The plan; a dry run fetches nothing, and says what would be."""
+    import datasets
     from bench.progress import say
     from bench.suite import Choices, make
 
@@ -135,7 +136,8 @@ def _plan(options: argparse.Namespace, suite: Suite, budget: str) -> Plan:
     )
     plan = make(suite, choices, fetch=not options.dry_run)
     for name in plan.absent_data:
-        say(f"{name} is not here: the run would fetch it first")
+        size = f"{(datasets.status(name).transfer or 0) / 1e6:.0f} MB"
+        say(f"{name} is not here: the run would fetch it first, {size} at most")
     for reason in plan.to_fetch:
         say(f"{reason}: the run would fetch it first")
     return plan

@@ -166,9 +166,11 @@ def _estimates(
 
     known = [task for task in todo if task.spec.data_set not in plan.absent_data]
     expected = estimates(known, device(device_type), executor)
-    seconds = duration(total_seconds(expected, jobs)) if expected else "an unknown time"
-    more = "" if len(known) == len(todo) else f", and {len(todo) - len(known)} more runs"
-    say(f"expected to take {seconds}{more}: {jobs} run(s) at a time on {device_type}")
+    if expected:
+        seconds = duration(total_seconds(expected, jobs))
+        say(f"expected to take {seconds}: {jobs} run(s) at a time on {device_type}")
+    if len(known) < len(todo):
+        say(f"how long {len(todo) - len(known)} runs take is known when their data are here")
     return expected
 
 

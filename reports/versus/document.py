@@ -15,10 +15,9 @@ from reports.sections import Subject, budget
 from reports.sections.differences import BOOTSTRAP, FEW_SEEDS
 from reports.sections.section import picture
 from reports.versus.choice import choose
-from reports.versus.missing import Command, missing
 from reports.versus.pairs import Match, match
 from reports.versus.tables import cost_table, differences, equal_table, metric_table, rank_table
-from reports.versus.words import summary
+from reports.versus.words import Command, missing, summary
 
 DIFFERENCES = "differences.csv"
 MISSING = (
@@ -138,8 +137,7 @@ def _equal(subject: Subject, matched: Match, figures: dict[str, Figure]) -> Iter
             "1, it gets there sooner."
         )
     yield table or "No pair of finished runs has curves of bits/dim that compare."
-    timed = [matched.equal(each) for each in matched.baselines]
-    short = dict.fromkeys(label for each in timed for label in each.short)
+    short = dict.fromkeys(label for each in matched.timed.values() for label in each.short)
     if short:
         yield (
             "The history is too short, and nothing is extrapolated, for some run of "
@@ -152,10 +150,9 @@ def _equal(subject: Subject, matched: Match, figures: dict[str, Figure]) -> Iter
 
 def _forest(subject: Subject, matched: Match) -> Figure | None:
     panels = []
-    for metric in matched.metrics:
-        effects = [matched.difference(e, metric).effect for e in matched.baselines]
+    for metric, each in matched.differences.items():
         side = "left" if metric.best == "lowest" else "right"
-        panels.append(Panel(f"Δ {metric.label}\n(better on the {side})", effects))
+        panels.append(Panel(f"Δ {metric.label}\n(better on the {side})", [d.effect for d in each]))
     return forest(
         f"{matched.new.label} minus each baseline: {matched.group.title}",
         [entry.label for entry in matched.baselines],

@@ -146,7 +146,7 @@ def _iwae(group: Group) -> tuple[str, ...]:
     samples, images = (listing(numbers(group.runs, key)) for key in sizes)
     keys = ("iwae_elbo_bits_per_dim", "iwae_bits_per_dim", "iwae_elbo_nats", "iwae_nats")
     table = metric_table(group, [group.metric(key) for key in keys])
-    return f"K = {samples}, on {images} test {group.image}s.", table
+    return f"K = {samples}, on {images} test {'frame' if group.video else 'image'}s.", table
 
 
 def calibration(subject: Subject) -> Section:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
@@ -73,6 +74,16 @@ def compare(
     )
     table = differences(matches).to_csv(index=False, lineterminator="\n")
     return Comparison(said, Document(readme + "\n", figures, {DIFFERENCES: table}))
+
+
+def write_comparison(comparison: Comparison, output: Path) -> Path:
+    """Write README.md, differences.csv and figures/ into the folder `output`; return the README.
+
+    Raises:
+        ReportError: the folder cannot be written.
+
+    """
+    return comparison.document.write(output)
 
 
 def _reading(content: Content, name: str) -> str:

@@ -54,9 +54,9 @@ def _on(match: Match) -> Iterator[str]:
     if shortened:
         yield _counts(name, list(measured.values()))
     yield from _at_equal_seconds(match, named)
-    ratios = {e.label: ratio for e in named if (ratio := seconds_ratio(match.new, e))}
+    ratios = [(e.label, ratio) for e in named if (ratio := seconds_ratio(match.new, e))]
     if ratios:
-        costs = [f"{number(each, 2)} times the seconds of {e}" for e, each in ratios.items()]
+        costs = [f"{number(each, 2)} times the seconds of {label}" for label, each in ratios]
         yield f"Its training takes {listing(costs)}."
 
 

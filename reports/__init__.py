@@ -16,15 +16,14 @@ only those before it:
     claims                         what the results say of the claims of the paper
     figures                        one file a kind of figure
     sections                       the sections of a report, in order
-    document                       a report in memory
+    document                       a report in memory, and its way to disk
     versus                         one decoder against others
-    writing                        to disk, whole or not at all
 """
 
 from reports.content import IDENTIFICATION, Column, Content, ReportError, Row, Status
+from reports.document import write
 from reports.metric import Metric, described, overview
-from reports.versus import Comparison, compare
-from reports.writing import write, write_comparison
+from reports.versus import Comparison, compare, write_comparison
 
 __all__ = [
     "IDENTIFICATION",

@@ -168,27 +168,12 @@ def _problems(content: Content) -> Iterator[str]:
         return
     if not results.empty:
         yield from _ambiguities(results)
-        if "budget" in results:
-            others = sorted(set(results["budget"].dropna().astype(str)) - {content.budget})
-            if others:
-                yield (
-                    f"the report is on budget {content.budget}, but the results hold runs of "
-                    f"budget {', '.join(others)}; a report compares runs of one budget"
-                )
-    yield from _undescribed(content)
-    for kind, images, dimensions in (
-        ("samples", content.samples, 4),
-        ("reconstructions", content.reconstructions, 5),
-    ):
-        for run, array in images.items():
-            if array.dtype != np.uint8 or array.ndim != dimensions or array.shape[-1] not in (1, 3):
-                yield (
-                    f"the {kind} of run {run} are {array.dtype} of shape {array.shape}; uint8 of "
-                    f"{dimensions} dimensions, the last of length 1 or 3, are needed"
-                )
-
-
-def _undescribed(content: Content) -> Iterator[str]:
+        budgets = results.get("budget", pd.Series(dtype=str)).dropna().astype(str)
+        if others := sorted(set(budgets) - {content.budget}):
+            yield (
+                f"the report is on budget {content.budget}, but the results hold runs of "
+                f"budget {', '.join(others)}; a report compares runs of one budget"
+            )
     for key, count in Counter(metric.key for metric in content.metrics).items():
         if count > 1:
             yield f"{count} metrics describe {key!r}"
@@ -196,6 +181,14 @@ def _undescribed(content: Content) -> Iterator[str]:
         name = metric.features
         if name and not (content.features.get(name, "").strip() and metric.protocol.strip()):
             yield f"the protocol of {metric.key} on {name} features is not stated"
+    kinds = {"samples": (content.samples, 4), "reconstructions": (content.reconstructions, 5)}
+    for kind, (images, dimensions) in kinds.items():
+        for run, array in images.items():
+            if array.dtype != np.uint8 or array.ndim != dimensions or array.shape[-1] not in (1, 3):
+                yield (
+                    f"the {kind} of run {run} are {array.dtype} of shape {array.shape}; uint8 of "
+                    f"{dimensions} dimensions, the last of length 1 or 3, are needed"
+                )
 
 
 def _ambiguities(results: pd.DataFrame) -> Iterator[str]:

@@ -1,18 +1,24 @@
-"""The report as text and figures, before anything is written."""
+"""The report: text and figures in memory, then written to disk, whole or not at all."""
 
 from __future__ import annotations
 
+import os
+import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.content import IDENTIFICATION, Content
+from reports.content import IDENTIFICATION, Content, ReportError
+from reports.figures import house_style
 from reports.metric import Metric, described
 from reports.printing.markup import escape, paragraphs
 from reports.sections import SECTIONS, Subject, budget
 
+README, FIGURES = "README.md", "figures"
 RESULTS = "results.csv"
 """One row a run, sorted by run so that the order of execution does not show."""
 
@@ -27,6 +33,46 @@ class Document:
     """File name -> figure."""
     tables: Mapping[str, str]
     """File name -> CSV."""
+
+    def write(self, output: Path) -> Path:
+        """Write README.md, tables and figures/ into the folder `output`; return the README.
+
+        Everything is drawn and written in a folder beside the old one first. Then file after file
+        takes its place, README.md last, so a report that fails half-way leaves the old one as it
+        was. Figures that only the old report showed are removed; other files are left alone.
+
+        Raises:
+            ReportError: the folder cannot be written.
+
+        """
+        readme = output / README
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".report-", dir=output) as name:
+                staged = self._stage(Path(name))
+                old = readme.read_text("utf-8", errors="replace") if readme.is_file() else ""
+                (output / FIGURES).mkdir(exist_ok=True)
+                for path in staged:
+                    os.replace(Path(name) / path, output / path)
+            shown = re.findall(rf"\({FIGURES}/([\w.-]+\.png)\)", old)
+            for path in {Path(FIGURES, name) for name in shown} - set(staged):
+                (output / path).unlink(missing_ok=True)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ReportError(f"the report cannot be written into {output}: {reason}") from error
+        return readme
+
+    @house_style()
+    def _stage(self, folder: Path) -> list[Path]:
+        """Write everything into `folder`; return the paths in it, in the order of moving."""
+        (folder / FIGURES).mkdir()
+        paths = [Path(FIGURES, name) for name in self.figures]
+        for path, figure in zip(paths, self.figures.values(), strict=True):
+            figure.savefig(folder / path, metadata={"Software": None})
+        texts = {**self.tables, README: self.readme}
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        return [*paths, *map(Path, texts)]
 
 
 def document(content: Content) -> Document:
@@ -47,10 +93,19 @@ def results_table(content: Content) -> pd.DataFrame:
     """
     results = content.results
     identification = [Metric(key, key, "which run it is") for key in IDENTIFICATION]
-    keys = list(map(str, results))
-    first = [m.key for own in described(identification, keys).values() for m in own]
-    others = [key for key in keys if key not in first]
-    metrics = [m.key for own in described(content.metrics, others).values() for m in own]
-    rest = [key for key in others if key not in metrics]
-    ordered = results[[*first, *metrics, *rest]]
+    order: list[str] = []
+    for metrics in (identification, content.metrics):
+        rest = [key for key in map(str, results) if key not in order]
+        order += [each.key for own in described(metrics, rest).values() for each in own]
+    ordered = results[[*order, *(key for key in map(str, results) if key not in order)]]
     return ordered if ordered.empty else ordered.sort_values("run")
+
+
+def write(content: Content, output: Path) -> Path:
+    """Write README.md, results.csv and figures/ into the folder `output`; return the README.
+
+    Raises:
+        ReportError: the folder cannot be written.
+
+    """
+    return document(content).write(output)

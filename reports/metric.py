@@ -68,8 +68,7 @@ class Metric:
     @property
     def heading(self) -> str:
         """The heading in a table; an arrow says what is better."""
-        arrows = {"lowest": f"{self.label} ↓", "highest": f"{self.label} ↑", None: self.label}
-        return arrows[self.best]
+        return self.label + {"lowest": " ↓", "highest": " ↑", None: ""}[self.best]
 
     def of(self, keys: Iterable[str]) -> Iterator[Metric]:
         """Yield the metric of each of these columns that it describes, by number."""
@@ -89,12 +88,12 @@ def described(metrics: Sequence[Metric], keys: Iterable[str]) -> dict[str, list[
     A key without a placeholder goes before one with it.
     """
     left = dict.fromkeys(keys)
-    columns: dict[str, list[Metric]] = {}
+    columns: dict[str, list[Metric]] = {metric.key: [] for metric in metrics}
     for metric in sorted(metrics, key=lambda each: "{" in each.key):
         columns[metric.key] = list(metric.of(left))
         for each in columns[metric.key]:
             del left[each.key]
-    return {metric.key: columns[metric.key] for metric in metrics}
+    return columns
 
 
 def overview(metrics: Sequence[Metric]) -> str:

@@ -16,7 +16,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,8 +119,7 @@ class Group:
 
     @property
     def _names(self) -> list[str]:
-        headings = [column.heading for column in self.columns] if self.named else []
-        return [self.data_set, self.model, *headings]
+        return [self.data_set, self.model, *(each.heading for each in self.columns if self.named)]
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -133,11 +131,6 @@ class Group:
     def video(self) -> bool:
         """Whether the images are the predicted frames of videos."""
         return bool(values(self.runs, "predicted_frames").size)
-
-    @property
-    def image(self) -> str:
-        """What one image is called."""
-        return "frame" if self.video else "image"
 
     def metric(self, key: str) -> Metric:
         """Return a metric that a table shows whether or not it was measured here.
@@ -179,9 +172,8 @@ class Group:
 
 def recorded(runs: pd.DataFrame, key: str) -> str | None:
     """Return the first text that the runs hold in a column; None if there is none."""
-    if key not in runs or runs[key].isna().all():
-        return None
-    return str(runs[key].dropna().iloc[0])
+    texts = runs.get(key, pd.Series(dtype=str)).dropna()
+    return str(texts.iloc[0]) if len(texts) else None
 
 
 def lacking(runs: pd.DataFrame, measurement: str) -> str | None:
@@ -213,37 +205,37 @@ def groups(content: Content) -> tuple[Group, ...]:
     """
     if content.results.empty:
         return ()
-    rows = decoders(content)
+    results, rows = content.results, decoders(content)
+    keys = results.get("column_key", pd.Series("", index=results.index)).astype(str)
+    names = zip(results["data_set"].astype(str), results["model"].astype(str), keys, strict=True)
+    places = pd.Series(list(names), index=results.index, dtype=object)
     columns_at: dict[Place, list[Column]] = {}
-    for column in (*content.columns, *_unnamed(content)):
+    for column in content.columns:
         if column.not_run is None:
             columns_at.setdefault((column.data_set, column.model, column.key), []).append(column)
-    places = _places(content.results)
+    for place in sorted(set(places) - set(columns_at)):
+        data_set, model, key = place
+        heading = f"{model} {key}".strip()
+        columns_at[place] = [Column(heading, data_set, model, "", None, None, None, key=key)]
     held = {place: columns for place, columns in columns_at.items() if (places == place).any()}
     pairs = [place[:2] for place in held]
-    known = described(content.metrics, map(str, content.results))
+    known = described(content.metrics, map(str, results))
     known = {metric.key: known[metric.key] or [metric] for metric in content.metrics}
+    of_frames = {
+        key: [replace(each, unit=each.unit.replace("/image", "/frame")) for each in metrics]
+        for key, metrics in known.items()
+    }
     made = (
         Group(
-            place[0],
-            place[1],
+            *place[:2],
             tuple(columns),
-            tuple(_entry(row, content.results[places == place]) for row in rows),
+            tuple(_entry(row, results[places == place]) for row in rows),
             named=pairs.count(place[:2]) > 1,
             described=known,
         )
         for place, columns in held.items()
     )
-    return tuple(_of_frames(group) if group.video else group for group in made)
-
-
-def _of_frames(group: Group) -> Group:
-    """Return a group of video, whose metrics are of frames in place of images."""
-    changed = {
-        key: [replace(each, unit=each.unit.replace("/image", "/frame")) for each in metrics]
-        for key, metrics in group.described.items()
-    }
-    return replace(group, described=changed)
+    return tuple(replace(each, described=of_frames) if each.video else each for each in made)
 
 
 def learned(content: Content, group: Group) -> tuple[Entry, ...]:
@@ -266,22 +258,6 @@ def _moved(history: pd.DataFrame | None) -> bool:
         return True
     measured = history["variance"].dropna()
     return len(measured) < 2 or bool((measured != measured.iloc[0]).any())
-
-
-def _unnamed(content: Content) -> list[Column]:
-    named = {(each.data_set, each.model, each.key) for each in content.columns if not each.not_run}
-    return [
-        Column(f"{model} {key}".strip(), data_set, model, "", None, None, None, key=key)
-        for data_set, model, key in sorted(set(_places(content.results)) - named)
-    ]
-
-
-def _places(results: pd.DataFrame) -> pd.Series[Any]:
-    """Return the place of each run."""
-    names = results[["data_set", "model"]].astype(str)
-    keys = results.get("column_key", pd.Series("", index=results.index)).astype(str)
-    places = list(zip(names["data_set"], names["model"], keys, strict=True))
-    return pd.Series(places, index=results.index, dtype=object)
 
 
 def _split(row: Row, results: pd.DataFrame) -> Iterator[Row]:
@@ -310,18 +286,9 @@ def _entry(row: Row, runs: pd.DataFrame) -> Entry:
         return Entry(row, runs)
     by_value = runs.groupby(tried, sort=True)
     settings = tuple(Setting(float(str(value)), each) for value, each in by_value)
-    chosen = _choose(settings)
-    if chosen is None:
-        return Entry(row, runs[runs["status"] != Status.FINISHED], settings)
-    return Entry(row, chosen.runs, settings, chosen.value)
-
-
-def _choose(settings: tuple[Setting, ...]) -> Setting | None:
-    """Return the setting that is best on validation data; see the head of this module."""
-    for key in SELECTORS:
+    for key in SELECTORS:  # see the head of this module
         measured = [(each, mean) for each in settings if (mean := estimate(each.runs, key))]
         if measured:
-            most = max(mean.count for _, mean in measured)
-            candidates = [pair for pair in measured if pair[1].count == most]
-            return min(candidates, key=lambda pair: pair[1].mean)[0]
-    return None
+            chosen, _ = min(measured, key=lambda pair: (-pair[1].count, pair[1].mean))
+            return Entry(row, chosen.runs, settings, chosen.value)
+    return Entry(row, runs[runs["status"] != Status.FINISHED], settings)

@@ -54,16 +54,6 @@ def bests(entries: Sequence[Entry], metric: Metric) -> dict[Entry, Entry]:
     return best
 
 
-def unknown(entry: Entry, metric: Metric) -> bool:
-    """Tell whether nothing is known of an entry by a metric: not run, or not measured at the end.
-
-    Of one that lost a run something is known: that it cannot be trusted to end.
-    """
-    ended = len(finished(entry.runs))
-    measured = values(entry.runs, metric.key).size
-    return entry.runs.empty or (ended != measured and ended == len(entry.runs))
-
-
 def ranks(
     entries: Sequence[Entry], metric: Metric, *, lost_last: bool = True
 ) -> list[float | None]:
@@ -73,15 +63,15 @@ def ranks(
     mean of what is left (`lost_last` False). None for one that was not run or not measured: nothing
     is known of it.
     """
-    means = [estimate(entry.runs, metric.key) for entry in entries]
-    sign = -1.0 if metric.best == "highest" else 1.0
-    order: list[float | None] = []
-    for entry, mean in zip(entries, means, strict=True):
-        trusted = mean and (complete(entry.runs, metric.key) or not lost_last)
-        absent = unknown(entry, metric) if lost_last else mean is None
-        order.append(None if absent else sign * mean.mean if mean and trusted else np.inf)
-    placed = iter(rankdata([each for each in order if each is not None]))
-    return [None if each is None else float(next(placed)) for each in order]
+    order = []
+    for entry in entries:
+        mean, lost = estimate(entry.runs, metric.key), len(entry.runs) > len(finished(entry.runs))
+        if mean and (complete(entry.runs, metric.key) or not lost_last):
+            order.append(-mean.mean if metric.best == "highest" else mean.mean)
+        else:
+            order.append(np.inf if lost and lost_last else np.nan)
+    placed = rankdata(order, nan_policy="omit")
+    return [None if np.isnan(each) else float(each) for each in placed]
 
 
 def rank(

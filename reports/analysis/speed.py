@@ -30,7 +30,7 @@ def points(history: pd.DataFrame | None, key: str) -> pd.DataFrame:
     if history is None or not {*OVER, key} <= set(history):
         return pd.DataFrame(columns=[*OVER, "value"], dtype=np.float64)
     chosen = history[[*OVER, key]].set_axis([*OVER, "value"], axis=1)
-    numbers: pd.DataFrame = chosen.apply(pd.to_numeric, errors="coerce")
+    numbers = chosen.apply(pd.to_numeric, errors="coerce")
     finite = np.isfinite(numbers.to_numpy(dtype=np.float64)).all(axis=1)
     kept: pd.DataFrame = numbers[finite].sort_values("step")
     return kept
@@ -57,11 +57,11 @@ def reach(curve: pd.DataFrame, target: float) -> Reach | None:
 def curves(content: Content, entry: Entry, key: str) -> dict[int, pd.DataFrame]:
     """Return the curves of the finished runs that have one, by seed."""
     ended = finished(entry.runs)
-    every = {
-        seed: points(content.histories.get(str(run)), key)
+    return {
+        seed: curve
         for run, seed in zip(ended["run"], ended["seed"], strict=True)
+        if len(curve := points(content.histories.get(str(run)), key))
     }
-    return {seed: curve for seed, curve in every.items() if len(curve)}
 
 
 def log_ratios(
@@ -94,18 +94,13 @@ class Targets:
 
 def targets(curves_of: Mapping[Entry, Mapping[int, pd.DataFrame]]) -> Targets | None:
     """Return the targets of these curves; None without any."""
-    finals = [
-        [float(curve["value"].iloc[-1]) for curve in by_seed.values()]
-        for by_seed in curves_of.values()
-        if by_seed
-    ]
+    finals = [[float(curve["value"].iloc[-1]) for curve in e.values()] for e in curves_of.values()]
+    finals = [each for each in finals if each]
     if not finals:
         return None
-    median = float(np.median([np.mean(each) for each in finals]))
-    return Targets(max(map(max, finals)), median)
+    return Targets(max(map(max, finals)), float(np.median([np.mean(each) for each in finals])))
 
 
 def group_curves(content: Content, group: Group, key: str) -> dict[Entry, dict[int, pd.DataFrame]]:
     """Return the curves of every entry that has any."""
-    every = {entry: curves(content, entry, key) for entry in group.entries if not entry.runs.empty}
-    return {entry: each for entry, each in every.items() if each}
+    return {entry: held for entry in group.entries if (held := curves(content, entry, key))}

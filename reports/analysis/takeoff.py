@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from reports.analysis.groups import Entry, Setting
@@ -68,13 +66,7 @@ def take_off(entry: Entry) -> TakeOff | NoTakeOff:
     if not seeds:
         return NoTakeOff("no seed measured KL(m‖p) at every value of the sweep")
     heights = np.array([array(each.loc[sorted(seeds)]) for _, _, each in swept])
-    places = np.log10([place for place, _, _ in swept])
-    return _take_off(places, heights, [setting for _, setting, _ in swept])
-
-
-def _take_off(places: Values, heights: Values, settings: Sequence[Setting]) -> TakeOff | NoTakeOff:
-    """Return the take-off of heights (settings, seeds) at ascending places."""
-    mean = heights.mean(axis=1)
+    mean, places = heights.mean(axis=1), np.log10([place for place, _, _ in swept])
     if np.ptp(mean) < LEAST_RANGE:
         return NoTakeOff(f"KL(m‖p) ranges over less than {LEAST_RANGE:g} nat: it never takes off")
     at = crossing(places, mean)
@@ -83,15 +75,14 @@ def _take_off(places: Values, heights: Values, settings: Sequence[Setting]) -> T
             "KL(m‖p) is below the threshold at the smallest variance: it falls where it should rise"
         )
     right = max(1, int(np.searchsorted(places, at)))  # the crossing lies in (right - 1, right]
-    bracket = Interval(10 ** places[right - 1], 10 ** places[right])
     interval = _over_seeds(places, heights)
     return TakeOff(
         variance=10**at,
-        interval=interval or bracket,
+        interval=interval or Interval(10 ** places[right - 1], 10 ** places[right]),
         kind="bootstrap" if interval else "bracket",
         threshold=threshold(mean),
-        capped=any(near_cap(settings[index].runs) for index in (right - 1, right)),
-        seeds=heights.shape[1],
+        capped=any(near_cap(setting.runs) for _, setting, _ in swept[right - 1 : right + 1]),
+        seeds=len(seeds),
     )
 
 
@@ -127,8 +118,7 @@ def _over_seeds(places: Values, heights: Values) -> Interval | None:
     """
     count = heights.shape[1]
 
-    def of_resample(chosen: npt.NDArray[np.float64], axis: int = -1) -> Any:
-        del axis
+    def of_resample(chosen: Values, axis: int = -1) -> Any:
         at = crossing(places, heights[:, chosen.astype(int)].mean(axis=1))
         return places[0] if at is None else at
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +11,6 @@ from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import (
     BELOW,
     Effect,
-    Interval,
     Region,
     Verdict,
     by_seed,
@@ -21,16 +19,12 @@ from reports.analysis.intervals import (
     paired,
 )
 from reports.analysis.ranks import rank
-from reports.analysis.statistics import complete, estimate, finished, values
+from reports.analysis.statistics import complete, finished, values
 from reports.content import SMOKE, Content, run_options
 from reports.metric import Metric
 from reports.printing.cells import gap, outcome, with_interval
 from reports.printing.markup import decimals_for, listing, plural, short
-from reports.published import OPTIMAL, TABLE_B
-
-PER_PIXEL, PER_IMAGE = "per_pixel_sigma", "optimal_per_image_sigma"
-SHARED, SWEPT = "shared_sigma", "beta_vae"
-BERNOULLI, CATEGORICAL = "bernoulli", "categorical"
+from reports.published import TABLE_B
 
 DECODERS = frozenset(name for column in TABLE_B.values() for name in column)
 """Those of the paper, which its claims are about."""
@@ -113,32 +107,6 @@ def entry_of(group: Group, name: str) -> Entry:
     return entry
 
 
-def better_learned(group: Group) -> Entry:
-    """Return the better of the learned shared variances, by validation NLL as the sweep's best."""
-    candidates, reasons = [], []
-    for name in (SHARED, OPTIMAL):
-        try:
-            candidates.append(entry_of(group, name))
-        except Absent as reason:
-            reasons.append(str(reason))
-    if not candidates:
-        raise Absent("; ".join(reasons))
-
-    def validation(entry: Entry) -> float:
-        mean = estimate(entry.runs, "validation_nll_nats")
-        return mean.mean if mean else math.inf
-
-    return min(candidates, key=validation)
-
-
-def sweep_of(group: Group) -> Entry:
-    """Return the decoder that was swept, over several values."""
-    entry = entry_of(group, SWEPT)
-    if len(entry.settings) < 2:
-        raise Absent(f"{SWEPT} was not swept over several values")
-    return entry
-
-
 def unbounded(entry: Entry) -> bool:
     """Tell whether the bounds of the scale were turned off."""
     if entry.every_run.empty:
@@ -169,12 +137,6 @@ def piece(
         return Finding(quantity, "none", Verdict.NOT_DECIDED, str(reason), measured=False)
 
 
-def no_frechet(group: Group) -> Iterator[Finding]:
-    """Yield that no Frechet distance was measured, where none was."""
-    if not group.headlines:
-        yield Finding("Frechet distance", "none", Verdict.NOT_DECIDED, "not measured here", False)
-
-
 def judge(quantity: str, judged: Effect, region: Region, decimals: int | None = None) -> Finding:
     """Return the verdict on an effect over seeds."""
     if judged.mean is None:
@@ -197,13 +159,7 @@ def judge(quantity: str, judged: Effect, region: Region, decimals: int | None = 
 
 
 def beside_median(
-    quantity: str,
-    group: Group,
-    name: str,
-    among: Sequence[Entry],
-    metric: Metric,
-    *,
-    region: Region,
+    quantity: str, group: Group, name: str, among: Sequence[Entry], metric: Metric, *, side: Region
 ) -> Finding:
     """Return how a decoder differs from the median of the others with the same seed."""
     entry = measured(entry_of(group, name), metric)
@@ -216,7 +172,7 @@ def beside_median(
     if not difference.count:
         raise Absent("no seed was measured in all")
     difference = replace(difference, lost=len(set(entry.runs["seed"])) - difference.count)
-    finding = judge(quantity, difference, region, metric.decimals)
+    finding = judge(quantity, difference, side, metric.decimals)
     return _ranked(finding, entry, others, metric)
 
 
@@ -268,9 +224,3 @@ def _ranked(finding: Finding, entry: Entry, others: Sequence[Entry], metric: Met
     """Return a finding with the rank of an entry among others, such as "rank 2 of 5", by means."""
     placed = rank(entry, others, metric, lost_last=False)
     return noted(finding, f"rank {placed[0]:g} of {placed[1]}") if placed else finding
-
-
-def shifted(shown: Effect, by: float) -> Effect:
-    """Return an effect with a number added."""
-    interval = shown.interval and Interval(shown.interval.low + by, shown.interval.high + by)
-    return replace(shown, mean=None if shown.mean is None else shown.mean + by, interval=interval)

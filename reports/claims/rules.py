@@ -17,6 +17,7 @@ from reports.analysis.intervals import (
     FEWEST,
     LEVEL,
     Effect,
+    Interval,
     Region,
     Verdict,
     by_seed,
@@ -27,25 +28,16 @@ from reports.analysis.speed import NLL, curves, log_ratios
 from reports.analysis.statistics import estimate
 from reports.analysis.takeoff import NoTakeOff, TakeOff, take_off, variance_of
 from reports.claims.evidence import (
-    BERNOULLI,
-    CATEGORICAL,
-    PER_IMAGE,
-    PER_PIXEL,
-    SHARED,
     Absent,
     Claim,
     Finding,
     beside_median,
-    better_learned,
     entry_of,
     judge,
     lowest,
     measured,
-    no_frechet,
     noted,
     piece,
-    shifted,
-    sweep_of,
     unbounded,
     undecided,
 )
@@ -56,17 +48,58 @@ from reports.printing.markup import number, plural, short
 from reports.printing.tables import without_information
 from reports.published import OPTIMAL, UNIT
 
+PER_PIXEL, PER_IMAGE = "per_pixel_sigma", "optimal_per_image_sigma"
+SHARED, SWEPT = "shared_sigma", "beta_vae"
+BERNOULLI, CATEGORICAL = "bernoulli", "categorical"
 MARGIN = 0.01
 """A loss of up to this share of the range of the sweep's NLL is none."""
 OFTEN = 0.5
 """A share of diverged runs whose interval lies below this refutes claim 4."""
 
 
+def _better_learned(group: Group) -> Entry:
+    """Return the better of the learned shared variances, by validation NLL as the sweep's best."""
+    candidates, reasons = [], []
+    for name in (SHARED, OPTIMAL):
+        try:
+            candidates.append(entry_of(group, name))
+        except Absent as reason:
+            reasons.append(str(reason))
+    if not candidates:
+        raise Absent("; ".join(reasons))
+
+    def validation(entry: Entry) -> float:
+        mean = estimate(entry.runs, "validation_nll_nats")
+        return mean.mean if mean else math.inf
+
+    return min(candidates, key=validation)
+
+
+def _sweep_of(group: Group) -> Entry:
+    """Return the decoder that was swept, over several values."""
+    entry = entry_of(group, SWEPT)
+    if len(entry.settings) < 2:
+        raise Absent(f"{SWEPT} was not swept over several values")
+    return entry
+
+
+def _shifted(shown: Effect, by: float) -> Effect:
+    """Return an effect with a number added."""
+    interval = shown.interval and Interval(shown.interval.low + by, shown.interval.high + by)
+    return replace(shown, mean=None if shown.mean is None else shown.mean + by, interval=interval)
+
+
+def _no_frechet(group: Group) -> Iterator[Finding]:
+    """Yield that no Frechet distance was measured, where none was."""
+    if not group.headlines:
+        yield Finding("Frechet distance", "none", Verdict.NOT_DECIDED, "not measured here", False)
+
+
 def _beats_unit_variance(content: Content, group: Group) -> Iterator[Finding]:
     for name in (SHARED, OPTIMAL):
         for metric in (group.metric("nll_nats"), group.metric("bits_per_dim"), *group.headlines):
             yield piece(f"{metric.label}: {name} − {UNIT}", _below_unit, group, name, metric)
-    yield from no_frechet(group)
+    yield from _no_frechet(group)
 
 
 def _below_unit(quantity: str, group: Group, name: str, metric: Metric) -> Finding:
@@ -80,7 +113,7 @@ def _matches_best_beta(content: Content, group: Group) -> Iterator[Finding]:
 
 
 def _not_worse(quantity: str, group: Group) -> Finding:
-    sweep, own, metric = sweep_of(group), better_learned(group), group.metric("nll_nats")
+    sweep, own, metric = _sweep_of(group), _better_learned(group), group.metric("nll_nats")
     means = [mean.mean for s in sweep.settings if (mean := estimate(s.runs, metric.key))]
     if len(means) < 2 or not np.isfinite(means).all():
         raise Absent("fewer than two values of the sweep have an NLL")
@@ -91,12 +124,12 @@ def _not_worse(quantity: str, group: Group) -> Finding:
 
 
 def _near_best(quantity: str, group: Group) -> Finding:
-    sweep, own = sweep_of(group), better_learned(group)
+    sweep, own = _sweep_of(group), _better_learned(group)
     chosen = next(each for each in sweep.settings if each.value == sweep.chosen)
     best, learned = math.log10(variance_of(chosen)), _log_variance(own)
     half = _step(sweep, best, best if learned.mean is None else learned.mean) / 2
     quantity += f" ({own.decoder.name}, half a step of the sweep: {half:.2f})"
-    finding = judge(quantity, shifted(learned, -best), Region(-half, half), 2)
+    finding = judge(quantity, _shifted(learned, -best), Region(-half, half), 2)
     if sweep.chosen not in (sweep.settings[0].value, sweep.settings[-1].value):
         return finding
     reason = "the best β lies at an end of the sweep, so a better one may lie beyond"
@@ -127,7 +160,7 @@ def _at_inflection(content: Content, group: Group) -> Iterator[Finding]:
 
 
 def _near_take_off(quantity: str, group: Group, name: str) -> Finding:
-    sweep = sweep_of(group)
+    sweep = _sweep_of(group)
     rise = take_off(sweep)
     if isinstance(rise, NoTakeOff):
         raise Absent(without_information(group).rstrip(".") or rise.why)
@@ -137,7 +170,7 @@ def _near_take_off(quantity: str, group: Group, name: str) -> Finding:
     low, high = (short(10 ** (at + edge)) for edge in (region.low, region.high))
     place = short_interval(rise.variance, rise.interval)
     quantity += f" (take-off at {place}, region {low} to {high})"
-    finding = judge(quantity, shifted(learned, -at), region, 2)
+    finding = judge(quantity, _shifted(learned, -at), region, 2)
     if here := estimate(entry.runs, "information_nats"):
         finding = noted(finding, f"I_e = {number(here.mean, 2)} nats")
     if not rise.capped:
@@ -162,8 +195,8 @@ def _good_nll_poor_samples(content: Content, group: Group) -> Iterator[Finding]:
     regions = {group.metric("nll_nats"): BELOW} | dict.fromkeys(group.headlines, ABOVE)
     for metric, region in regions.items():
         quantity = f"{metric.label}: {PER_PIXEL} − median of the other densities"
-        yield piece(quantity, beside_median, group, PER_PIXEL, others, metric, region=region)
-    yield from no_frechet(group)
+        yield piece(quantity, beside_median, group, PER_PIXEL, others, metric, side=region)
+    yield from _no_frechet(group)
     yield piece(f"diverged runs of {PER_PIXEL} without bounds", _diverges, group)
 
 
@@ -223,7 +256,7 @@ def _best_images(content: Content, group: Group) -> Iterator[Finding]:
     for metric in group.headlines:
         quantity = f"{metric.label}: {PER_IMAGE} − best other"
         yield piece(quantity, lowest, group, PER_IMAGE, group.entries, metric)
-    yield from no_frechet(group)
+    yield from _no_frechet(group)
 
 
 def _discrete(content: Content, group: Group) -> Iterator[Finding]:
@@ -242,7 +275,7 @@ def _bernoulli(quantity: str, content: Content, group: Group, metric: Metric) ->
         raise Absent("no images tell whether the data have colour")
     if content.samples[runs[0]].shape[-1] != 3:
         raise Absent("the images are grey")
-    return beside_median(quantity, group, BERNOULLI, group.entries, metric, region=ABOVE)
+    return beside_median(quantity, group, BERNOULLI, group.entries, metric, side=ABOVE)
 
 
 CLAIMS = (

@@ -9,14 +9,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter
+from matplotlib.ticker import FixedLocator
 
 from reports.analysis.groups import Entry, Group
 from reports.analysis.statistics import estimate
 from reports.content import Row
-from reports.figures.style import Style, figure, house_style, plain
+from reports.figures.style import Style, figure, house_style, plain, plain_numbers
 
 SHARE = re.compile(r"pit_\d+")
 """Columns of the results that hold the share of one bin, in order."""
@@ -44,7 +43,12 @@ def calibration(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
     panels = drawn.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
     top = min(TOP, 1.1 * max(2.0, *(bars.max() for bars in histograms.values())))
     for panel, (entry, bars) in zip(panels, histograms.items(), strict=False):
-        _draw(panel, bars, styles[entry.decoder], top)
+        edges = np.linspace(0, 1, len(bars) + 1)
+        colour = styles[entry.decoder].colour
+        panel.stairs(bars, edges, fill=True, color=colour, alpha=0.75, zorder=2)
+        panel.axhline(1, color=REFERENCE, linestyle="--", linewidth=1.2, zorder=3)
+        panel.set(xlim=(0, 1), ylim=(0, top))
+        plain_numbers(panel.xaxis, FixedLocator([0, 0.5, 1]))
         panel.set_title(_title(group, entry, bars, top), fontsize=9)
     for panel in panels[len(histograms) :]:
         panel.set_axis_off()
@@ -60,16 +64,6 @@ def histogram(entry: Entry) -> npt.NDArray[np.float64] | None:
     names = sorted(name for name in map(str, entry.runs) if SHARE.fullmatch(name))
     shares = [each.mean for name in names if (each := estimate(entry.runs, name))]
     return np.array(shares) * len(shares) if shares else None
-
-
-def _draw(panel: Axes, bars: npt.NDArray[np.float64], style: Style, top: float) -> None:
-    edges = np.linspace(0, 1, len(bars) + 1)
-    panel.stairs(bars, edges, fill=True, color=style.colour, alpha=0.75, zorder=2)
-    panel.axhline(1, color=REFERENCE, linestyle="--", linewidth=1.2, zorder=3)
-    panel.set_xlim(0, 1)
-    panel.set_ylim(0, top)
-    panel.xaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _title(group: Group, entry: Entry, bars: npt.NDArray[np.float64], top: float) -> str:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator
 
 from reports.analysis.groups import Entry, Group, learned
 from reports.analysis.speed import BITS, NLL, points
 from reports.content import Content, Row, Status
-from reports.figures.style import Style, figure, house_style, key, legend
+from reports.figures.style import Style, figure, house_style, key, legend, plain_numbers
 
 DENSITY = "density"
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100)
@@ -64,9 +64,7 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
         # Decoders differ tenfold in cost and more; what was measured before training has no place.
         if any(line.get_xdata().max() > 0 for line in right.get_lines()):
             right.set_xscale("log")
-            right.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-            right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            right.xaxis.set_minor_locator(NullLocator())
+            plain_numbers(right.xaxis, LogLocator(subs=(1, 3)))
     axes[-1][0].set_xlabel("training step")
     axes[-1][1].set_xlabel("training time (s, log scale)")
     drawn.align_ylabels(axes[:, 0])
@@ -76,40 +74,26 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
 
 
 def _curves(content: Content, entries: Sequence[Entry], key: str) -> dict[Entry, list[Curve]]:
-    """Return the curves of each entry that has any."""
-    every = {entry: _entry_curves(content, entry, key) for entry in entries}
-    return {entry: curves for entry, curves in every.items() if curves}
-
-
-def _entry_curves(content: Content, entry: Entry, key: str) -> list[Curve]:
-    """Return a curve of the finished runs, averaged, then one of each run that did not finish."""
-    ended: list[pd.DataFrame] = []
-    others: list[pd.DataFrame] = []
-    for run, status in zip(entry.runs["run"], entry.runs["status"], strict=True):
-        measured = points(content.histories.get(str(run)), key)
-        if len(measured):
-            (ended if status == Status.FINISHED else others).append(measured)
-    curves = [Curve(each, finished=False) for each in others]
-    if ended:
-        every: pd.DataFrame = pd.concat(ended)
-        shared: pd.DataFrame = every[every.groupby("step")["step"].transform("size") == len(ended)]
+    """Return a curve of the finished runs of an entry, averaged, then one of each other run."""
+    curves: dict[Entry, list[Curve]] = {}
+    for entry in entries:
+        measured = [points(content.histories.get(str(run)), key) for run in entry.runs["run"]]
+        pairs = [pair for pair in zip(measured, entry.runs["status"], strict=True) if len(pair[0])]
+        ended = [curve for curve, status in pairs if status == Status.FINISHED]
+        others = [Curve(curve, finished=False) for curve, s in pairs if s != Status.FINISHED]
+        every = pd.concat(ended) if ended else pd.DataFrame({"step": []})
+        shared = every[every.groupby("step")["step"].transform("size") == len(ended)]
         if len(shared):
-            mean = shared.groupby("step", as_index=False).mean()
-            curves.insert(0, Curve(mean, finished=True))
+            others.insert(0, Curve(shared.groupby("step", as_index=False).mean(), finished=True))
+        if others:
+            curves[entry] = others
     return curves
 
 
 def _draw(panel: Axes, curve: Curve, over: str, style: Style) -> None:
     x, y = curve.points[over], curve.points["value"]
-    panel.plot(
-        x,
-        y,
-        color=style.colour,
-        linestyle=style.line,
-        linewidth=1.6 if curve.finished else 0.9,
-        marker=style.marker if curve.finished else "",
-        markevery=max(1, len(x) // 5),
-    )
+    look = style.drawn if curve.finished else style.drawn | {"marker": "", "linewidth": 0.9}
+    panel.plot(x, y, **{"linewidth": 1.6} | look, markevery=max(1, len(x) // 5))
     if not curve.finished:
         panel.plot(x.iloc[-1:], y.iloc[-1:], "x", color=style.colour, markersize=9, mew=2)
 
@@ -119,9 +103,7 @@ def _scale_bits(panel: Axes, curves: Mapping[Entry, Sequence[Curve]]) -> None:
     late = _leave_early_values_out(panel, curves)
     if 0 < 3 * late.min() < late.max():
         panel.set_yscale("log")
-        panel.yaxis.set_major_locator(FixedLocator(TICKS))
-        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        panel.yaxis.set_minor_locator(NullLocator())
+        plain_numbers(panel.yaxis, FixedLocator(TICKS))
 
 
 def _leave_early_values_out(

@@ -60,14 +60,8 @@ def _draw(axis: Axes, panel: Panel, styles: Sequence[Style]) -> None:
         apart = interval is not None and interval.excludes(0.0)
         if interval is not None:
             axis.plot([interval.low, interval.high], [place, place], "-", color=style.colour)
-        axis.plot(
-            [effect.mean],
-            [place],
-            marker=style.marker,
-            markersize=7,
-            color=style.colour,
-            markerfacecolor=style.colour if apart else "white",
-        )
+        face = style.colour if apart else "white"
+        axis.plot([effect.mean], [place], **style.drawn, markersize=7, markerfacecolor=face)
     axis.set_xlabel(plain(panel.label))
     axis.xaxis.set_major_locator(MaxNLocator(4))
 

@@ -15,8 +15,8 @@ from reports.analysis.groups import Entry, Group, learned
 from reports.analysis.statistics import Estimate, estimate, values
 from reports.analysis.takeoff import TakeOff, take_off, variance_of
 from reports.content import Content, Row
-from reports.figures.style import Style, figure, house_style, key, legend
-from reports.printing.markup import short
+from reports.figures.style import Style, bars, figure, house_style, key, legend
+from reports.printing.cells import short_interval
 
 PANELS = (
     ("information_nats", r"information $I_e(x;z)$"),
@@ -54,7 +54,9 @@ def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> F
             if at:
                 panel.axvline(at.mean, color=style.colour, linestyle=style.line, linewidth=1.2)
             if at and here:
-                _draw_point(panel, at, here, style, size=max(9, 15 - 4 * place))
+                # They nearly coincide, so that each is drawn smaller than the one below it.
+                size = max(9, 15 - 4 * place)
+                bars(panel, [at], [here], style, markersize=size, capsize=3, zorder=3)
         panel.set_xscale("log")
         panel.set_xlabel(_axis(swept))
         panel.set_ylabel(f"{name} ({group.metric(measured).unit})")
@@ -83,40 +85,9 @@ def _draw_band(panel: Axes, points: Points, style: Style) -> None:
     places = [position for position, _ in points]
     means = np.array([mean.mean for _, mean in points])
     spreads = np.array([mean.spread or 0.0 for _, mean in points])
-    panel.plot(
-        places,
-        means,
-        color=style.colour,
-        linestyle=style.line,
-        marker=style.marker,
-        markersize=7,
-        markeredgecolor="white",
-        zorder=3,
-    )
-    panel.fill_between(
-        places, means - spreads, means + spreads, color=style.colour, alpha=0.2, linewidth=0
-    )
-
-
-def _draw_point(panel: Axes, at: Estimate, here: Estimate, style: Style, size: float) -> None:
-    """Draw a learned variance with bars of one standard deviation.
-
-    Learned variances nearly coincide, so that each is drawn smaller than the one below it.
-    """
-    panel.errorbar(
-        [at.mean],
-        [here.mean],
-        xerr=[at.spread or 0.0],
-        yerr=[here.spread or 0.0],
-        color=style.colour,
-        marker=style.marker,
-        markersize=size,
-        markeredgecolor="white",
-        markeredgewidth=0.6,
-        elinewidth=1.0,
-        capsize=3,
-        zorder=3,
-    )
+    panel.plot(places, means, **style.drawn, markersize=7, markeredgecolor="white", zorder=3)
+    low, high = means - spreads, means + spreads
+    panel.fill_between(places, low, high, color=style.colour, alpha=0.2, linewidth=0)
 
 
 def _shade(panels: Sequence[Axes], rise: TakeOff) -> Artist:
@@ -124,8 +95,7 @@ def _shade(panels: Sequence[Axes], rise: TakeOff) -> Artist:
     for panel in panels:
         panel.axvspan(rise.interval.low, rise.interval.high, color=SHADE, alpha=0.18, zorder=0)
         panel.axvline(rise.variance, color=SHADE, linestyle=(0, (1, 2)), linewidth=1.2)
-    low, high = short(rise.interval.low), short(rise.interval.high)
-    label = f"KL(m‖p) takes off: {short(rise.variance)} [{low}, {high}]"
+    label = f"KL(m‖p) takes off: {short_interval(rise.variance, rise.interval)}"
     return Patch(facecolor=SHADE, alpha=0.3, label=label)
 
 

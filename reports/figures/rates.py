@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import LogLocator
 
 from reports.analysis.groups import Entry, Group
 from reports.analysis.statistics import Estimate, estimate
 from reports.content import Row
-from reports.figures.style import Style, figure, house_style, key, legend
+from reports.figures.style import Style, bars, figure, house_style, key, legend, plain_numbers
 from reports.metric import Metric
 
 RATE, DISTORTION = "kl_nats", "mse"
@@ -36,52 +35,40 @@ def rate_distortion(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
         return None
     drawn = figure(5.2, f"Rate and distortion: {group.title}")
     panel = drawn.subplots()
+    handles = []
     for entry, points in points_of.items():
-        _draw(panel, points, styles[entry.decoder])
-        if entry.settings and (here := _point(entry)):
-            _draw(panel, [here], styles[entry.decoder], size=13)
+        style, rates, distortions = styles[entry.decoder], *zip(*points, strict=True)
+        bars(panel, rates, distortions, style, markersize=8, capsize=2)
+        if not entry.settings:
+            handles.append(key(replace(style, line="none"), entry.label))
+            continue
+        if here := _point(entry):
+            bars(panel, here[:1], here[1:], style, markersize=13, capsize=2)
+        large = "" if entry.chosen is None else f" (large: {entry.chosen:g})"
+        handles.append(key(style, f"{entry.decoder.label}, sweep{large}"))
     panel.set_yscale("log")
     panel.set_ylabel(f"distortion: {group.metric(DISTORTION).name} (x in [0, 1], log scale)")
-    rates = [rate for points in points_of.values() for rate, _ in points]
-    _scale_rates(panel, rates, group.metric(RATE))
-    _plain_numbers(panel)
-    legend(drawn, [_key(each, styles[each.decoder]) for each in points_of])
+    _scale_rates(
+        panel, [r.mean for each in points_of.values() for r, _ in each], group.metric(RATE)
+    )
+    for axis in (panel.xaxis, panel.yaxis):
+        low, high = axis.get_view_interval()
+        # One or two decades need numbers in between.
+        between = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 6, 8)
+        plain_numbers(axis, LogLocator(subs=between) if axis.get_scale() == "log" else None)
+    legend(drawn, handles)
     return drawn
 
 
-def _key(entry: Entry, style: Style) -> Line2D:
-    """Return the sign of an entry in the legend: a line if it is a sweep, else its marker."""
-    return key(style if entry.settings else replace(style, line="none"), _label(entry))
-
-
-def _label(entry: Entry) -> str:
-    if not entry.settings:
-        return entry.label
-    large = "" if entry.chosen is None else f" (large: {entry.chosen:g})"
-    return f"{entry.decoder.label}, sweep{large}"
-
-
-def _scale_rates(panel: Axes, rates: Sequence[Estimate], metric: Metric) -> None:
+def _scale_rates(panel: Axes, rates: Sequence[float], metric: Metric) -> None:
     """Make the axis logarithmic; an empty code, whose rate is 0, needs a linear start."""
-    lowest, highest = (pick(rate.mean for rate in rates) for pick in (min, max))
-    if lowest >= LINEAR / 10:
+    if min(rates) >= LINEAR / 10:
         panel.set_xscale("log")
         panel.set_xlabel(f"rate: {metric.name} ({metric.unit}, log scale)")
         return
     panel.set_xscale("symlog", linthresh=LINEAR)
-    panel.set_xlim(-0.15 * LINEAR, 1.5 * max(highest, LINEAR))
+    panel.set_xlim(-0.15 * LINEAR, 1.5 * max(*rates, LINEAR))
     panel.set_xlabel(f"rate: {metric.name} ({metric.unit}, log scale, linear below {LINEAR:g})")
-
-
-def _plain_numbers(panel: Axes) -> None:
-    """Write 0.02 rather than a power of ten; one or two decades need numbers in between."""
-    for axis in (panel.xaxis, panel.yaxis):
-        if axis.get_scale() == "log":
-            low, high = axis.get_view_interval()
-            between = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 6, 8)
-            axis.set_major_locator(LogLocator(subs=between))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_locator(NullLocator())
 
 
 def _points(entry: Entry) -> list[Point]:
@@ -97,20 +84,3 @@ def _point(entry: Entry) -> Point | None:
     # A logarithmic axis has no place for zero, which no decoder reaches on real data.
     known = rate and distortion and np.isfinite(rate.mean) and 0 < distortion.mean < np.inf
     return (rate, distortion) if known and rate and distortion else None
-
-
-def _draw(panel: Axes, points: Sequence[Point], style: Style, size: float = 8) -> None:
-    panel.errorbar(
-        [rate.mean for rate, _ in points],
-        [distortion.mean for _, distortion in points],
-        xerr=[rate.spread or 0.0 for rate, _ in points],
-        yerr=[distortion.spread or 0.0 for _, distortion in points],
-        color=style.colour,
-        linestyle=style.line,
-        marker=style.marker,
-        markersize=size,
-        markeredgecolor="white",
-        markeredgewidth=0.6,
-        elinewidth=1.0,
-        capsize=2,
-    )

@@ -10,9 +10,13 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, Locator, NullLocator
 
+from reports.analysis.statistics import Estimate
 from reports.content import Row
 
 WIDTH = 9.0
@@ -72,6 +76,11 @@ class Style:
     """As matplotlib takes it: a name, or an offset and the lengths of dashes and gaps."""
     marker: str
 
+    @property
+    def drawn(self) -> dict[str, Any]:
+        """The arguments of matplotlib that draw it."""
+        return {"color": self.colour, "linestyle": self.line, "marker": self.marker}
+
 
 def styles(decoders: Sequence[Row], order: Sequence[str] = ()) -> dict[Row, Style]:
     """Return the style of each decoder.
@@ -90,12 +99,9 @@ def styles(decoders: Sequence[Row], order: Sequence[str] = ()) -> dict[Row, Styl
     others = [decoder for decoder in decoders if decoder not in places]
     places |= {decoder: place for place, decoder in enumerate(others, start=len(order))}
     return {
-        decoder: Style(
-            _colour(places[decoder]),
-            LINES[places[decoder] % len(LINES)],
-            MARKERS[places[decoder] % len(MARKERS)],
-        )
+        decoder: Style(_colour(at), LINES[at % len(LINES)], MARKERS[at % len(MARKERS)])
         for decoder in decoders
+        for at in [places[decoder]]
     }
 
 
@@ -134,8 +140,28 @@ def plain(label: str) -> str:
 
 def key(style: Style, label: str) -> Line2D:
     """Return the line that stands for a decoder in a legend."""
-    return Line2D(
-        [], [], color=style.colour, linestyle=style.line, marker=style.marker, label=plain(label)
+    return Line2D([], [], **style.drawn, label=plain(label))
+
+
+def plain_numbers(axis: Axis, locator: Locator | None = None) -> None:
+    """Write 0.02 rather than a power of ten, at the places of `locator` if it is stated."""
+    if locator:
+        axis.set_major_locator(locator)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def bars(
+    panel: Axes, x: Sequence[Estimate], y: Sequence[Estimate], style: Style, **look: Any
+) -> None:
+    """Draw means with bars of one standard deviation both ways."""
+    panel.errorbar(
+        [each.mean for each in x],
+        [each.mean for each in y],
+        xerr=[each.spread or 0.0 for each in x],
+        yerr=[each.spread or 0.0 for each in y],
+        **style.drawn | {"markeredgecolor": "white", "markeredgewidth": 0.6, "elinewidth": 1.0},
+        **look,
     )
 
 

@@ -128,6 +128,12 @@ def with_interval(effect: Effect, decimals: int, *, sign: bool = True) -> str:
     return f"{mean} [{low}, {high}]"
 
 
+def of_seeds(effect: Effect) -> str:
+    """Return how many of the seeds that were run an effect rests on, where not on all."""
+    partial = effect.lost and effect.count
+    return f" ({effect.count} of {effect.count + effect.lost} seeds)" if partial else ""
+
+
 def signed(value: float, decimals: int) -> str:
     """Print a number with its sign, also a positive one."""
     text = number(value, decimals)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from reports.analysis.groups import Entry, Group, lacking
 from reports.analysis.statistics import values
 from reports.analysis.takeoff import near_cap
@@ -53,11 +55,15 @@ def layer_table(group: Group) -> str:
     return metric_table(group, [*layers, group.metric("kl_nats")] if layers else [])
 
 
+def numbers(runs: pd.DataFrame, key: str) -> list[str]:
+    """Return the different whole numbers that the runs hold, ascending."""
+    return [number(each, 0) for each in sorted(set(values(runs, key)))]
+
+
 def counts(group: Group, metrics: Sequence[Metric]) -> list[str]:
     """Return such as "64 test images"; a number that differs between runs is shown as such."""
-    numbers = {m.name: sorted(set(values(group.runs, m.key))) for m in metrics}
+    held = {metric.name: numbers(group.runs, metric.key) for metric in metrics}
     return [
-        f"{listing([number(each, 0) for each in of_it])} {name}"
-        + (" (differs!)" if len(of_it) > 1 else "")
-        for name, of_it in numbers.items()
+        f"{listing(each)} {name}{' (differs!)' if len(each) > 1 else ''}"
+        for name, each in held.items()
     ]

@@ -6,15 +6,13 @@ A new section is a function from Subject to Section and a line here.
 from collections.abc import Callable
 
 from reports.sections.claims import claims
-from reports.sections.decoders import columns_not_run, decoder_tables
+from reports.sections.decoders import columns_not_run, decoder_tables, sweep_tables
 from reports.sections.differences import differences, rank_sections
-from reports.sections.measurements import calibration, iwae, latents, other
+from reports.sections.measurements import calibration, iwae, latents, other, quality_tables
 from reports.sections.overview import budget, summary, what_was_run
 from reports.sections.pictures import convergence, images, information, rate_distortion
-from reports.sections.quality import quality_tables
 from reports.sections.reference import files, published, reading
 from reports.sections.section import Section, Subject
-from reports.sections.sweep import sweep_tables
 from reports.sections.training import cost_tables, speed, stability
 
 SECTIONS: tuple[Callable[[Subject], Section], ...] = (

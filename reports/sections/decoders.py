@@ -1,4 +1,4 @@
-"""Table B: every decoder, with notes on what is special; and the columns that were not run."""
+"""Table B: every decoder, and the columns that were not run. Table A: every value of a sweep."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from reports.analysis.groups import Entry, Group, recorded
+from reports.analysis.groups import Entry, Group, learned, recorded
 from reports.analysis.ranks import compared_metrics
-from reports.analysis.statistics import values
+from reports.analysis.statistics import estimate, values
 from reports.content import LACKING, Content, Status
 from reports.printing import tables
-from reports.printing.cells import absent
+from reports.printing.cells import absent, cell
 from reports.printing.markup import (
     LEFT,
     RIGHT,
@@ -21,10 +21,18 @@ from reports.printing.markup import (
     listing,
     number,
     paragraphs,
+    short,
+    table,
     table_of,
 )
-from reports.printing.tables import layer_table, metric_fields, metric_table
-from reports.published import TABLE_B, Published
+from reports.printing.tables import (
+    information_fields,
+    layer_table,
+    metric_fields,
+    metric_table,
+    without_information,
+)
+from reports.published import LEARNED, SWEEP_COLUMN, TABLE_A, TABLE_B, Published
 from reports.sections.section import Section, Subject, by_group, caption
 
 LONGEST_ERROR = 160
@@ -36,6 +44,13 @@ LAYERS = (
 BESIDE = (
     "Published: Rybkin et al. 2021, in the paper's own convention and with its own FID protocol; "
     "see the audit below before comparing."
+)
+SWEPT = (
+    "Each value of the swept option is a run of its own, followed by the decoders that learned one "
+    "shared variance in a single run: their σ² is an effective β. NLL is that of a Gaussian with "
+    "the variance shown, so it can be compared down the table. I_e(x;z) is the information in the "
+    "code, KL(m‖p) what the prior misses of the codes; their sum is the rate, the KL of the ELBO, "
+    "here on the images of the estimate."
 )
 OF_VIDEO = ("ssim_best_of_n", "psnr_best_of_n_db", "nll_nats_per_sequence", "kl_nats_per_sequence")
 
@@ -55,20 +70,27 @@ def decoder_tables(subject: Subject) -> Section:
         "in the one unit that all decoders share. The Frechet distance compares generated with "
         "test images and depends on its protocol:"
     )
-    return by_group(
-        subject,
-        "Table B: all decoders",
-        paragraphs(reading, bullets(protocols) or "- no Frechet distance was measured."),
-        lambda group: (
+    measured = bullets(protocols) or "- no Frechet distance was measured."
+
+    def part(group: Group) -> tuple[str, ...]:
+        layers = layer_table(group)
+        return (
             decoder_table(group, content.budget),
             caption([entry.runs for entry in group.entries]),
             BESIDE if group.published(content.budget) else "",
             bullets(_notes(content, group)),
             _listed("Runs that did not finish:", group, _what),
             _listed("Measurements that finished runs lack:", group, _lacks),
-            *_layers(group),
+            LAYERS if layers else "",
+            layers,
             _videos(group),
-        ),
+        )
+
+    return by_group(
+        subject,
+        "Table B: all decoders",
+        paragraphs(reading, measured),
+        part,
         nothing="There are no runs to show.",
         anchor="table-b",
     )
@@ -90,7 +112,11 @@ def decoder_table(group: Group, budget: str) -> str:
     entries = group.entries
     fields = [
         tables.decoders(entries),
-        ("measure", LEFT, [_measure(entry) for entry in entries]),
+        (
+            "measure",
+            LEFT,
+            [e.measure or (absent(e) if e.every_run.empty else "not recorded") for e in entries],
+        ),
         *metric_fields(entries, compared_metrics(group)),
     ]
     if len({len(entry.runs) for entry in entries if len(entry.runs)}) > 1:
@@ -101,10 +127,6 @@ def decoder_table(group: Group, budget: str) -> str:
         fields.append(("published NLL", RIGHT, [_published(each, "nll_nats") for each in beside]))
         fields.append(("published FID", RIGHT, [_published(each, "fid") for each in beside]))
     return table_of(fields)
-
-
-def _measure(entry: Entry) -> str:
-    return entry.measure or (absent(entry) if entry.every_run.empty else "not recorded")
 
 
 def _published(cell: Published | None, field: str) -> str:
@@ -140,11 +162,6 @@ def _choice(entry: Entry) -> str:
     return text
 
 
-def _layers(group: Group) -> tuple[str, str]:
-    table = layer_table(group)
-    return (LAYERS if table else ""), table
-
-
 def _videos(group: Group) -> str:
     """Return how well each decoder predicts whole videos; "" for any other data."""
     if not group.video:
@@ -161,36 +178,30 @@ def _videos(group: Group) -> str:
     return paragraphs(reading, metric_table(group, [group.metric(key) for key in OF_VIDEO]))
 
 
-def _listed(title: str, group: Group, line: Callable[[Entry, pd.Series[Any]], str]) -> str:
+def _listed(title: str, group: Group, line: Callable[[pd.Series[Any]], str]) -> str:
     """Return the runs on which `line` says something, below a title."""
-    lines = [
-        f"{escape(entry.decoder.label)}, {text}"
-        for entry in group.entries
-        for _, run in entry.every_run.iterrows()
-        if (text := line(entry, run))
-    ]
+    lines = []
+    for entry in group.entries:
+        option = entry.decoder.sweep
+        for _, run in entry.every_run.iterrows():
+            value = run.get(f"option_{option}") if option else None
+            swept = "" if value is None or pd.isna(value) else f"{option} = {value:g}, "
+            if text := line(run):
+                label = escape(entry.decoder.label)
+                lines.append(f"{label}, {swept}seed {run['seed']}: {text}")
     return paragraphs(title, bullets(lines)) if lines else ""
 
 
-def _which(entry: Entry, run: pd.Series[Any]) -> str:
-    option = entry.decoder.sweep
-    value = run.get(f"option_{option}") if option else None
-    text = "" if value is None or pd.isna(value) else f"{option} = {value:g}, "
-    return f"{text}seed {run['seed']}"
-
-
-def _lacks(entry: Entry, run: pd.Series[Any]) -> str:
-    lacks = recorded(pd.DataFrame([run]), LACKING)
-    if not lacks or run["status"] != Status.FINISHED:
+def _lacks(run: pd.Series[Any]) -> str:
+    if run["status"] != Status.FINISHED:
         return ""
-    return f"{_which(entry, run)}: {escape(lacks)}"
+    return escape(recorded(pd.DataFrame([run]), LACKING) or "")
 
 
-def _what(entry: Entry, run: pd.Series[Any]) -> str:
+def _what(run: pd.Series[Any]) -> str:
     if run["status"] == Status.FINISHED:
         return ""
-    text = f"{_which(entry, run)}: {run['status']}"
-    step = run.get("diverged_step")
+    text, step = str(run["status"]), run.get("diverged_step")
     if step is not None and not pd.isna(step):
         text += f" at step {number(float(step), 0)}"
     error = recorded(pd.DataFrame([run]), "error")
@@ -198,3 +209,77 @@ def _what(entry: Entry, run: pd.Series[Any]) -> str:
         line = " ".join(error.replace("`", "'").split())
         text += f" (`{line[:LONGEST_ERROR]}{'…' if len(line) > LONGEST_ERROR else ''}`)"
     return text
+
+
+def sweep_tables(subject: Subject) -> Section:
+    """Return table A, one table for each group with a sweep."""
+
+    def part(group: Group) -> Iterator[str]:
+        settings = [setting.runs for entry in group.entries for setting in entry.settings]
+        if settings:
+            yield sweep_table(subject.content, group)
+            yield caption(settings)
+            yield _cap(group) or escape(without_information(group))
+            if group.published(subject.content.budget) == SWEEP_COLUMN:
+                yield _published_sweep()
+
+    entries = [entry for group in subject.groups for entry in group.entries if entry.settings]
+    options = listing(list(dict.fromkeys(entry.decoder.sweep or "" for entry in entries)))
+    return by_group(
+        subject,
+        f"Table A: sweep of {options}" if options else "Table A: sweep",
+        SWEPT,
+        part,
+        nothing="No option was swept, so there is no table.",
+        alone=True,
+        anchor="table-a",
+    )
+
+
+def sweep_table(content: Content, group: Group) -> str:
+    """Return table A of one group: every value of a sweep, then each learned variance.
+
+    The group must hold a sweep.
+    """
+    swept = [
+        Entry(entry.decoder, setting.runs, chosen=setting.value)
+        for entry in group.entries
+        for setting in entry.settings
+    ]
+    rows = [*swept, *learned(content, group)]
+    option = next(entry.decoder.sweep or "" for entry in group.entries if entry.settings)
+    fields = [
+        ("decoder", LEFT, [escape(entry.decoder.label) for entry in rows]),
+        (option, RIGHT, ["learned" if e.chosen is None else f"{e.chosen:g}" for e in rows]),
+        (group.metric("variance").label, RIGHT, [_variance(group, entry) for entry in rows]),
+        *metric_fields(rows, compared_metrics(group)),
+        *information_fields(group, rows),
+    ]
+    return table_of(fields)
+
+
+def _variance(group: Group, entry: Entry) -> str:
+    variance = estimate(entry.runs, "variance")
+    if variance is None:
+        return cell(entry, group.metric("variance"))
+    mean = short(variance.mean)
+    return mean if not variance.spread else f"{mean} ± {variance.spread:.1g}"
+
+
+def _cap(group: Group) -> str:
+    cap = values(group.runs, "information_cap_nats")
+    if not cap.size:
+        return ""
+    return (
+        f"The estimate of I_e cannot exceed ln N = {number(cap.max(), 2)} nats, N the number of "
+        "images; one marked *near cap* comes out too low, and its KL(m‖p) too high."
+    )
+
+
+def _published_sweep() -> str:
+    rows = [
+        [r.decoder, f"{r.beta:g}", f"{r.beta / 2:g}", f"{r.nll_nats:g}", f"{r.fid:g}"]
+        for r in (*TABLE_A, LEARNED)
+    ]
+    headers = ["published", "β (learned: σ²)", "σ² that fits the NLL", "NLL (nats/image)", "FID"]
+    return table(headers, rows)

@@ -22,7 +22,7 @@ from reports.analysis.statistics import complete, values
 from reports.content import Content
 from reports.metric import Metric
 from reports.printing import tables
-from reports.printing.cells import NOT_RUN, decimals_of, gap, with_interval
+from reports.printing.cells import NOT_RUN, decimals_of, gap, of_seeds, with_interval
 from reports.printing.markup import (
     LEFT,
     RIGHT,
@@ -129,10 +129,7 @@ def _differences(entries: Sequence[Entry], metric: Metric) -> list[str]:
     effects = {e: paired(e.runs, best.runs, metric.key) for e, best in _pairs(entries, metric)}
     means = [each.mean for each in effects.values() if each.mean is not None]
     decimals = decimals_of(metric, means)
-    printed = {entry: with_interval(each, decimals) for entry, each in effects.items()}
-    for entry, each in effects.items():
-        if each.lost and each.count:
-            printed[entry] += f" ({each.count} of {each.count + each.lost} seeds)"
+    printed = {e: with_interval(each, decimals) + of_seeds(each) for e, each in effects.items()}
     return _against_best(entries, metric, printed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from matplotlib.figure import Figure
@@ -9,7 +10,9 @@ from matplotlib.figure import Figure
 from reports import figures
 from reports.analysis.groups import Entry, Group, lacking
 from reports.analysis.statistics import estimate, values
-from reports.printing.cells import NOT_MEASURED, absent, cell
+from reports.content import Content
+from reports.metric import Metric
+from reports.printing.cells import NOT_MEASURED, absent, cell, decimals_of
 from reports.printing.markup import (
     RIGHT,
     Field,
@@ -27,9 +30,10 @@ from reports.printing.tables import (
     information_fields,
     metric_fields,
     metric_table,
+    numbers,
     without_information,
 )
-from reports.sections.section import Section, Subject, by_group, picture, subsection
+from reports.sections.section import Section, Subject, by_group, picture
 
 TIGHTER = (
     "The ELBO is a bound, and it is looser for one decoder than for another: the importance-"
@@ -57,6 +61,77 @@ LATENTS = (
     "the prior misses. A unit is *active* if its posterior mean moves between images. *Probe* is "
     "the share of test images whose class a linear classifier reads off the posterior mean."
 )
+SIZES = (
+    "frechet_images",
+    "sample_images",
+    "frechet_reference_images",
+    "manifold_images",
+    "manifold_reference_images",
+    "frechet_floor_images",
+    "kernel_floor_images",
+)
+"""Numbers of images, the same for all features."""
+GENERATED = (
+    "Generated images against test images, by features of both; ↓ lower is better, ↑ higher. "
+    "*Means* are the decoder means of codes from the prior, which is what is shown; *samples* have "
+    "the noise of the decoder's distribution as well, x ~ p(x|z), which is what the likelihood is "
+    "of. Distances and shares depend on the features and on the numbers of images, and compare "
+    "only where both are the same. A *floor* is what two random halves of the test images reach of "
+    "each other: no model can be told apart from the data below it. Half as many images bias a "
+    "Frechet distance upward, so of the whole test part it is lower."
+)
+
+
+def quality_tables(subject: Subject) -> Section:
+    """Return the metrics of generated images, one table for each group and kind of features."""
+
+    def part(group: Group) -> Iterator[str]:
+        for features in subject.content.features:
+            metrics = group.measured(*(m.key for m in _metrics(subject.content, features)))
+            if metrics:
+                sizes = "; ".join(counts(group, group.measured(*SIZES)))
+                none = "numbers of images not recorded"
+                yield f"**{escape(features)}** features: {sizes or none}."
+                yield metric_table(group, metrics)
+                yield _floors(metrics, group)
+
+    return by_group(
+        subject,
+        "Sample quality",
+        paragraphs(GENERATED, bullets(_protocols(subject.content))),
+        part,
+        nothing="Nothing was measured of generated images.",
+        alone=True,
+    )
+
+
+def _metrics(content: Content, features: str) -> list[Metric]:
+    """Return the metrics on these features, but for what the data themselves would reach."""
+    floors = {metric.floor for metric in content.metrics}
+    return [m for m in content.metrics if m.features == features and m.key not in floors]
+
+
+def _protocols(content: Content) -> Iterator[str]:
+    for name, protocol in content.features.items():
+        yield f"**{escape(name)}** features: {protocol}."
+    names: dict[str, dict[str, None]] = {}
+    for features in content.features:
+        for metric in _metrics(content, features):
+            names.setdefault(metric.protocol.rstrip("."), {})[metric.name] = None
+    for protocol, of_it in names.items():
+        yield f"{listing(list(of_it))}: {protocol}."
+
+
+def _floors(metrics: list[Metric], group: Group) -> str:
+    """State what the data themselves, or a perfect model, would reach."""
+    stated = []
+    for metric in metrics:
+        reached = values(group.runs, metric.floor) if metric.floor else ()
+        if len(reached):
+            decimals = decimals_of(metric, [float(value) for value in reached])
+            printed = dict.fromkeys(number(value, decimals) for value in reached)
+            stated.append(f"{metric.name} {listing(list(printed))}")
+    return f"Floor, or mean of a perfect model: {', '.join(stated)}." if stated else ""
 
 
 def iwae(subject: Subject) -> Section:
@@ -67,13 +142,11 @@ def iwae(subject: Subject) -> Section:
 def _iwae(group: Group) -> tuple[str, ...]:
     if not group.measured("iwae_bits_per_dim"):
         return (f"The importance-weighted bound was {NOT_MEASURED}.",)
-    samples, images = (
-        listing([number(each, 0) for each in sorted(set(values(group.runs, key)))])
-        for key in ("importance_samples", "importance_images")
-    )
+    sizes = ("importance_samples", "importance_images")
+    samples, images = (listing(numbers(group.runs, key)) for key in sizes)
     keys = ("iwae_elbo_bits_per_dim", "iwae_bits_per_dim", "iwae_elbo_nats", "iwae_nats")
     table = metric_table(group, [group.metric(key) for key in keys])
-    return f"K = {samples}, on {images} test {group.image}s.", table
+    return f"K = {samples}, on {images} test {'frame' if group.video else 'image'}s.", table
 
 
 def calibration(subject: Subject) -> Section:
@@ -129,25 +202,24 @@ def _active_units(group: Group) -> Field:
 
 def _remarks(group: Group) -> list[str]:
     caps = sorted({short(cap) for cap in values(group.runs, "information_cap_nats")})
-    missing = lacking(group.runs, "probe")
-    probed = sorted(set(values(group.runs, "probe_images")))
-    return [
-        f"The cap ln N is {listing(caps)} nats." if caps else escape(without_information(group)),
-        f"The probe was fitted on {listing([number(each, 0) for each in probed])} training images."
-        if probed
-        else f"The probe was {NOT_MEASURED}: {escape(missing)}."
-        if missing
-        else "",
+    missing, probed = lacking(group.runs, "probe"), numbers(group.runs, "probe_images")
+    remarks = [
+        f"The cap ln N is {listing(caps)} nats." if caps else escape(without_information(group))
     ]
+    if probed:
+        remarks.append(f"The probe was fitted on {listing(probed)} training images.")
+    elif missing:
+        remarks.append(f"The probe was {NOT_MEASURED}: {escape(missing)}.")
+    return remarks
 
 
 def other(subject: Subject) -> Section:
     """Return the metrics that no other section shows; nothing where there are none."""
-    parts = []
-    for group in subject.groups:
+
+    def part(group: Group) -> tuple[str, str]:
         metrics = [m for m in group.measured(*group.described) if not m.own_section]
         table = metric_table(group, [metric for metric in metrics if not metric.count])
-        sizes = bullets(counts(group, [metric for metric in metrics if metric.count]))
-        parts += [subsection(group, table, sizes)] if metrics else []
+        return table, bullets(counts(group, [metric for metric in metrics if metric.count]))
+
     reading = "Measurements without a section of their own; the glossary below defines each."
-    return Section("Other measurements", paragraphs(reading, *parts) if parts else "")
+    return by_group(subject, "Other measurements", reading, part, nothing="", alone=True)

@@ -10,8 +10,8 @@ from reports import figures
 from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import LEVEL
 from reports.analysis.takeoff import SHARE, NoTakeOff, TakeOff, take_off
-from reports.printing.cells import gap
-from reports.printing.markup import escape, listing, number, paragraphs, short
+from reports.printing.cells import gap, short_interval
+from reports.printing.markup import escape, listing, number, paragraphs
 from reports.printing.tables import without_information
 from reports.sections.section import Section, Subject, by_group, picture
 
@@ -136,22 +136,19 @@ def _pictures(
 
 def _take_offs(group: Group) -> str:
     """Say where KL(m‖p) takes off along each sweep, or why it does not."""
-    swept = [entry for entry in group.entries if entry.settings]
-    return paragraphs(*(f"{escape(e.decoder.label)}: {_take_off(take_off(e))}" for e in swept))
+    swept = [(e.decoder.label, take_off(e)) for e in group.entries if e.settings]
+    return paragraphs(*(f"{escape(label)}: {_stated(rise)}" for label, rise in swept))
 
 
-def _take_off(rise: TakeOff | NoTakeOff) -> str:
+def _stated(rise: TakeOff | NoTakeOff) -> str:
     if isinstance(rise, NoTakeOff):
         return f"no take-off, {rise.why}."
-    interval = (
-        f"{LEVEL:.0%} bootstrap interval over {rise.seeds} seeds"
-        if rise.kind == "bootstrap"
-        else "the values of the sweep around it; the seeds give no interval"
-    )
+    interval = "the values of the sweep around it; the seeds give no interval"
+    if rise.kind == "bootstrap":
+        interval = f"{LEVEL:.0%} bootstrap interval over {rise.seeds} seeds"
     text = (
-        f"KL(m‖p) takes off at σ² = {short(rise.variance)} [{short(rise.interval.low)}, "
-        f"{short(rise.interval.high)}] ({interval}), where it crosses "
-        f"{number(rise.threshold, 2)} nats."
+        f"KL(m‖p) takes off at σ² = {short_interval(rise.variance, rise.interval)} ({interval}), "
+        f"where it crosses {number(rise.threshold, 2)} nats."
     )
     if rise.capped:
         text += " I_e is near its cap ln N there, so KL(m‖p) is too high and the place unreliable."

@@ -52,11 +52,6 @@ class Section:
         return paragraphs(anchor, f"## {self.title}", self.text) if self.text else ""
 
 
-def subsection(group: Group, *parts: str) -> str:
-    """Return the part of a section that is on one group."""
-    return paragraphs(f"### {escape(group.heading)}", *parts)
-
-
 def by_group(
     subject: Subject,
     title: str,
@@ -64,12 +59,19 @@ def by_group(
     part: Callable[[Group], Iterable[str]],
     *,
     nothing: str = "There are no runs.",
+    alone: bool = False,
     figures: Mapping[str, Figure] | None = None,
     anchor: str = "",
 ) -> Section:
-    """Return a section with a part on each group; `figures` may be filled while these are made."""
-    parts = [subsection(group, *part(group)) for group in subject.groups]
-    return Section(title, paragraphs(reading, *(parts or [nothing])), figures or {}, anchor)
+    """Return a section with a part on each group that has one.
+
+    Where none has, it says `nothing`, below the reading or `alone`. `figures` may be filled while
+    the parts are made.
+    """
+    made = [(group.heading, paragraphs(*part(group))) for group in subject.groups]
+    parts = [paragraphs(f"### {escape(name)}", text) for name, text in made if text]
+    shown = paragraphs("" if alone and not parts else reading, *(parts or [nothing]))
+    return Section(title, shown, figures or {}, anchor)
 
 
 def picture(

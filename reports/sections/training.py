@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -18,13 +17,12 @@ from reports.printing.markup import (
     escape,
     listing,
     number,
-    paragraphs,
     short,
     table,
     table_of,
 )
 from reports.printing.tables import decoders, metric_fields
-from reports.sections.section import Section, Subject, by_group, subsection
+from reports.sections.section import Section, Subject, by_group
 
 SMALLEST = "smallest_sigma_reached"
 BITS = "bits_per_dim"
@@ -34,31 +32,22 @@ PART = "evaluate_seconds_"
 
 def stability(subject: Subject) -> Section:
     """Return a table for each group in which runs diverged or might have; else nothing."""
-    shown = [group for group in subject.groups if any(_concerned(e) for e in group.entries)]
-    if not shown:
-        return Section("Stability", "")
-    return Section(
-        "Stability",
-        paragraphs(
-            "A run diverged if its loss, or at the end its bound, a posterior or a generated "
-            "image, was not finite. *At step*: the median over the diverged runs. *Smallest σ*: "
-            "the least standard deviation of any value of any validation image, at any measured "
-            "step of any run, also of the diverged ones, whose last steps were not measured; a "
-            "grey level is 1/255 ≈ 0.004.",
-            *(subsection(group, _table(group)) for group in shown),
-        ),
+    reading = (
+        "A run diverged if its loss, or at the end its bound, a posterior or a generated image, "
+        "was not finite. *At step*: the median over the diverged runs. *Smallest σ*: the least "
+        "standard deviation of any value of any validation image, at any measured step of any "
+        "run, also of the diverged ones, whose last steps were not measured; a grey level is "
+        "1/255 ≈ 0.004."
     )
+    return by_group(subject, "Stability", reading, _stability, nothing="", alone=True)
 
 
-def _concerned(entry: Entry) -> bool:
-    diverged = (entry.every_run["status"] == Status.DIVERGED).any()
-    return len(entry.every_run) > 0 and (entry.decoder.may_diverge or bool(diverged))
-
-
-def _table(group: Group) -> str:
-    rows = [[escape(entry.decoder.label), *_cells(entry)] for entry in group.entries]
-    headers = ["decoder", "diverged", "at step", group.metric(SMALLEST).name]
-    return table(headers, rows, ["left", *[RIGHT] * 3])
+def _stability(group: Group) -> Iterator[str]:
+    ran = [entry for entry in group.entries if len(entry.every_run)]
+    diverged = (group.runs["status"] == Status.DIVERGED).any()
+    if diverged or any(entry.decoder.may_diverge for entry in ran):
+        rows = [[escape(entry.decoder.label), *_cells(entry)] for entry in group.entries]
+        yield table(["decoder", "diverged", "at step", group.metric(SMALLEST).name], rows)
 
 
 def _cells(entry: Entry) -> tuple[str, str, str]:
@@ -67,7 +56,7 @@ def _cells(entry: Entry) -> tuple[str, str, str]:
         return (absent(entry),) * 3
     diverged = runs["status"] == Status.DIVERGED
     steps, sigmas = _numbers(runs[diverged], "diverged_step"), _numbers(runs, SMALLEST)
-    none = "none diverged" if not diverged.any() else NOT_MEASURED
+    none = NOT_MEASURED if diverged.any() else "none diverged"
     return (
         f"{diverged.sum()}/{len(runs)}",
         number(float(steps.median()), 0) if len(steps) else none,
@@ -90,21 +79,21 @@ def speed(subject: Subject) -> Section:
         "to an easy target and slow to a hard one, and the schedule of the learning rate is part "
         "of both."
     )
-    part = partial(_speed, subject.content)
+
+    def part(group: Group) -> Iterator[str]:
+        name = group.metric(BITS).label
+        timed = targets(group_curves(subject.content, group, BITS))
+        if timed is None:
+            yield f"No finished run recorded {name} during training."
+            return
+        yield (
+            f"Targets: {short(timed.worst)} {name}, the worst final value of a finished run, which "
+            f"all of them reach; {short(timed.median)} {name}, the median over decoders of the "
+            "mean final value, which about half of them reach."
+        )
+        yield speed_table(subject.content, group, timed)
+
     return by_group(subject, "Convergence speed", reading, part, anchor="speed")
-
-
-def _speed(content: Content, group: Group) -> tuple[str, ...]:
-    name = group.metric(BITS).label
-    timed = targets(group_curves(content, group, BITS))
-    if timed is None:
-        return (f"No finished run recorded {name} during training.",)
-    stated = (
-        f"Targets: {short(timed.worst)} {name}, the worst final value of a finished run, which "
-        f"all of them reach; {short(timed.median)} {name}, the median over decoders of the mean "
-        "final value, which about half of them reach."
-    )
-    return stated, speed_table(content, group, timed)
 
 
 def speed_table(content: Content, group: Group, timed: Targets) -> str:
@@ -136,19 +125,20 @@ def cost_tables(subject: Subject) -> Section:
     used = subject.content.results.get("device", pd.Series(dtype=str))
     devices = sorted(set(used.dropna().astype(str)))
     on = f" on {escape(listing(devices))}" if devices else ""
-    return Section(
-        "Costs",
-        paragraphs(
-            f"Seconds of wall-clock time{on} for one run; they compare within this report only, "
-            "and only if nothing else ran on the machine. *All runs* adds training and evaluation "
-            "over all seeds and, for a swept option, over all its values: the price of its row.",
-            *(subsection(group, cost_table(group), _slower(group)) for group in subject.groups),
-        ),
+    reading = (
+        f"Seconds of wall-clock time{on} for one run; they compare within this report only, and "
+        "only if nothing else ran on the machine. *All runs* adds training and evaluation over all "
+        "seeds and, for a swept option, over all its values: the price of its row."
     )
+
+    def part(group: Group) -> tuple[str, str]:
+        return cost_table(group), _slower(group)
+
+    return by_group(subject, "Costs", reading, part, nothing="")
 
 
 def _slower(group: Group) -> str:
-    """Name the decoders whose evaluation took longer than their training, and what of it."""
+    """Name the decoders whose evaluation took longer than their training, and why."""
     slower = []
     for entry in group.entries:
         train, evaluate = (estimate(entry.runs, f"{p}_seconds") for p in ("train", "evaluate"))

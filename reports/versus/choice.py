@@ -64,8 +64,8 @@ def choose(content: Content, new: str, against: Sequence[str]) -> tuple[Choice, 
 
     """
     rows = [Choice(row) for row in decoders(content)]
-    values = _values(content)
-    chosen = _one(new, rows, values)
+    known = [*rows, *_values(content)]
+    chosen = _one(new, known)
     if not against:
         others = [each for each in rows if each.decoder != chosen.decoder]
         if not others:
@@ -73,43 +73,40 @@ def choose(content: Content, new: str, against: Sequence[str]) -> tuple[Choice, 
         return chosen, tuple(others)
     matched: list[Choice] = []
     for pattern in against:
-        choices = _many(pattern, rows, values)
+        folded = pattern.casefold()
+        choices = [row for row in rows if fnmatchcase(row.decoder.name.casefold(), folded)]
+        choices = choices or _exactly(pattern, known)
+        if not choices:
+            raise _unknown("decoder or pattern", pattern, known)
         if choices == [chosen]:
             raise ReportError(f"pattern {pattern!r} matches nothing but {new!r} itself")
         matched += choices
-    order = [*rows, *values]
-    return chosen, tuple(each for each in order if each in matched and each != chosen)
+    return chosen, tuple(each for each in known if each in matched and each != chosen)
 
 
-def _one(text: str, rows: Sequence[Choice], values: Sequence[Choice]) -> Choice:
-    choices = _exactly(text, rows, values) or [r for r in rows if _same(r.decoder.name, text)]
+def _one(text: str, known: Sequence[Choice]) -> Choice:
+    choices = _exactly(text, known) or [
+        each for each in known if each.value is None and _same(each.decoder.name, text)
+    ]
     if not choices:
-        raise _unknown("decoder", text, [*rows, *values])
+        raise _unknown("decoder", text, known)
     if len(choices) > 1:
         listed = ", ".join(repr(each.label) for each in choices)
         raise ReportError(f"{text!r} is several decoders; name one by its label: {listed}")
     return choices[0]
 
 
-def _many(pattern: str, rows: Sequence[Choice], values: Sequence[Choice]) -> list[Choice]:
-    folded = pattern.casefold()
-    choices = [row for row in rows if fnmatchcase(row.decoder.name.casefold(), folded)]
-    choices = choices or _exactly(pattern, rows, values)
-    if not choices:
-        raise _unknown("decoder or pattern", pattern, [*rows, *values])
-    return choices
-
-
-def _exactly(text: str, rows: Sequence[Choice], values: Sequence[Choice]) -> list[Choice]:
+def _exactly(text: str, known: Sequence[Choice]) -> list[Choice]:
     """Return what has this label, or this name with these options."""
-    by_label = [each for each in (*rows, *values) if _same(each.label, text)]
+    by_label = [each for each in known if _same(each.label, text)]
     called = CALL.fullmatch(text)
     if by_label or not called:
         return by_label
-    options = _parsed(called[2])
+    pairs = (part.partition("=") for part in NEXT_OPTION.split(called[2]) if part.strip())
+    options = {key.strip(): _literal(value.strip()) for key, _, value in pairs}
     return [
         each
-        for each in (*rows, *values)
+        for each in known
         if each.options and _same(each.decoder.name, called[1]) and _agree(each.options, options)
     ]
 
@@ -123,11 +120,6 @@ def _values(content: Content) -> list[Choice]:
         for setting in entry.settings
     }
     return sorted(choices, key=lambda each: (each.decoder.label, each.value or 0.0))
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    pairs = (part.partition("=") for part in NEXT_OPTION.split(text) if part.strip())
-    return {key.strip(): _literal(value.strip()) for key, _, value in pairs}
 
 
 def _literal(text: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
@@ -15,10 +16,9 @@ from reports.sections import Subject, budget
 from reports.sections.differences import BOOTSTRAP, FEW_SEEDS
 from reports.sections.section import picture
 from reports.versus.choice import choose
-from reports.versus.missing import Command, missing
 from reports.versus.pairs import Match, match
 from reports.versus.tables import cost_table, differences, equal_table, metric_table, rank_table
-from reports.versus.words import summary
+from reports.versus.words import Command, missing, summary
 
 DIFFERENCES = "differences.csv"
 MISSING = (
@@ -74,6 +74,16 @@ def compare(
     )
     table = differences(matches).to_csv(index=False, lineterminator="\n")
     return Comparison(said, Document(readme + "\n", figures, {DIFFERENCES: table}))
+
+
+def write_comparison(comparison: Comparison, output: Path) -> Path:
+    """Write README.md, differences.csv and figures/ into the folder `output`; return the README.
+
+    Raises:
+        ReportError: the folder cannot be written.
+
+    """
+    return comparison.document.write(output)
 
 
 def _reading(content: Content, name: str) -> str:
@@ -138,8 +148,7 @@ def _equal(subject: Subject, matched: Match, figures: dict[str, Figure]) -> Iter
             "1, it gets there sooner."
         )
     yield table or "No pair of finished runs has curves of bits/dim that compare."
-    timed = [matched.equal(each) for each in matched.baselines]
-    short = dict.fromkeys(label for each in timed for label in each.short)
+    short = dict.fromkeys(label for each in matched.timed.values() for label in each.short)
     if short:
         yield (
             "The history is too short, and nothing is extrapolated, for some run of "
@@ -152,10 +161,9 @@ def _equal(subject: Subject, matched: Match, figures: dict[str, Figure]) -> Iter
 
 def _forest(subject: Subject, matched: Match) -> Figure | None:
     panels = []
-    for metric in matched.metrics:
-        effects = [matched.difference(e, metric).effect for e in matched.baselines]
+    for metric, each in matched.differences.items():
         side = "left" if metric.best == "lowest" else "right"
-        panels.append(Panel(f"Δ {metric.label}\n(better on the {side})", effects))
+        panels.append(Panel(f"Δ {metric.label}\n(better on the {side})", [d.effect for d in each]))
     return forest(
         f"{matched.new.label} minus each baseline: {matched.group.title}",
         [entry.label for entry in matched.baselines],

@@ -1,32 +1,45 @@
-"""The difference of one decoder from another, by one metric, and what may be said of it."""
+"""One decoder and another: their difference by a metric, at equal steps and at equal seconds.
+
+All decoders of a group train for the same number of steps, so the ends of two curves of validation
+bits/dim compare at equal steps. For equal seconds both are read at the training time of the faster
+one, the slower one's on a straight line between its measurements; nothing is extrapolated.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
 
 from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import (
     ABOVE,
     BELOW,
     Effect,
+    Interval,
     Verdict,
     array,
     by_seed,
+    effect,
     improvement,
     paired,
 )
 from reports.analysis.ranks import compared_metrics, contests
+from reports.analysis.speed import BITS, curves, log_ratios, points
 from reports.analysis.statistics import complete, finished, values
 from reports.content import SMOKE, Content
 from reports.metric import Metric
 from reports.printing.cells import gap, outcome
 from reports.versus.choice import Choice
-from reports.versus.equal import Equal, equal
 
 WORDS = {Verdict.SUPPORTED: "better", Verdict.REFUTED: "worse"}
 """A decoder is supported to be better."""
 EVEN, NONE = "not told apart", "no verdict"
+CLOSE = 1e-6
+"""Relative difference of seconds that is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,21 +50,19 @@ class Match:
     group: Group
     new: Entry
     baselines: tuple[Entry, ...]
-    _known: dict[tuple[Entry, Metric], Difference] = field(default_factory=dict, repr=False)
-    _timed: dict[Entry, Equal] = field(default_factory=dict, repr=False)
 
-    def difference(self, baseline: Entry, metric: Metric) -> Difference:
-        """Return the difference from one of the baselines; computed once, as resampling is slow."""
-        if (baseline, metric) not in self._known:
-            made = difference(self.content, self.new, baseline, metric)
-            self._known[baseline, metric] = made
-        return self._known[baseline, metric]
+    @cached_property
+    def differences(self) -> dict[Metric, list[Difference]]:
+        """The difference from each baseline, by metric."""
+        return {
+            metric: [difference(self.content, self.new, each, metric) for each in self.baselines]
+            for metric in self.metrics
+        }
 
-    def equal(self, baseline: Entry) -> Equal:
-        """Return the comparison with a baseline at equal steps and seconds; computed once."""
-        if baseline not in self._timed:
-            self._timed[baseline] = equal(self.content, self.new, baseline)
-        return self._timed[baseline]
+    @cached_property
+    def timed(self) -> dict[Entry, Equal]:
+        """The comparison with each baseline at equal steps and at equal seconds."""
+        return {each: equal(self.content, self.new, each) for each in self.baselines}
 
     @property
     def everyone(self) -> list[Entry]:
@@ -65,8 +76,7 @@ class Match:
         """The metrics that some run of the group holds; bits/dim comes first, held or not."""
         compared = [metric.key for metric in compared_metrics(self.group)]
         others = ("calibration_error", "ssim_best_of_n", "psnr_best_of_n_db")
-        held = self.group.measured(*compared, *others)
-        return [self.bits, *(metric for metric in held if metric != self.bits)]
+        return list(dict.fromkeys([self.bits, *self.group.measured(*compared, *others)]))
 
     @property
     def bits(self) -> Metric:
@@ -104,21 +114,21 @@ class Difference:
 
 def difference(content: Content, new: Entry, baseline: Entry, metric: Metric) -> Difference:
     """Return new minus baseline, paired by seed, with all that may be said of it."""
-    why = incomparable(new, baseline, metric)
+    why = _incomparable(new, baseline, metric)
     if why:
         nothing = Effect(None, None, 0, why)
         return Difference(nothing, nothing, Verdict.NOT_DECIDED, why)
     effect = paired(new.runs, baseline.runs, metric.key)
     first, second = (array(by_seed(each.runs, metric.key)) for each in (new, baseline))
     chance = improvement(first, second, lower=metric.best != "highest")
-    why = no_verdict(content, (new, baseline), metric) or effect.why
+    why = _no_verdict(content, (new, baseline), metric) or effect.why
     verdict, interval = Verdict.NOT_DECIDED, effect.interval
     if interval is not None and interval.excludes(0.0) and not why:
         verdict = (BELOW if metric.best == "lowest" else ABOVE).verdict(interval)
     return Difference(effect, chance, verdict, why)
 
 
-def incomparable(new: Entry, baseline: Entry, metric: Metric) -> str:
+def _incomparable(new: Entry, baseline: Entry, metric: Metric) -> str:
     """Return why two decoders have no difference by a metric; "" if they may have one."""
     for entry in (new, baseline):
         if not values(entry.runs, metric.key).size:
@@ -129,7 +139,7 @@ def incomparable(new: Entry, baseline: Entry, metric: Metric) -> str:
     return f"a {first} and a {second} do not compare"
 
 
-def no_verdict(content: Content, pair: Sequence[Entry], metric: Metric) -> str:
+def _no_verdict(content: Content, pair: Sequence[Entry], metric: Metric) -> str:
     """Return why nothing is said of a pair, whatever the numbers; "" if something may be."""
     if content.budget == SMOKE:
         return f"budget {SMOKE}"
@@ -138,3 +148,110 @@ def no_verdict(content: Content, pair: Sequence[Entry], metric: Metric) -> str:
             ended = f"{len(finished(entry.runs))} of {len(entry.runs)} finished"
             return f"{entry.label}: {outcome(entry.runs) or ended}"
     return ""
+
+
+@dataclass(frozen=True)
+class Equal:
+    """Two curves compared; means are over the seeds that allow it."""
+
+    steps: Effect
+    """First minus second at the end of training."""
+    seconds: Effect
+    """First minus second at the training time of the faster."""
+    at: float | None
+    """That time, s; None if no seed allows it."""
+    there: tuple[float, float] | None
+    """The values of both at that time."""
+    sooner: Mapping[str, Effect]
+    """"steps" and "seconds" -> ratio of the times to the worse final value; below 1 the first is
+    sooner."""
+    short: tuple[str, ...]
+    """Labels of the decoders whose history does not reach as far as it should."""
+
+
+@dataclass(frozen=True)
+class _Curve:
+    points: pd.DataFrame
+    """step, seconds, value."""
+    end: float
+    """Seconds of the whole training."""
+    last: float
+    """Its last step."""
+
+    @property
+    def complete(self) -> bool:
+        return self.at(self.end) is not None and self.points["step"].iloc[-1] == self.last
+
+    @property
+    def final(self) -> float:
+        return float(self.points["value"].iloc[-1])
+
+    def at(self, seconds: float) -> float | None:
+        """Return the value at a time; None outside of what was measured."""
+        times, measured = (self.points[name].to_numpy(np.float64) for name in ("seconds", "value"))
+        slack = CLOSE * max(abs(seconds), abs(float(times[-1])))
+        if not times[0] - slack <= seconds <= times[-1] + slack:
+            return None
+        return float(np.interp(seconds, times, measured))
+
+
+def equal(content: Content, first: Entry, second: Entry) -> Equal:
+    """Return two decoders at equal steps and at equal seconds, paired by seed."""
+    curves_of = [_curves(content, entry) for entry in (first, second)]
+    planned = {*first.runs.get("seed", ()), *second.runs.get("seed", ())}
+    ends, there, times, short = [], [], [], []
+    for seed in sorted(set(curves_of[0]) & set(curves_of[1])):
+        pair = [by_seed[seed] for by_seed in curves_of]
+        time = min(curve.end for curve in pair)
+        read = [curve.at(time) for curve in pair]
+        cut = [not curve.complete for curve in pair]
+        short += [e.label for e, missing in zip((first, second), cut, strict=True) if missing]
+        short += [e.label for e, v in zip((first, second), read, strict=True) if v is None]
+        if not any(cut) and pair[0].last == pair[1].last:
+            ends.append(pair[0].final - pair[1].final)
+        if None not in read:
+            there.append(read)
+            times.append(time)
+
+    def over_seeds(measured: list[float]) -> Effect:
+        if not measured:
+            return Effect(None, None, 0, "no seed has the curves of both")
+        return replace(effect(np.array(measured)), lost=len(planned) - len(measured))
+
+    both = np.array(there, dtype=np.float64).reshape(-1, 2)
+    return Equal(
+        steps=over_seeds(ends),
+        seconds=over_seeds(list(both[:, 0] - both[:, 1])),
+        at=float(np.mean(times)) if times else None,
+        there=(float(both[:, 0].mean()), float(both[:, 1].mean())) if there else None,
+        sooner={over: _sooner(curves_of, over) for over in ("steps", "seconds")},
+        short=tuple(dict.fromkeys(short)),
+    )
+
+
+def _sooner(curves_of: Sequence[Mapping[int, _Curve]], over: str) -> Effect:
+    """Return the geometric mean over seeds of the ratio of times, with its interval."""
+    whole = [{seed: c.points for seed, c in each.items() if c.complete} for each in curves_of]
+    ratios = log_ratios(whole[0], whole[1], over)
+    if not ratios:
+        return Effect(None, None, 0, "there before the first step")
+    logs = effect(np.array(list(ratios.values())))
+    interval = logs.interval and Interval(*np.exp([logs.interval.low, logs.interval.high]))
+    mean = None if logs.mean is None else float(np.exp(logs.mean))
+    return replace(logs, mean=mean, interval=interval)
+
+
+def _curves(content: Content, entry: Entry) -> dict[int, _Curve]:
+    if entry.runs.empty:
+        return {}
+    runs = {int(run["seed"]): run for _, run in finished(entry.runs).iterrows()}
+    by_seed = {}
+    for seed, curve in curves(content, entry, BITS).items():
+        run = runs[int(seed)]
+        history = points(content.histories.get(str(run["run"])), "seconds")
+        end, last = (
+            float(history[name].iloc[-1] if pd.isna(run.get(recorded)) else run[recorded])
+            for name, recorded in (("seconds", "train_seconds"), ("step", "steps"))
+        )
+        by_seed[int(seed)] = _Curve(curve, end, last)
+    return by_seed

@@ -16,29 +16,24 @@ from reports.printing.cells import (
     cell,
     decimals_of,
     gap,
+    of_seeds,
     outcome,
     with_decimals,
     with_interval,
 )
 from reports.printing.markup import LEFT, RIGHT, bold, escape, number, short, table_of
 from reports.printing.tables import decoders
-from reports.versus.equal import Equal
 from reports.versus.pairs import WORDS, Difference, Match
 
 ITSELF = "itself"
-COSTS = (
-    "parameters",
-    "outputs_per_value",
-    "step_memory_megabytes",
-    "train_seconds",
-    "evaluate_seconds",
-)
+COSTS = ("parameters", "outputs_per_value", "step_memory_megabytes")
+SECONDS = ("train_seconds", "evaluate_seconds")
 
 
 def metric_table(match: Match, metric: Metric) -> str:
     """Return every decoder's value, and the difference from each baseline."""
     entries = [match.new, *match.baselines]
-    pairs = [match.difference(each, metric) for each in match.baselines]
+    pairs = match.differences[metric]
     decimals = decimals_of(metric, [each.effect.mean for each in pairs if each.effect.mean])
     metric = with_decimals(metric, entries)
     name = escape(match.new.label)
@@ -54,16 +49,21 @@ def metric_table(match: Match, metric: Metric) -> str:
 
 def equal_table(match: Match) -> str:
     """Return validation bits/dim at equal steps and at equal seconds; "" without any curve."""
-    timed = [match.equal(each) for each in match.baselines]
+    timed = list(match.timed.values())
     if all(each.at is None and each.steps.mean is None for each in timed):
         return ""
     name, decimals = escape(match.new.label), match.bits.decimals or 0
-    pairs = list(zip(match.baselines, timed, strict=True))
 
     def printed(effects: Sequence[Effect], places: int, *, sign: bool = False) -> list[str]:
         return [
-            _or_why(*pair, effect, places, sign=sign)
-            for pair, effect in zip(pairs, effects, strict=True)
+            with_interval(effect, places, sign=sign) + of_seeds(effect)
+            if effect.mean is not None
+            else absent(entry)
+            if entry.runs.empty
+            else "history too short"
+            if both.short
+            else outcome(entry.runs) or effect.why
+            for (entry, both), effect in zip(match.timed.items(), effects, strict=True)
         ]
 
     def there(which: int) -> list[str]:
@@ -76,10 +76,8 @@ def equal_table(match: Match) -> str:
         ("at (s)", RIGHT, ["none" if e.at is None else short(e.at) for e in timed]),
         (f"{name} there", RIGHT, there(0)),
         ("baseline there", RIGHT, there(1)),
-        *(
-            (f"{over}: ratio", RIGHT, printed([e.sooner[over] for e in timed], 2))
-            for over in ("steps", "seconds")
-        ),
+        ("steps: ratio", RIGHT, printed([e.sooner["steps"] for e in timed], 2)),
+        ("seconds: ratio", RIGHT, printed([e.sooner["seconds"] for e in timed], 2)),
     ]
     return table_of(fields)
 
@@ -87,7 +85,7 @@ def equal_table(match: Match) -> str:
 def cost_table(match: Match) -> str:
     """Return what each decoder costs, with the ratio of the seconds of training."""
     entries = [match.new, *match.baselines]
-    metrics = [with_decimals(each, entries) for each in match.group.measured(*COSTS)]
+    metrics = [with_decimals(each, entries) for each in match.group.measured(*COSTS, *SECONDS)]
     ratios = [seconds_ratio(match.new, entry) for entry in match.baselines]
     printed = ["no ratio" if ratio is None else number(ratio, 2) for ratio in ratios]
     fields = [
@@ -137,9 +135,8 @@ def differences(matches: Sequence[Match]) -> pd.DataFrame:
             "why": pair.why,
         }
         for match in matches
-        for metric in match.metrics
-        for baseline in match.baselines
-        for pair in [match.difference(baseline, metric)]
+        for metric, pairs in match.differences.items()
+        for baseline, pair in zip(match.baselines, pairs, strict=True)
     )
 
 
@@ -152,32 +149,14 @@ def _delta(difference: Difference, decimals: int) -> str:
     if not difference.measured:
         return escape(difference.effect.why)
     text = with_interval(difference.effect, decimals)
-    if difference.verdict in WORDS:
-        text = bold(text)
-    return text + _pairs(difference.effect)
+    return (bold(text) if difference.verdict in WORDS else text) + of_seeds(difference.effect)
 
 
-def _pairs(effect: Effect) -> str:
-    return f" ({effect.count} of {effect.count + effect.lost} seeds)" if effect.lost else ""
-
-
-def _chance(difference: Difference) -> str:
-    return (
-        with_interval(difference.improvement, 2, sign=False) if difference.measured else "no pair"
-    )
+def _chance(pair: Difference) -> str:
+    return with_interval(pair.improvement, 2, sign=False) if pair.measured else "no pair"
 
 
 def _verdict(difference: Difference) -> str:
     # The reason why there is no number stands beside.
     stated = difference.measured and difference.why
     return f"{difference.words}: {difference.why}" if stated else difference.words
-
-
-def _or_why(entry: Entry, timed: Equal, part: Effect, decimals: int, *, sign: bool = False) -> str:
-    if part.mean is not None:
-        return with_interval(part, decimals, sign=sign) + _pairs(part)
-    if entry.runs.empty:
-        return absent(entry)
-    if timed.short:
-        return "history too short"
-    return outcome(entry.runs) or part.why

@@ -1,20 +1,23 @@
-"""A comparison in words: one paragraph, every fact of which stands in the tables."""
+"""A comparison in words: a paragraph, every fact of which the tables hold; missing runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from reports.analysis.groups import Entry
 from reports.analysis.intervals import LEVEL, Effect
 from reports.analysis.ranks import rank, ranking
-from reports.content import SMOKE
+from reports.content import SMOKE, Content, Row
 from reports.metric import Metric
-from reports.printing.markup import listing, number, plural
+from reports.printing.markup import bullets, escape, listing, number, plural
+from reports.versus.choice import Choice
 from reports.versus.pairs import EVEN, NONE, WORDS, Difference, Match
 from reports.versus.tables import seconds_ratio
 
 MOST = 3
 """Baselines up to which each is named; of more, the best one and how many are how."""
+Command = Callable[[Row, int], str]
+"""The command that runs a decoder with the seeds 0 to n - 1 on all data of the results."""
 
 
 def summary(matches: Sequence[Match]) -> str:
@@ -35,7 +38,7 @@ def _on(match: Match) -> Iterator[str]:
         where += f", {listing([column.heading for column in match.group.columns])}"
     name, bits = match.new.label, match.bits
     seeds = len(set(match.new.runs["seed"])) if len(match.new.runs) else 0
-    pairs = {e: match.difference(e, bits) for e in match.baselines}
+    pairs = dict(zip(match.baselines, match.differences[bits], strict=True))
     measured = {entry: each for entry, each in pairs.items() if each.measured}
     if not measured:
         reasons = dict.fromkeys(each.effect.why for each in pairs.values())
@@ -51,7 +54,10 @@ def _on(match: Match) -> Iterator[str]:
     if shortened:
         yield _counts(name, list(measured.values()))
     yield from _at_equal_seconds(match, named)
-    yield from _costs(match, named)
+    ratios = [(e.label, ratio) for e in named if (ratio := seconds_ratio(match.new, e))]
+    if ratios:
+        costs = [f"{number(each, 2)} times the seconds of {label}" for label, each in ratios]
+        yield f"Its training takes {listing(costs)}."
 
 
 def _named(measured: dict[Entry, Difference], bits: Metric) -> list[Entry]:
@@ -94,42 +100,62 @@ def _interval(effect: Effect, metric: Metric) -> str:
 
 def _counts(name: str, differences: Sequence[Difference]) -> str:
     words = [each.words for each in differences]
-    better, worse = WORDS.values()
-    counts = [
-        f"{text} {words.count(verdict)}"
-        for verdict, text in (
-            (better, "better than"),
-            (worse, "worse than"),
-            (EVEN, "not told apart from"),
-            (NONE, "without a verdict against"),
-        )
-        if verdict in words
-    ]
+    texts = {each: f"{each} than" for each in WORDS.values()}
+    texts |= {EVEN: f"{EVEN} from", NONE: "without a verdict against"}
+    counts = [f"{text} {words.count(each)}" for each, text in texts.items() if each in words]
     return f"Of these {len(differences)}, {name} is {listing(counts)}."
 
 
 def _at_equal_seconds(match: Match, named: Sequence[Entry]) -> Iterator[str]:
-    timed = [(entry, match.equal(entry).seconds) for entry in named]
-    clauses = [
-        f"{amount(seconds, match.bits)} {entry.label}{_aside(seconds, match.bits)}"
-        for entry, seconds in timed
-        if seconds.mean is not None
-    ]
+    clauses = []
+    for entry in named:
+        effect = match.timed[entry].seconds
+        if effect.mean is not None:
+            contains = effect.interval and not effect.interval.excludes(0.0)
+            inside = f"{_interval(effect, match.bits)}{', which contains 0' if contains else ''}"
+            aside = f" ({inside})" if effect.interval else ""
+            clauses.append(f"{amount(effect, match.bits)} {entry.label}{aside}")
     if clauses:
         yield f"At equal seconds of training, on validation images, it has {listing(clauses)}."
 
 
-def _aside(effect: Effect, metric: Metric) -> str:
-    if effect.interval is None:
-        return ""
-    contains = "" if effect.interval.excludes(0.0) else ", which contains 0"
-    return f" ({_interval(effect, metric)}{contains})"
+def missing(
+    content: Content, choices: Sequence[Choice], matches: Sequence[Match], command: Command | None
+) -> str:
+    """Return a list of the missing runs with the commands that make them; "" if there are none."""
+    missing_: dict[tuple[Row, int], list[str]] = {}
+    for match in matches:
+        for entry, seeds in _lacking(match):
+            count = len(_seeds(entry))
+            so_far = f"{plural(count, 'seed')} so far" if count else "no runs"
+            where = f"{escape(match.group.title)} ({so_far})"
+            missing_.setdefault((entry.decoder, seeds), []).append(where)
+    seeds = 1 + max(map(int, content.results.get("seed", ())), default=0)
+    ran = {id(column) for match in matches for column in match.group.columns}
+    for column in content.columns:
+        if not column.not_run and id(column) not in ran:
+            for choice in choices:
+                where = f"{escape(column.heading)} (no runs)"
+                missing_.setdefault((choice.decoder, seeds), []).append(where)
+    return bullets(
+        f"{escape(row.label)}, on {listing(places)}: "
+        + (f"`{command(row, seeds)}`" if command else f"`{row.name}` with {plural(seeds, 'seed')}")
+        for (row, seeds), places in missing_.items()
+    )
 
 
-def _costs(match: Match, named: Sequence[Entry]) -> Iterator[str]:
-    ratios = [(entry, seconds_ratio(match.new, entry)) for entry in named]
-    clauses = [
-        f"{number(ratio, 2)} times the seconds of {entry.label}" for entry, ratio in ratios if ratio
-    ]
-    if clauses:
-        yield f"Its training takes {listing(clauses)}."
+def _lacking(match: Match) -> Iterator[tuple[Entry, int]]:
+    """Yield each entry that lacks seeds which the other side has, and how many it should have."""
+    own = _seeds(match.new)
+    theirs = {seed for each in match.baselines for seed in _seeds(each)}
+    everybody = {int(seed) for seed in match.group.runs["seed"]}
+    for entry, others in ((match.new, theirs), *((each, own) for each in match.baselines)):
+        # Where the other side has none either, as many as the rest of the group.
+        seeds = _seeds(entry)
+        needed = others or (set() if seeds else everybody)
+        if needed - seeds:
+            yield entry, 1 + max(needed)
+
+
+def _seeds(entry: Entry) -> set[int]:
+    return {int(seed) for seed in entry.every_run.get("seed", ())}

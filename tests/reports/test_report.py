@@ -247,5 +247,5 @@ def test_the_package_needs_neither_torch_nor_the_other_packages_nor_global_figur
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout.split()
-    assert "reports.writing" in loaded
+    assert "reports.document" in loaded
     assert not {"torch", "bench", "likelihoods", "datasets", "matplotlib.pyplot"} & set(loaded)

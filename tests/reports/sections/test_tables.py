@@ -11,9 +11,8 @@ from reports.analysis.groups import groups
 from reports.document import document
 from reports.printing.markup import decimals_for, escape, number, short
 from reports.printing.tables import layer_table
-from reports.sections.decoders import decoder_table
+from reports.sections.decoders import decoder_table, sweep_table
 from reports.sections.overview import best_table
-from reports.sections.sweep import sweep_table
 from reports.sections.training import cost_table
 from tests.reports.typed import BITS_PER_DIM, METRICS, REAL, cells, content, five, run
 from tests.reports.typed import FID as DISTANCE

@@ -21,8 +21,7 @@ from reports.analysis.ranks import rank
 from reports.figures.forest import Panel, forest
 from reports.figures.style import Style
 from reports.versus.choice import choose
-from reports.versus.equal import Equal, equal
-from reports.versus.pairs import Match, difference, match
+from reports.versus.pairs import Equal, Match, difference, equal, match
 from tests.reports.example import MNIST, PATCHES, example
 from tests.reports.typed import STAND_IN, cells, content, run
 

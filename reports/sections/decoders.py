@@ -99,11 +99,11 @@ def decoder_tables(subject: Subject) -> Section:
 def columns_not_run(subject: Subject) -> Section:
     """Return the columns that are missing, each with its reason."""
     ran = {id(column) for group in subject.groups for column in group.columns}
-    missing = [column for column in subject.content.columns if id(column) not in ran]
     lines = []
-    for column in missing:
-        reason = escape(column.not_run or "no run of it is in the results").rstrip(".")
-        lines.append(f"**{escape(column.heading)}**: {reason}.")
+    for column in subject.content.columns:
+        if id(column) not in ran:
+            reason = escape(column.not_run or "no run of it is in the results").rstrip(".")
+            lines.append(f"**{escape(column.heading)}**: {reason}.")
     return Section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
 
 
@@ -121,11 +121,10 @@ def decoder_table(group: Group, budget: str) -> str:
     ]
     if len({len(entry.runs) for entry in entries if len(entry.runs)}) > 1:
         fields.append(("runs", RIGHT, [str(len(entry.runs)) for entry in entries]))
-    published = group.published(budget)
-    if published:
+    if published := group.published(budget):
         beside = [TABLE_B[published].get(entry.decoder.name) for entry in entries]
-        fields.append(("published NLL", RIGHT, [_published(each, "nll_nats") for each in beside]))
-        fields.append(("published FID", RIGHT, [_published(each, "fid") for each in beside]))
+        for name, key in (("NLL", "nll_nats"), ("FID", "fid")):
+            fields.append((f"published {name}", RIGHT, [_published(each, key) for each in beside]))
     return table_of(fields)
 
 
@@ -262,8 +261,7 @@ def _variance(group: Group, entry: Entry) -> str:
     variance = estimate(entry.runs, "variance")
     if variance is None:
         return cell(entry, group.metric("variance"))
-    mean = short(variance.mean)
-    return mean if not variance.spread else f"{mean} ± {variance.spread:.1g}"
+    return short(variance.mean) + (f" ± {variance.spread:.1g}" if variance.spread else "")
 
 
 def _cap(group: Group) -> str:

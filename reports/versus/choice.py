@@ -112,7 +112,6 @@ def _exactly(text: str, known: Sequence[Choice]) -> list[Choice]:
 
 
 def _values(content: Content) -> list[Choice]:
-    """Return every value of every sweep, of any group."""
     entries = [entry for group in groups(content) for entry in group.entries]
     choices = [Choice(entry.decoder, each.value) for entry in entries for each in entry.settings]
     return sorted(dict.fromkeys(choices), key=lambda each: (each.decoder.label, each.value or 0.0))

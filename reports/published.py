@@ -8,11 +8,10 @@ log-likelihood is the negative ELBO in nats per image. FID has no unit.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(NamedTuple):
     """One pair of cells."""
 
     nll_nats: float | None
@@ -21,8 +20,7 @@ class Published:
     """What stands for a missing number."""
 
 
-@dataclass(frozen=True)
-class PublishedSweep:
+class PublishedSweep(NamedTuple):
     """One row of the sweep."""
 
     decoder: str
@@ -53,15 +51,11 @@ def _published(nll: str, fid: str) -> Published:
     return Published(first, second, "N/A in the paper" if nll == "N/A" else "not reported")
 
 
-def _table_b() -> dict[str, dict[str, Published]]:
-    columns, *rows = (line.split() for line in _TABLE_B.strip().splitlines())
-    return {
-        column: {name: _published(*cells[2 * i : 2 * i + 2]) for name, *cells in rows}
-        for i, column in enumerate(columns)
-    }
-
-
-TABLE_B = _table_b()
+_COLUMNS, *_ROWS = (line.split() for line in _TABLE_B.strip().splitlines())
+TABLE_B = {
+    column: {name: _published(*cells[2 * i : 2 * i + 2]) for name, *cells in _ROWS}
+    for i, column in enumerate(_COLUMNS)
+}
 """Column of the paper -> name of the likelihood -> cells."""
 
 UNIT, OPTIMAL = "gaussian", "optimal_sigma"

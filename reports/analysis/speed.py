@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,7 @@ BITS, NLL = "bits_per_dim", "nll_nats"
 OVER = ("step", "seconds")
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(NamedTuple):
     """Where a curve first came down to a target."""
 
     steps: float
@@ -82,8 +81,7 @@ def log_ratios(
     return ratios
 
 
-@dataclass(frozen=True)
-class Targets:
+class Targets(NamedTuple):
     """Values of a curve that the decoders of a group are timed to."""
 
     worst: float

@@ -76,7 +76,6 @@ def _better_learned(group: Group) -> Entry:
 
 
 def _sweep_of(group: Group) -> Entry:
-    """Return the decoder that was swept, over several values."""
     entry = entry_of(group, SWEPT)
     if len(entry.settings) < 2:
         raise Absent(f"{SWEPT} was not swept over several values")
@@ -84,13 +83,11 @@ def _sweep_of(group: Group) -> Entry:
 
 
 def _shifted(shown: Effect, by: float) -> Effect:
-    """Return an effect with a number added."""
     interval = shown.interval and Interval(shown.interval.low + by, shown.interval.high + by)
     return replace(shown, mean=None if shown.mean is None else shown.mean + by, interval=interval)
 
 
 def _no_frechet(group: Group) -> Iterator[Finding]:
-    """Yield that no Frechet distance was measured, where none was."""
     if not group.headlines:
         yield Finding("Frechet distance", "none", Verdict.NOT_DECIDED, "not measured here", False)
 

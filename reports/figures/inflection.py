@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from reports.analysis.groups import Entry, Group, learned
-from reports.analysis.statistics import Estimate, estimate, values
+from reports.analysis.statistics import estimate, values
 from reports.analysis.takeoff import TakeOff, take_off, variance_of
 from reports.content import Content, Row
 from reports.figures.style import Style, bars, figure, house_style, key, legend
@@ -29,9 +29,6 @@ CAP_SHOWN = 0.7
 
 SHADE = "#777777"
 
-Points = list[tuple[float, Estimate]]
-"""Position on the axis of variances, and what was measured there."""
-
 
 @house_style()
 def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> Figure | None:
@@ -47,14 +44,19 @@ def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> F
     drawn = figure(4.3, f"Information against variance: {group.title}")
     for panel, (measured, name) in zip(drawn.subplots(1, 2), PANELS, strict=True):
         for entry in swept:
-            _draw_band(panel, _sweep(entry, measured), styles[entry.decoder])
+            style, points = styles[entry.decoder], _sweep(entry, measured)
+            places, means, spreads = np.array(points).reshape(-1, 3).T
+            panel.plot(
+                places, means, **style.drawn, markersize=7, markeredgecolor="white", zorder=3
+            )
+            low, high = means - spreads, means + spreads
+            panel.fill_between(places, low, high, color=style.colour, alpha=0.2, linewidth=0)
         for place, entry in enumerate(single):
             style, at = styles[entry.decoder], estimate(entry.runs, "variance")
             here = estimate(entry.runs, measured)
             if at:
                 panel.axvline(at.mean, color=style.colour, linestyle=style.line, linewidth=1.2)
-            if at and here:
-                # They nearly coincide, so that each is drawn smaller than the one below it.
+            if at and here:  # nearly coinciding, each is drawn smaller than the one below it
                 size = max(9, 15 - 4 * place)
                 bars(panel, [at], [here], style, markersize=size, capsize=3, zorder=3)
         panel.set_xscale("log")
@@ -70,24 +72,13 @@ def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> F
     return drawn
 
 
-def _sweep(entry: Entry, key: str) -> Points:
-    """Return what the finished runs of each value measured, placed at its variance."""
-    points = []
-    for setting in entry.settings:
-        position, mean = variance_of(setting), estimate(setting.runs, key)
-        if mean and position > 0:
-            points.append((position, mean))
-    return points
-
-
-def _draw_band(panel: Axes, points: Points, style: Style) -> None:
-    """Draw a line through the means, in a band of one standard deviation."""
-    places = [position for position, _ in points]
-    means = np.array([mean.mean for _, mean in points])
-    spreads = np.array([mean.spread or 0.0 for _, mean in points])
-    panel.plot(places, means, **style.drawn, markersize=7, markeredgecolor="white", zorder=3)
-    low, high = means - spreads, means + spreads
-    panel.fill_between(places, low, high, color=style.colour, alpha=0.2, linewidth=0)
+def _sweep(entry: Entry, key: str) -> list[tuple[float, float, float]]:
+    """Return the variance of each value of the sweep, and mean and spread of a metric there."""
+    return [
+        (place, mean.mean, mean.spread or 0.0)
+        for setting in entry.settings
+        if (mean := estimate(setting.runs, key)) and (place := variance_of(setting)) > 0
+    ]
 
 
 def _shade(panels: Sequence[Axes], rise: TakeOff) -> Artist:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
@@ -42,15 +43,14 @@ def rate_distortion(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
         if not entry.settings:
             handles.append(key(replace(style, line="none"), entry.label))
             continue
-        if here := _point(entry):
+        if here := _point(entry.runs):
             bars(panel, here[:1], here[1:], style, markersize=13, capsize=2)
         large = "" if entry.chosen is None else f" (large: {entry.chosen:g})"
         handles.append(key(style, f"{entry.decoder.label}, sweep{large}"))
     panel.set_yscale("log")
     panel.set_ylabel(f"distortion: {group.metric(DISTORTION).name} (x in [0, 1], log scale)")
-    _scale_rates(
-        panel, [r.mean for each in points_of.values() for r, _ in each], group.metric(RATE)
-    )
+    reached = [rate.mean for points in points_of.values() for rate, _ in points]
+    _scale_rates(panel, reached, group.metric(RATE))
     for axis in (panel.xaxis, panel.yaxis):
         low, high = axis.get_view_interval()
         # One or two decades need numbers in between.
@@ -73,14 +73,12 @@ def _scale_rates(panel: Axes, rates: Sequence[float], metric: Metric) -> None:
 
 def _points(entry: Entry) -> list[Point]:
     """Return the values of a sweep, ascending, or the one place of an entry."""
-    if not entry.settings:
-        return [here] if (here := _point(entry)) else []
-    swept = (Entry(entry.decoder, setting.runs) for setting in entry.settings)
-    return [here for each in swept if (here := _point(each))]
+    places = [setting.runs for setting in entry.settings] or [entry.runs]
+    return [here for runs in places if (here := _point(runs))]
 
 
-def _point(entry: Entry) -> Point | None:
-    rate, distortion = (estimate(entry.runs, name) for name in (RATE, DISTORTION))
+def _point(runs: pd.DataFrame) -> Point | None:
+    rate, distortion = (estimate(runs, name) for name in (RATE, DISTORTION))
     # A logarithmic axis has no place for zero, which no decoder reaches on real data.
     known = rate and distortion and np.isfinite(rate.mean) and 0 < distortion.mean < np.inf
     return (rate, distortion) if known and rate and distortion else None

@@ -25,12 +25,15 @@ def claims(subject: Subject) -> Section:
     ]
     common = _common(evidence)
     none = f"**No claim can be decided. Where no other reason is given: {escape(common)}.**"
-    details = [
-        _details(number, claim, each, common)
-        for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1)
-    ]
-    verdicts = _table(subject, evidence, common)
-    return Section(title, paragraphs(_reading(subject), none if common else "", verdicts, *details))
+    rows, details = [], []
+    for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1):
+        verdicts = [_verdict(each[group], common) for group in subject.groups]
+        every = [finding for here in each.values() for finding in here]
+        rows.append([f"{number}. {claim.text}", *verdicts, _overall(every)])
+        details.append(paragraphs(f"### Claim {number}", *_details(claim, each, common)))
+    headings = ["claim", *(escape(group.heading) for group in subject.groups), "on all data"]
+    shown = table(headings, rows, [LEFT] * len(headings))
+    return Section(title, paragraphs(_reading(subject), none if common else "", shown, *details))
 
 
 def _common(evidence: Sequence[Evidence]) -> str:
@@ -61,19 +64,6 @@ def _reading(subject: Subject) -> str:
     )
 
 
-def _table(subject: Subject, evidence: Sequence[Evidence], common: str) -> str:
-    rows = [
-        [
-            f"{number}. {claim.text}",
-            *(_verdict(each[group], common) for group in subject.groups),
-            _overall([finding for every in each.values() for finding in every]),
-        ]
-        for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1)
-    ]
-    headings = ["claim", *(escape(group.heading) for group in subject.groups), "on all data"]
-    return table(headings, rows, [LEFT] * len(headings))
-
-
 def _overall(evidence: list[Finding]) -> str:
     """Return the verdict on all data; of a claim that was measured in part, that it was."""
     verdict = overall(evidence)
@@ -92,21 +82,17 @@ def _verdict(evidence: list[Finding], common: str) -> str:
     return str(verdict)
 
 
-def _details(number: int, claim: Claim, evidence: Evidence, common: str) -> str:
-    headings = ["data", "quantity", f"effect [{LEVEL:.0%} interval]", "verdict", "reason"]
-    shown = table(headings, list(_rows(evidence, common)), [LEFT] * len(headings))
+def _details(claim: Claim, evidence: Evidence, common: str) -> Iterator[str]:
     links = listing([f"[{_SHOWN[anchor]}](#{anchor})" for anchor in claim.evidence])
-    return paragraphs(
-        f"### Claim {number}", f"{claim.text} *{claim.rule}* Evidence: {links}.", shown
-    )
-
-
-def _rows(evidence: Evidence, common: str) -> Iterator[list[str]]:
+    yield f"{claim.text} *{claim.rule}* Evidence: {links}."
+    headings = ["data", "quantity", f"effect [{LEVEL:.0%} interval]", "verdict", "reason"]
+    rows = []
     for group, every in evidence.items():
         for each in every:
             reason = "as above" if each.reason == common else each.reason
             words = (group.heading, each.quantity, each.effect, each.verdict, reason)
-            yield [escape(word) for word in words]
+            rows.append([escape(word) for word in words])
+    yield table(headings, rows, [LEFT] * len(headings))
 
 
 _SHOWN = {

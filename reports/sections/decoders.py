@@ -99,33 +99,29 @@ def decoder_tables(subject: Subject) -> Section:
 def columns_not_run(subject: Subject) -> Section:
     """Return the columns that are missing, each with its reason."""
     ran = {id(column) for group in subject.groups for column in group.columns}
-    missing = [column for column in subject.content.columns if id(column) not in ran]
     lines = []
-    for column in missing:
-        reason = escape(column.not_run or "no run of it is in the results").rstrip(".")
-        lines.append(f"**{escape(column.heading)}**: {reason}.")
+    for column in subject.content.columns:
+        if id(column) not in ran:
+            reason = escape(column.not_run or "no run of it is in the results").rstrip(".")
+            lines.append(f"**{escape(column.heading)}**: {reason}.")
     return Section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
 
 
 def decoder_table(group: Group, budget: str) -> str:
     """Return table B of one group: native NLL, bits/dim and Frechet distances of every decoder."""
     entries = group.entries
+    measures = [e.measure or ("not recorded" if len(e.every_run) else absent(e)) for e in entries]
     fields = [
         tables.decoders(entries),
-        (
-            "measure",
-            LEFT,
-            [e.measure or (absent(e) if e.every_run.empty else "not recorded") for e in entries],
-        ),
+        ("measure", LEFT, measures),
         *metric_fields(entries, compared_metrics(group)),
     ]
     if len({len(entry.runs) for entry in entries if len(entry.runs)}) > 1:
         fields.append(("runs", RIGHT, [str(len(entry.runs)) for entry in entries]))
-    published = group.published(budget)
-    if published:
+    if published := group.published(budget):
         beside = [TABLE_B[published].get(entry.decoder.name) for entry in entries]
-        fields.append(("published NLL", RIGHT, [_published(each, "nll_nats") for each in beside]))
-        fields.append(("published FID", RIGHT, [_published(each, "fid") for each in beside]))
+        for name, key in (("NLL", "nll_nats"), ("FID", "fid")):
+            fields.append((f"published {name}", RIGHT, [_published(each, key) for each in beside]))
     return table_of(fields)
 
 
@@ -147,23 +143,18 @@ def _notes(content: Content, group: Group) -> Iterator[str]:
         if entry.undecided:
             yield f"{label}: no value of {entry.decoder.sweep} finished with a validation NLL."
         if entry.chosen is not None:
-            yield f"{label}: {_choice(entry)}"
-
-
-def _choice(entry: Entry) -> str:
-    tried = [setting.value for setting in entry.settings]
-    text = (
-        f"the best of {entry.decoder.sweep} = {listing([f'{value:g}' for value in tried])}, "
-        "chosen by the lowest mean NLL on validation images among the values with the most "
-        "finished runs."
-    )
-    if len(tried) > 1 and entry.chosen in (tried[0], tried[-1]):
-        text += " It lies at the end of the sweep: a wider one might find a better value."
-    return text
+            tried = [setting.value for setting in entry.settings]
+            values_tried = listing([f"{value:g}" for value in tried])
+            text = (
+                f"{label}: the best of {entry.decoder.sweep} = {values_tried}, chosen by the "
+                "lowest mean NLL on validation images among the values with the most finished runs."
+            )
+            if len(tried) > 1 and entry.chosen in (tried[0], tried[-1]):
+                text += " It lies at the end of the sweep: a wider one might find a better value."
+            yield text
 
 
 def _videos(group: Group) -> str:
-    """Return how well each decoder predicts whole videos; "" for any other data."""
     if not group.video:
         return ""
     videos, samples, frames = (
@@ -184,7 +175,7 @@ def _listed(title: str, group: Group, line: Callable[[pd.Series[Any]], str]) -> 
     for entry in group.entries:
         option = entry.decoder.sweep
         for _, run in entry.every_run.iterrows():
-            value = run.get(f"option_{option}") if option else None
+            value = run.get(f"option_{option}")
             swept = "" if value is None or pd.isna(value) else f"{option} = {value:g}, "
             if text := line(run):
                 label = escape(entry.decoder.label)
@@ -262,8 +253,7 @@ def _variance(group: Group, entry: Entry) -> str:
     variance = estimate(entry.runs, "variance")
     if variance is None:
         return cell(entry, group.metric("variance"))
-    mean = short(variance.mean)
-    return mean if not variance.spread else f"{mean} ± {variance.spread:.1g}"
+    return short(variance.mean) + (f" ± {variance.spread:.1g}" if variance.spread else "")
 
 
 def _cap(group: Group) -> str:

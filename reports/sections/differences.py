@@ -85,8 +85,18 @@ def difference_table(group: Group) -> str:
     """Return each decoder's difference from the best of the group, by every metric."""
     fields = [tables.decoders(group.entries)]
     for metric in compared_metrics(group):
-        fields.append((f"Δ {metric.label}", RIGHT, _differences(group.entries, metric)))
-        fields.append((f"P by {metric.name}", RIGHT, _improvements(group.entries, metric)))
+        pairs = _pairs(group.entries, metric)
+        effects = {entry: paired(entry.runs, best.runs, metric.key) for entry, best in pairs}
+        means = [each.mean for each in effects.values() if each.mean is not None]
+        decimals = decimals_of(metric, means)
+        chances = {}
+        for entry, best in pairs:
+            first, second = (array(by_seed(each.runs, metric.key)) for each in (entry, best))
+            chances[entry] = improvement(first, second, lower=metric.best != "highest")
+        deltas = {e: with_interval(each, decimals) + of_seeds(each) for e, each in effects.items()}
+        shares = {entry: with_interval(each, 2, sign=False) for entry, each in chances.items()}
+        for heading, printed in ((f"Δ {metric.label}", deltas), (f"P by {metric.name}", shares)):
+            fields.append((heading, RIGHT, _against_best(group.entries, metric, printed)))
     return table_of(fields)
 
 
@@ -125,59 +135,30 @@ def _pairs(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Entry]
     ]
 
 
-def _differences(entries: Sequence[Entry], metric: Metric) -> list[str]:
-    effects = {e: paired(e.runs, best.runs, metric.key) for e, best in _pairs(entries, metric)}
-    means = [each.mean for each in effects.values() if each.mean is not None]
-    decimals = decimals_of(metric, means)
-    printed = {e: with_interval(each, decimals) + of_seeds(each) for e, each in effects.items()}
-    return _against_best(entries, metric, printed)
-
-
-def _improvements(entries: Sequence[Entry], metric: Metric) -> list[str]:
-    chances = {
-        entry: improvement(
-            *(array(by_seed(each.runs, metric.key)) for each in (entry, best)),
-            lower=metric.best != "highest",
-        )
-        for entry, best in _pairs(entries, metric)
-    }
-    printed = {entry: with_interval(each, 2, sign=False) for entry, each in chances.items()}
-    return _against_best(entries, metric, printed)
-
-
 def _against_best(entries: Sequence[Entry], metric: Metric, printed: dict[Entry, str]) -> list[str]:
     """Return the cells of one metric: what is printed, or why an entry was not compared."""
-    best = bests(entries, metric)
-
-    def text(entry: Entry) -> str:
-        if entry in printed:
-            return printed[entry]
-        if best.get(entry) is entry:
-            return REFERENCE
-        measured = not entry.runs.empty and values(entry.runs, metric.key).size
-        return NO_BEST if measured else gap(entry, metric)
-
-    return [text(entry) for entry in entries]
+    best = dict.fromkeys(set(bests(entries, metric).values()), REFERENCE)
+    rest = {e: NO_BEST if values(e.runs, metric.key).size else gap(e, metric) for e in entries}
+    return [(rest | best | printed)[entry] for entry in entries]
 
 
 def _rank_table(content: Content, groups: Sequence[Group], metric: Metric) -> str:
-    shown = [g for g in groups if sum(r is not None for r in ranks(g.entries, metric)) > 1]
-    if not shown:
+    placed = {group: ranks(group.entries, metric) for group in groups}
+    placed = {g: each for g, each in placed.items() if sum(r is not None for r in each) > 1}
+    if not placed:
         return ""
-    placed = [ranks(group.entries, metric) for group in shown]
     fields = [("decoder", LEFT, [escape(row.label) for row in decoders(content)])]
-    for group, each in zip(shown, placed, strict=True):
+    for group, each in placed.items():
         pairs = zip(group.entries, each, strict=True)
         fields.append((escape(group.heading), RIGHT, [_rank(e, r, metric) for e, r in pairs]))
-    means = [_mean_rank(row) for row in zip(*placed, strict=True)]
+    means = [_mean_rank(row) for row in zip(*placed.values(), strict=True)]
     return table_of([*fields, ("mean rank", RIGHT, means)])
 
 
 def _rank(entry: Entry, rank: float | None, metric: Metric) -> str:
     if rank is None:
         return gap(entry, metric)
-    lost = "" if complete(entry.runs, metric.key) else " (did not finish)"
-    return f"{rank:g}{lost}"
+    return f"{rank:g}{'' if complete(entry.runs, metric.key) else ' (did not finish)'}"
 
 
 def _mean_rank(every: Sequence[float | None]) -> str:

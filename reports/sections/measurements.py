@@ -15,7 +15,6 @@ from reports.metric import Metric
 from reports.printing.cells import NOT_MEASURED, absent, cell, decimals_of
 from reports.printing.markup import (
     RIGHT,
-    Field,
     bullets,
     escape,
     listing,
@@ -61,15 +60,9 @@ LATENTS = (
     "the prior misses. A unit is *active* if its posterior mean moves between images. *Probe* is "
     "the share of test images whose class a linear classifier reads off the posterior mean."
 )
-SIZES = (
-    "frechet_images",
-    "sample_images",
-    "frechet_reference_images",
-    "manifold_images",
-    "manifold_reference_images",
-    "frechet_floor_images",
-    "kernel_floor_images",
-)
+FLOORS = ("frechet_floor_images", "kernel_floor_images")
+MANIFOLDS = ("manifold_images", "manifold_reference_images")
+SIZES = ("frechet_images", "sample_images", "frechet_reference_images", *MANIFOLDS, *FLOORS)
 """Numbers of images, the same for all features."""
 GENERATED = (
     "Generated images against test images, by features of both; ↓ lower is better, ↑ higher. "
@@ -139,24 +132,24 @@ def iwae(subject: Subject) -> Section:
     return by_group(subject, "Tighter bounds", TIGHTER, _iwae)
 
 
-def _iwae(group: Group) -> tuple[str, ...]:
+def _iwae(group: Group) -> Iterator[str]:
     if not group.measured("iwae_bits_per_dim"):
-        return (f"The importance-weighted bound was {NOT_MEASURED}.",)
+        yield f"The importance-weighted bound was {NOT_MEASURED}."
+        return
     sizes = ("importance_samples", "importance_images")
     samples, images = (listing(numbers(group.runs, key)) for key in sizes)
     keys = ("iwae_elbo_bits_per_dim", "iwae_bits_per_dim", "iwae_elbo_nats", "iwae_nats")
-    table = metric_table(group, [group.metric(key) for key in keys])
-    return f"K = {samples}, on {images} test {'frame' if group.video else 'image'}s.", table
+    yield f"K = {samples}, on {images} test {'frame' if group.video else 'image'}s."
+    yield metric_table(group, [group.metric(key) for key in keys])
 
 
 def calibration(subject: Subject) -> Section:
     """Return table and histograms of each group; say where nothing was measured."""
     drawn: dict[str, Figure] = {}
 
-    def part(group: Group) -> tuple[str, ...]:
-        table = calibration_table(group) or f"The calibration was {NOT_MEASURED}."
-        histograms = figures.calibration(group, subject.styles)
-        return table, picture(drawn, group, "calibration", histograms)
+    def part(group: Group) -> Iterator[str]:
+        yield calibration_table(group) or f"The calibration was {NOT_MEASURED}."
+        yield picture(drawn, group, "calibration", figures.calibration(group, subject.styles))
 
     return by_group(subject, "Calibration", CALIBRATED, part, figures=drawn)
 
@@ -173,44 +166,30 @@ def latents(subject: Subject) -> Section:
     return by_group(subject, "Codes", LATENTS, _latents)
 
 
-def _latents(group: Group) -> tuple[str, ...]:
+def _latents(group: Group) -> Iterator[str]:
     entries = group.entries
-    fields = [
-        decoders(entries),
-        *metric_fields(entries, [group.metric("kl_nats"), group.metric("mse")]),
-    ]
+    measured = [group.metric("kl_nats"), group.metric("mse")]
+    fields = [decoders(entries), *metric_fields(entries, measured)]
     if group.measured("information_nats"):
-        fields += [*information_fields(group, entries), _active_units(group)]
-    fields += metric_fields(entries, group.measured("probe_accuracy"))
-    return table_of(fields), paragraphs(*_remarks(group))
-
-
-def _active_units(group: Group) -> Field:
-    active = group.metric("active_units")
-
-    def text(entry: Entry) -> str:
-        if entry.runs.empty:
-            return absent(entry)
-        mean = estimate(entry.runs, active.key)
-        units = values(entry.runs, "latent_units")
-        one = mean is None or mean.count == 1
-        count = cell(entry, replace(active, decimals=0) if one else active)
-        return f"{count} of {units.max():.0f}" if mean and units.size else count
-
-    return active.heading, RIGHT, [text(entry) for entry in group.entries]
-
-
-def _remarks(group: Group) -> list[str]:
+        active = group.metric("active_units")
+        cells = [_active_units(entry, active) for entry in entries]
+        fields += [*information_fields(group, entries), (active.heading, RIGHT, cells)]
+    yield table_of([*fields, *metric_fields(entries, group.measured("probe_accuracy"))])
     caps = sorted({short(cap) for cap in values(group.runs, "information_cap_nats")})
-    missing, probed = lacking(group.runs, "probe"), numbers(group.runs, "probe_images")
-    remarks = [
-        f"The cap ln N is {listing(caps)} nats." if caps else escape(without_information(group))
-    ]
-    if probed:
-        remarks.append(f"The probe was fitted on {listing(probed)} training images.")
-    elif missing:
-        remarks.append(f"The probe was {NOT_MEASURED}: {escape(missing)}.")
-    return remarks
+    yield f"The cap ln N is {listing(caps)} nats." if caps else escape(without_information(group))
+    if probed := numbers(group.runs, "probe_images"):
+        yield f"The probe was fitted on {listing(probed)} training images."
+    elif missing := lacking(group.runs, "probe"):
+        yield f"The probe was {NOT_MEASURED}: {escape(missing)}."
+
+
+def _active_units(entry: Entry, active: Metric) -> str:
+    if entry.runs.empty:
+        return absent(entry)
+    mean, units = estimate(entry.runs, active.key), values(entry.runs, "latent_units")
+    one = mean is None or mean.count == 1
+    count = cell(entry, replace(active, decimals=0) if one else active)
+    return f"{count} of {units.max():.0f}" if mean and units.size else count
 
 
 def other(subject: Subject) -> Section:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
 
 from reports.analysis.groups import Entry, Group, learned
 from reports.analysis.intervals import FEWEST
 from reports.analysis.ranks import ranking
-from reports.analysis.statistics import Estimate, estimate, finished
+from reports.analysis.statistics import Estimate, estimate
 from reports.content import PAPER, Status
 from reports.metric import Metric
 from reports.printing.cells import decimals_of, level, printed_means, with_spread
@@ -15,15 +18,8 @@ from reports.printing.markup import LEFT, bullets, escape, listing, paragraphs, 
 from reports.printing.tables import counts
 from reports.sections.section import Section, Subject
 
-FACTS = (
-    "steps",
-    "batch_size",
-    "test_sequences",
-    "predicted_frames",
-    "test_images",
-    "calibration_images",
-    "frechet_images",
-)
+IMAGES = ("test_images", "calibration_images", "frechet_images")
+FACTS = ("steps", "batch_size", "test_sequences", "predicted_frames", *IMAGES)
 """Counts that say what was run."""
 
 
@@ -46,16 +42,15 @@ def summary(subject: Subject) -> Section:
     if not subject.groups:
         return Section("Summary", "There are no runs in the results, so nothing was compared.")
     best = best_table(subject.groups)
-    reading = (
-        "Lower is better in every line. Only decoders whose every run finished take part, and a "
-        "lead over those in the last column is none: the interval of their paired difference "
-        "contains 0."
-        if best
-        else "No decoder finished all its runs with a measurement, so none can be called best."
-    )
-    return Section(
-        "Summary", paragraphs(_count(subject), reading, best, bullets(_variances(subject)))
-    )
+    reading = "No decoder finished all its runs with a measurement, so none can be called best."
+    if best:
+        reading = (
+            "Lower is better in every line. Only decoders whose every run finished take part, and "
+            "a lead over those in the last column is none: the interval of their paired difference "
+            "contains 0."
+        )
+    variances = bullets(_variances(subject))
+    return Section("Summary", paragraphs(_count(subject), reading, best, variances))
 
 
 def what_was_run(subject: Subject) -> Section:
@@ -110,27 +105,22 @@ def _equals(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> str:
     equals = level(ranked, metric)[1:]
     if len(equals) > 3:
         return f"{len(equals)} of {len(ranked) - 1} others"
-    return listing([escape(entry.label) for entry in equals]) if equals else "none"
+    return listing([escape(entry.label) for entry in equals]) or "none"
 
 
 def _count(subject: Subject) -> str:
-    runs = [group.runs for group in subject.groups]
-    total = sum(len(each) for each in runs)
-    ended = sum(len(finished(each)) for each in runs)
-    text = f"{plural(total, 'run')}, of which {ended} finished"
-    statuses = {str(status) for each in runs for status in each["status"]}
-    trouble = sorted(statuses - {Status.FINISHED})
-    lost = [f"{sum((each['status'] == name).sum() for each in runs)} {name}" for name in trouble]
-    text = listing([text, *lost]) + "."
-    seeds = {seed for each in runs for seed in each["seed"]}
-    if len(seeds) > 1:
-        return f"{text} {len(seeds)} seeds; ± is the sample standard deviation over them."
+    runs = pd.concat([group.runs for group in subject.groups])
+    counts = Counter(map(str, runs["status"]))
+    ended = f"{plural(len(runs), 'run')}, of which {counts.pop(Status.FINISHED, 0)} finished"
+    text = listing([ended, *(f"{counts[name]} {name}" for name in sorted(counts))]) + "."
+    seeds = runs["seed"].nunique()
+    if seeds > 1:
+        return f"{text} {seeds} seeds; ± is the sample standard deviation over them."
     return f"{text} One seed: nothing is known of the spread, so a small lead may be chance."
 
 
-def _variances(subject: Subject) -> list[str]:
+def _variances(subject: Subject) -> Iterator[str]:
     """Say for each group what the sweep chose and what was learned in one run."""
-    lines = []
     for group in subject.groups:
         chosen = [
             f"the sweep is best on validation data at {entry.decoder.sweep} = {entry.chosen:g}"
@@ -142,7 +132,7 @@ def _variances(subject: Subject) -> list[str]:
             for entry in learned(subject.content, group)
             if (at := estimate(entry.runs, "variance"))
         ]
-        variances = [f"the learned variance is {listing(values)}"] if values else []
-        if chosen or variances:
-            lines.append(f"{escape(group.heading)}: {'; '.join([*chosen, *variances])}.")
-    return lines
+        if values:
+            chosen.append(f"the learned variance is {listing(values)}")
+        if chosen:
+            yield f"{escape(group.heading)}: {'; '.join(chosen)}."

@@ -26,6 +26,7 @@ RULE = (
 
 def convergence(subject: Subject) -> Section:
     """Return the convergence curves of each group."""
+    content = subject.content
     return _pictures(
         subject,
         "Convergence",
@@ -34,19 +35,16 @@ def convergence(subject: Subject) -> Section:
         "has all decoders in the unit they share, the others native NLL where it compares. A line "
         "is the mean over seeds; a thin one that ends in a cross is a run that did not finish. "
         "Early values and spikes may lie above the axis.",
-        draw={
-            "convergence": lambda group: figures.convergence(subject.content, group, subject.styles)
-        },
+        draw={"convergence": lambda each: figures.convergence(content, each, subject.styles)},
         nothing="No run recorded validation measurements during training.",
         anchor="convergence",
-        drawable=lambda entry: any(
-            str(run) in subject.content.histories for run in entry.runs["run"]
-        ),
+        drawable=lambda entry: any(str(run) in content.histories for run in entry.runs["run"]),
     )
 
 
 def information(subject: Subject) -> Section:
     """Return the inflection plot of each group."""
+    content = subject.content
     return _pictures(
         subject,
         "Information and marginal KL",
@@ -56,9 +54,7 @@ def information(subject: Subject) -> Section:
         "point is a variance learned in one run. The best place is the inflection, as far left as "
         f"KL(m‖p) stays low. {RULE} The shaded region is its interval. Bands and bars are the "
         "sample standard deviation over seeds.",
-        draw={
-            "information": lambda group: figures.inflection(subject.content, group, subject.styles)
-        },
+        draw={"information": lambda each: figures.inflection(content, each, subject.styles)},
         nothing="No sweep with measured information: the plot needs at least one.",
         reason=lambda group: escape(without_information(group)),
         remark=_take_offs,
@@ -123,13 +119,8 @@ def _pictures(
         shows = [picture(drawn, group, name, make(group)) for name, make in draw.items()]
         if not any(shows):
             return [reason(group) or nothing]
-        missing = [
-            f"{escape(entry.label)} ({gap(entry)})"
-            for entry in group.entries
-            if not drawable(entry)
-        ]
-        note = f"Not shown: {listing(missing)}." if missing else ""
-        return [*shows, remark(group), note]
+        missing = [f"{escape(e.label)} ({gap(e)})" for e in group.entries if not drawable(e)]
+        return [*shows, remark(group), f"Not shown: {listing(missing)}." if missing else ""]
 
     return by_group(subject, title, reading, part, nothing=nothing, figures=drawn, anchor=anchor)
 

@@ -8,7 +8,7 @@ from reports import published as paper
 from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.statistics import values
 from reports.content import PAPER, Content
-from reports.metric import PLACEHOLDER, Metric, described
+from reports.metric import PLACEHOLDER, described
 from reports.printing.markup import RIGHT, bold, bullets, escape, paragraphs, table
 from reports.sections.section import Section, Subject
 
@@ -37,32 +37,27 @@ def reading(subject: Subject) -> Section:
     content = subject.content
     link = content.metrics_document
     more = f"Estimators and sources: [definition of every metric]({link})." if link else ""
-    lines = bullets([*_definitions(content), *(f"**{t}**: {text}" for t, text in TERMS.items())])
+    terms = (f"**{term}**: {text}" for term, text in TERMS.items())
+    lines = bullets([*_definitions(content), *terms])
     return Section("How to read each number", paragraphs(lines, more))
 
 
 def _definitions(content: Content) -> Iterator[str]:
-    """Yield what each metric is that the results hold; those of one definition on one line."""
+    """Yield what each metric is that tables show; those of one definition on one line."""
+    keys = described(content.metrics, map(str, content.results))
     names: dict[tuple[str, str], dict[str, None]] = {}
-    for metric in _explained(content):
-        label = PLACEHOLDER.sub("…", metric.label)
-        names.setdefault((metric.definition, metric.source), {})[label] = None
+    for metric in content.metrics:
+        held = any(values(content.results, each.key).size for each in keys[metric.key])
+        if held and not metric.count and metric.unit != "text":
+            label = PLACEHOLDER.sub("…", metric.label)
+            names.setdefault((metric.definition, metric.source), {})[label] = None
     for (definition, source), of_it in names.items():
         cited = f" ({source})" if source else ""
         yield f"**{escape(', '.join(of_it))}**: {definition}{cited}."
 
 
-def _explained(content: Content) -> Iterator[Metric]:
-    """Yield the metrics that some run holds and that tables show: no counts and no texts."""
-    results = content.results
-    keys = described(content.metrics, map(str, results))
-    shown = [m for m in content.metrics if not m.count and m.unit != "text"]
-    yield from (m for m in shown if any(values(results, each.key).size for each in keys[m.key]))
-
-
 def files(subject: Subject) -> Section:
     """Return links to the data behind the report."""
-    del subject
     return Section(
         "Data behind this report",
         "[results.csv](results.csv) holds every run, one a row, with every measurement and its "
@@ -104,21 +99,14 @@ def _nats(value: float) -> str:
 
 def _sweep_table() -> str:
     size = paper.DIMENSIONS[paper.SWEEP_COLUMN]
-
-    def verdict(bound: float, reported: float) -> str:
-        return "possible" if reported >= bound else bold("impossible")
-
     rows = []
     for row in paper.TABLE_A:
-        slides, halved = paper.floor(size, row.beta), paper.floor(size, row.beta / 2)
-        rows.append(
-            [
-                f"{row.beta:g}",
-                f"{row.nll_nats:g}",
-                f"{_nats(slides)}, {verdict(slides, row.nll_nats)}",
-                f"{_nats(halved)}, {verdict(halved, row.nll_nats)}",
-            ]
-        )
+        cells = [f"{row.beta:g}", f"{row.nll_nats:g}"]
+        for variance in (row.beta, row.beta / 2):
+            bound = paper.floor(size, variance)
+            verdict = "possible" if row.nll_nats >= bound else bold("impossible")
+            cells.append(f"{_nats(bound)}, {verdict}")
+        rows.append(cells)
     headers = ["published β", "published NLL", "bound if σ² = β", "bound if σ² = β/2"]
     return table(headers, rows, [RIGHT] * 4)
 

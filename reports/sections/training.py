@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -98,26 +98,20 @@ def speed(subject: Subject) -> Section:
 
 def speed_table(content: Content, group: Group, timed: Targets) -> str:
     """Return steps and seconds of every decoder to both targets."""
-    entries = {entry: curves(content, entry, BITS) for entry in group.entries}
+    entries = {entry: list(curves(content, entry, BITS).values()) for entry in group.entries}
     fields = [decoders(group.entries)]
     for target in dict.fromkeys((timed.worst, timed.median)):
         for over, decimals in (("steps", 0), ("seconds", 1)):
-            cells = [_time(e, by_seed, target, over, decimals) for e, by_seed in entries.items()]
+            cells = []
+            for entry, every in entries.items():
+                times = [getattr(at, over) for curve in every if (at := reach(curve, target))]
+                mean, missed = summary(np.array(times, dtype=float)), len(every) - len(times)
+                text = with_spread(mean, decimals) if mean else ""
+                lost = f"not reached ({missed}/{len(every)})" if missed else ""
+                parts = [part for part in (text, lost, outcome(entry.runs)) if part]
+                cells.append(", ".join(parts) if every else gap(entry))
             fields.append((f"{over} to {short(target)}", RIGHT, cells))
     return table_of(fields)
-
-
-def _time(
-    entry: Entry, by_seed: Mapping[int, pd.DataFrame], target: float, over: str, decimals: int
-) -> str:
-    if not by_seed:
-        return gap(entry)
-    reached = [at for curve in by_seed.values() if (at := reach(curve, target))]
-    mean = summary(np.array([getattr(at, over) for at in reached], dtype=np.float64))
-    missed = len(by_seed) - len(reached)
-    lost = f"not reached ({missed}/{len(by_seed)})" if missed else ""
-    text = with_spread(mean, decimals) if mean else ""
-    return ", ".join(part for part in (text, lost, outcome(entry.runs)) if part)
 
 
 def cost_tables(subject: Subject) -> Section:
@@ -157,12 +151,8 @@ def _slower(group: Group) -> str:
 
 def cost_table(group: Group) -> str:
     """Return what each decoder cost: parameters, seconds of one run, seconds of all its runs."""
-    metrics = [
-        group.metric("parameters"),
-        *group.measured("step_memory_megabytes"),
-        group.metric("train_seconds"),
-        group.metric("evaluate_seconds"),
-    ]
+    times = [group.metric("train_seconds"), group.metric("evaluate_seconds")]
+    metrics = [group.metric("parameters"), *group.measured("step_memory_megabytes"), *times]
     fields = [
         decoders(group.entries),
         *metric_fields(group.entries, metrics),
@@ -176,6 +166,5 @@ def _total(entry: Entry) -> str:
     runs = entry.every_run
     if runs.empty:
         return absent(entry)
-    known = [name for name in ("train_seconds", "evaluate_seconds") if name in runs]
-    seconds = runs[known].apply(pd.to_numeric, errors="coerce")
-    return number(float(seconds.sum().sum()), 1) if seconds.notna().any(axis=None) else NOT_MEASURED
+    seconds = pd.concat([_numbers(runs, key) for key in ("train_seconds", "evaluate_seconds")])
+    return number(float(seconds.sum()), 1) if len(seconds) else NOT_MEASURED

@@ -67,10 +67,10 @@ def choose(content: Content, new: str, against: Sequence[str]) -> tuple[Choice, 
     known = [*rows, *_values(content)]
     chosen = _one(new, known)
     if not against:
-        others = [each for each in rows if each.decoder != chosen.decoder]
+        others = tuple(each for each in rows if each.decoder != chosen.decoder)
         if not others:
             raise ReportError(f"there is no other decoder to compare {new!r} with")
-        return chosen, tuple(others)
+        return chosen, others
     matched: list[Choice] = []
     for pattern in against:
         folded = pattern.casefold()
@@ -112,14 +112,9 @@ def _exactly(text: str, known: Sequence[Choice]) -> list[Choice]:
 
 
 def _values(content: Content) -> list[Choice]:
-    """Return every value of every sweep, of any group."""
-    choices = {
-        Choice(entry.decoder, setting.value): None
-        for group in groups(content)
-        for entry in group.entries
-        for setting in entry.settings
-    }
-    return sorted(choices, key=lambda each: (each.decoder.label, each.value or 0.0))
+    entries = [entry for group in groups(content) for entry in group.entries]
+    choices = [Choice(entry.decoder, each.value) for entry in entries for each in entry.settings]
+    return sorted(dict.fromkeys(choices), key=lambda each: (each.decoder.label, each.value or 0.0))
 
 
 def _literal(text: str) -> Any:

@@ -114,29 +114,22 @@ class Difference:
 
 def difference(content: Content, new: Entry, baseline: Entry, metric: Metric) -> Difference:
     """Return new minus baseline, paired by seed, with all that may be said of it."""
-    why = _incomparable(new, baseline, metric)
-    if why:
+    pair = (new, baseline)
+    lacks = [each for each in pair if not values(each.runs, metric.key).size]
+    if lacks or not any(set(pair) <= set(each) for each in contests(pair, metric)):
+        measures = [each.measure or "value of unknown measure" for each in pair]
+        why = f"a {measures[0]} and a {measures[1]} do not compare"
+        why = f"{lacks[0].label}: {gap(lacks[0], metric)}" if lacks else why
         nothing = Effect(None, None, 0, why)
         return Difference(nothing, nothing, Verdict.NOT_DECIDED, why)
     effect = paired(new.runs, baseline.runs, metric.key)
-    first, second = (array(by_seed(each.runs, metric.key)) for each in (new, baseline))
+    first, second = (array(by_seed(each.runs, metric.key)) for each in pair)
     chance = improvement(first, second, lower=metric.best != "highest")
-    why = _no_verdict(content, (new, baseline), metric) or effect.why
+    why = _no_verdict(content, pair, metric) or effect.why
     verdict, interval = Verdict.NOT_DECIDED, effect.interval
     if interval is not None and interval.excludes(0.0) and not why:
         verdict = (BELOW if metric.best == "lowest" else ABOVE).verdict(interval)
     return Difference(effect, chance, verdict, why)
-
-
-def _incomparable(new: Entry, baseline: Entry, metric: Metric) -> str:
-    """Return why two decoders have no difference by a metric; "" if they may have one."""
-    for entry in (new, baseline):
-        if not values(entry.runs, metric.key).size:
-            return f"{entry.label}: {gap(entry, metric)}"
-    if any(new in each and baseline in each for each in contests([new, baseline], metric)):
-        return ""
-    first, second = (each.measure or "value of unknown measure" for each in (new, baseline))
-    return f"a {first} and a {second} do not compare"
 
 
 def _no_verdict(content: Content, pair: Sequence[Entry], metric: Metric) -> str:

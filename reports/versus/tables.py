@@ -101,12 +101,11 @@ def rank_table(match: Match) -> str:
     entries = [match.new, *match.baselines]
     fields = [decoders(entries)]
     for metric in match.metrics:
-        placed: dict[Entry, float | None] = {}
+        placed = {entry: gap(entry, metric) for entry in entries}
         for contest in contests(match.everyone, metric):
-            placed |= dict(zip(contest, ranks(contest, metric), strict=True))
-        own = [(entry, placed.get(entry)) for entry in entries]
-        printed = [gap(e, metric) if rank is None else f"{rank:g}" for e, rank in own]
-        fields.append((metric.heading, RIGHT, printed))
+            own = zip(contest, ranks(contest, metric), strict=True)
+            placed |= {entry: f"{rank:g}" for entry, rank in own if rank is not None}
+        fields.append((metric.heading, RIGHT, [placed[entry] for entry in entries]))
     return table_of(fields)
 
 

@@ -61,10 +61,9 @@ def _on(match: Match) -> Iterator[str]:
 
 
 def _named(measured: dict[Entry, Difference], bits: Metric) -> list[Entry]:
-    if len(measured) <= MOST:
-        return list(measured)
-    best = ranking(list(measured), bits)
-    return [best[0][0]] if best else list(measured)[:1]
+    entries = list(measured)
+    best = [entry for entry, _ in ranking(entries, bits)]
+    return entries if len(entries) <= MOST else (best or entries)[:1]
 
 
 def _clause(entry: Entry, difference: Difference, bits: Metric) -> str:

@@ -64,11 +64,7 @@ PREMISE = "shapes"
 
 
 def unfair(factory: Factory) -> list[Result]:
-    """Return the failures that make the numbers of a likelihood incomparable; takes a second.
-
-    Args:
-        factory: makes a fresh likelihood for a shape (C, H, W).
-    """
+    """Return the failures that make the numbers of a likelihood incomparable; takes a second."""
     results = [check(name, PROPERTIES[name], factory) for name in FAIR]
     return [result for result in results if result.passed is False]
 
@@ -84,9 +80,8 @@ def run(factory: Factory, report: Callable[[Result], object] = lambda result: No
     """
     results: list[Result] = []
     for name, function in (PROPERTIES | COSTS).items():
-        if results and results[0].passed is False:
-            result = Result(name, "skip", math.nan, math.nan, f"{PREMISE} come first")
-        else:
+        result = Result(name, "skip", math.nan, math.nan, f"{PREMISE} come first")
+        if not results or results[0].passed is not False:
             result = check(name, function, factory)
         results.append(result)
         report(result)

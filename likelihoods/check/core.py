@@ -25,12 +25,8 @@ ONE_VALUE: Shape = (1, 1, 1)
 EXTREMES = (-1e4, -30.0, 0.0, 30.0, 1e4)
 """Raw outputs that a decoder may reach, for which every formula should stay finite."""
 
-
-FOREIGN: Final = (
-    Path(__file__).resolve().parent,
-    Path(__file__).resolve().parent.parent / "core",
-    Path(torch.__file__).resolve().parent,
-)
+_HERE: Final = Path(__file__).resolve().parent
+FOREIGN: Final = (_HERE, _HERE.parent / "core", Path(torch.__file__).resolve().parent)
 """Folders whose code is not the author's of a likelihood."""
 
 

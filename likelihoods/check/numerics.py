@@ -74,9 +74,9 @@ def finite_at_extremes(factory: Factory) -> Measurement:
             likelihood.train(mode)
             values = evaluated(likelihood, inputs[0], x)
             # Gradients before the next call, which in training may update buffers in place.
-            values |= _slopes_of("log_mass", values["log_mass"], inputs)
+            values["gradient of log_mass"] = _slopes(values["log_mass"], inputs)
             values["log_prob"] = likelihood(inputs[0], x).log_prob(x)
-            values |= _slopes_of("log_prob", values["log_prob"], inputs)
+            values["gradient of log_prob"] = _slopes(values["log_prob"], inputs)
             for name, value in values.items():
                 bad = ~value.isfinite()
                 if bad.any():
@@ -121,20 +121,12 @@ def _predicted(likelihood: Likelihood, outputs: Tensor) -> Tensor:
     return quantise(likelihood.eval()(outputs).mean.detach().nan_to_num())
 
 
-def _slopes_of(name: str, values: Tensor, inputs: list[Tensor]) -> dict[str, Tensor]:
-    slopes = _slopes(values, inputs)
-    return {f"gradient of {name}": torch.cat([slope.flatten() for slope in slopes])}
-
-
-def _slopes(values: Tensor, inputs: list[Tensor]) -> list[Tensor]:
-    """Return the gradients of the sum of ``values``, zero where there are none."""
+def _slopes(values: Tensor, inputs: list[Tensor]) -> Tensor:
+    """Return the gradients of the sum of ``values``, flat, zero where there are none."""
     if not values.requires_grad:  # a mass need not be differentiable
-        return [torch.zeros_like(tensor) for tensor in inputs]
-    slopes = torch.autograd.grad(values.sum(), inputs, allow_unused=True)
-    return [
-        torch.zeros_like(tensor) if slope is None else slope
-        for slope, tensor in zip(slopes, inputs, strict=True)
-    ]
+        return torch.cat([torch.zeros_like(tensor).flatten() for tensor in inputs])
+    slopes = torch.autograd.grad(values.sum(), inputs, allow_unused=True, materialize_grads=True)
+    return torch.cat([slope.flatten() for slope in slopes])
 
 
 def _slope_error(value: Callable[[], Tensor], tensor: Tensor) -> float:
@@ -143,8 +135,7 @@ def _slope_error(value: Callable[[], Tensor], tensor: Tensor) -> float:
     if not values.requires_grad:
         return 0.0
     direction = torch.randn_like(tensor)
-    (gradient,) = _slopes(values, [tensor])
-    slope = (gradient * direction).sum().item()
+    slope = (_slopes(values, [tensor]).view_as(direction) * direction).sum().item()
     with torch.no_grad():
         tensor.add_(direction, alpha=STEP_SIZE)
         above = value().sum().item()

@@ -73,17 +73,13 @@ def log_prob_is_normalised(factory: Factory) -> Measurement | Skipped:
     if likelihood.measure == "unnormalised":
         return Skipped("the native measure is not normalised")
     if likelihood.measure == "mass":
-        x = levels(torch.float64)
-        density = torch.stack([_native(likelihood, o, x) for o in outputs]).exp()
-        totals = density.sum(1)
+        totals = _natives(likelihood, outputs).exp().sum(1)
     else:
         distribution = likelihood(outputs)
         low, high = _support(distribution)
-        centres = distribution.mean.flatten()
-        parts = zip(outputs, low, centres, high, strict=True)
-        totals = torch.stack(
-            [_integral(partial(_density, likelihood, o), *where) for o, *where in parts]
-        )
+        parts = zip(outputs, low, distribution.mean.flatten(), high, strict=True)
+        integrals = [_integral(partial(_density, likelihood, o), *where) for o, *where in parts]
+        totals = torch.stack(integrals)
     number = (totals - 1).abs().max().item()
     return Measurement(number, 1e-6, f"largest |total - 1| of the {likelihood.measure}")
 
@@ -112,8 +108,7 @@ def mass_agrees_with_log_prob(factory: Factory) -> Measurement:
             worst.append(((log_mass[closed].exp() - native) / (native + 1e-4)).abs().max())
         difference = torch.stack(worst)
     else:
-        native = torch.stack([_native(likelihood, o, levels(torch.float64)) for o in outputs])
-        difference = mass - native
+        difference = mass - _natives(likelihood, outputs)
         if likelihood.measure == "unnormalised":
             difference = difference - difference.mean(1, keepdim=True)
     number = difference.abs().nan_to_num(nan=math.inf).max().item()
@@ -135,18 +130,16 @@ def samples_agree_with_mass(factory: Factory) -> Measurement:
         return Measurement(math.inf, SIGMAS, f"a sample is {off_grid:.3g} off the grid")
     expected = _frequencies(likelihood, outputs) * SAMPLES
     if not expected.isfinite().all():
-        return Measurement(
-            math.inf, SIGMAS, "there is nothing to compare with: a mass is not finite"
-        )
+        problem = "there is nothing to compare with: a mass is not finite"
+        return Measurement(math.inf, SIGMAS, problem)
     drawn = to_levels(samples.clamp(0, 1))
     worst = (-math.inf, "")
     for drawn_levels, expectation in zip(drawn, expected, strict=True):
         counts = torch.bincount(drawn_levels, minlength=LEVELS)
         moments = f"samples {_mean_and_spread(counts)}, masses {_mean_and_spread(expectation)}"
         worst = max(worst, (_chi_squared(counts, expectation), moments))
-    return Measurement(
-        worst[0], SIGMAS, f"chi-squared of the samples, in standard deviations; {worst[1]}"
-    )
+    detail = f"chi-squared of the samples, in standard deviations; {worst[1]}"
+    return Measurement(worst[0], SIGMAS, detail)
 
 
 @torch.no_grad()
@@ -225,16 +218,19 @@ def samples_agree_with_level_cdf(factory: Factory) -> Measurement | Skipped:
     values = torch.cat(chosen_transforms).flatten()
     if not values.isfinite().all():
         return Measurement(math.inf, KOLMOGOROV, "the cdf of a sample is not finite")
-    distance = float(_stats.kstest(values.numpy(), "uniform").statistic)
-    return Measurement(
-        distance * math.sqrt(len(values)), KOLMOGOROV, "distance of its transform from uniform"
-    )
+    distance = float(_stats.kstest(values.numpy(), "uniform").statistic) * math.sqrt(len(values))
+    return Measurement(distance, KOLMOGOROV, "distance of its transform from uniform")
 
 
 def _native(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tensor:
     """Return log_prob of many images, (N,), for the outputs of one, (channels, H, W)."""
     log_prob: Tensor = likelihood(outputs.expand(len(x), -1, -1, -1)).log_prob(x)
     return log_prob
+
+
+def _natives(likelihood: Likelihood, outputs: Tensor) -> Tensor:
+    """Return log_prob of all levels of images of one value, (B, 256), for outputs in float64."""
+    return torch.stack([_native(likelihood, one, levels(torch.float64)) for one in outputs])
 
 
 def _density(likelihood: Likelihood, outputs: Tensor, values: Tensor) -> Tensor:
@@ -244,11 +240,8 @@ def _density(likelihood: Likelihood, outputs: Tensor, values: Tensor) -> Tensor:
 
 def _support(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """Return the ends of the interval on which each image of one value has a density, (B,)."""
-    low, high = (
-        end.double().flatten().expand(distribution.batch_shape.numel())
-        for end in support_of(distribution)
-    )
-    return low, high
+    low, high = (end.double().flatten() for end in support_of(distribution))
+    return low.expand(distribution.batch_shape), high.expand(distribution.batch_shape)
 
 
 def _inside(values: Tensor, low: Tensor, high: Tensor) -> Tensor:
@@ -278,11 +271,10 @@ def _integral(
 
 def _samples(likelihood: Likelihood, outputs: Tensor) -> Tensor:
     """Return samples of images of one value, (B, SAMPLES), drawn in parts for the memory's sake."""
-    parts, count = 10, torch.Size([SAMPLES // 10])
-    samples = []
+    count, samples = torch.Size([SAMPLES // 10]), []
     for batch in batches_of(outputs, 1):
         distribution = likelihood(batch)
-        samples.append(torch.cat([distribution.sample(count) for _ in range(parts)]).flatten())
+        samples.append(torch.cat([distribution.sample(count) for _ in range(10)]).flatten())
     return torch.stack(samples)
 
 

@@ -36,7 +36,7 @@ def bin_edges(x: Tensor, low: float = -math.inf, high: float = math.inf) -> tupl
     return lower, upper
 
 
-def soft_clip(log_scale: Tensor, low: float, high: float) -> Tensor:
+def soft_clip(log_scale: Tensor, low: float = LOG_SIGMA_MIN, high: float = LOG_SIGMA_MAX) -> Tensor:
     """Clip to [low, high] smoothly, from above first (Rybkin et al. 2021, arXiv:2006.13202).
 
     Example:
@@ -90,8 +90,8 @@ def log_bin_mass(
 
     Args:
         x: values on the 8-bit grid.
-        location: centres, of a shape that broadcasts with ``x``.
-        scale: likewise.
+        location: centres; they and the scales are of shapes that broadcast with ``x``.
+        scale: see location.
         log_cdf: ln F of the distribution about 0 of scale 1, accurate in the lower tail.
         ends: where the first bin begins and the last one ends.
     """

@@ -44,11 +44,7 @@ class Bernoulli(Likelihood):
 
 
 class BernoulliImages(ImageDistribution):
-    """Grey values as probabilities of a bit.
-
-    Args:
-        logits: (B, C, H, W).
-    """
+    """Grey values as probabilities of a bit, of logits (B, C, H, W)."""
 
     def __init__(self, logits: Tensor) -> None:
         super().__init__(logits)

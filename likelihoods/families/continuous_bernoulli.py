@@ -41,10 +41,8 @@ class ContinuousBernoulliLikelihood(Likelihood):
 class ContinuousBernoulli(Distribution):
     """Density on [0, 1] that falls by e^-t, t = |a|, from its likelier end to the other.
 
-    At a distance d from that end it is e^(-t d) / c(t), with c(t) = (1 - e^-t) / t.
-
-    Args:
-        logits: a, of the batch's shape.
+    At a distance d from that end it is e^(-t d) / c(t), with c(t) = (1 - e^-t) / t. The logits a
+    are of the batch's shape.
     """
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}

@@ -9,15 +9,7 @@ from torch import Tensor
 from likelihoods.core.base import Likelihood, Shape
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import (
-    LOG_SIGMA_MAX,
-    LOG_SIGMA_MIN,
-    bin_edges,
-    log1mexp,
-    mean_level,
-    soft_clip,
-    wide,
-)
+from likelihoods.core.numerics import bin_edges, log1mexp, mean_level, soft_clip, wide
 from likelihoods.core.options import integer
 from likelihoods.core.registry import register
 
@@ -54,8 +46,7 @@ class DiscretizedLogistic(Likelihood):
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "LogisticMixtureImages":
         """Return the discretised logistic: a mixture of one."""
         location, log_scale = self.stack(outputs).split(1, 1)
-        scale = soft_clip(log_scale, LOG_SIGMA_MIN, LOG_SIGMA_MAX).exp()
-        logits = location.new_zeros(location.shape)
+        scale, logits = soft_clip(log_scale).exp(), location.new_zeros(location.shape)
         return LogisticMixtureImages(logits, LAST * location.sigmoid(), LAST * scale)
 
 
@@ -96,12 +87,8 @@ class LogisticMixture(Likelihood):
 class LogisticMixtureImages(ImageDistribution):
     """Levels of mixtures of logistics, the first and the last bin open.
 
-    In units of a level, since level +- 1/2 is then exact in float32.
-
-    Args:
-        logits: of the components, (B, K, C, H, W).
-        location: of the components, likewise, in levels.
-        scale: of the components, likewise, in levels.
+    The logits, locations and scales of the components are each (B, K, C, H, W), the latter two in
+    units of a level, since level +- 1/2 is then exact in float32.
     """
 
     def __init__(self, logits: Tensor, location: Tensor, scale: Tensor) -> None:

@@ -11,14 +11,7 @@ from torch import Tensor
 from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import (
-    LOG_SIGMA_MAX,
-    LOG_SIGMA_MIN,
-    bin_edges,
-    log1mexp,
-    soft_clip,
-    wide,
-)
+from likelihoods.core.numerics import bin_edges, log1mexp, soft_clip, wide
 from likelihoods.core.registry import register
 
 DF_MIN: Final = 1.001
@@ -52,17 +45,14 @@ class StudentT(Likelihood):
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "StudentTImages":
         """Return the Student-t images."""
         location, log_scale, excess = self.split(outputs)
-        log_scale = soft_clip(log_scale, LOG_SIGMA_MIN, LOG_SIGMA_MAX)
-        return StudentTImages(location.sigmoid(), log_scale, DF_MIN + F.softplus(excess))
+        df = DF_MIN + F.softplus(excess)
+        return StudentTImages(location.sigmoid(), soft_clip(log_scale), df)
 
 
 class StudentTImages(ImageDistribution):
-    """Independent Student-t values.
+    """Independent Student-t values: location, log scale, degrees of freedom, each (B, C, H, W).
 
-    Args:
-        location: (B, C, H, W).
-        log_scale: likewise, at least -6 (the masses are integrated on that premise).
-        df: degrees of freedom, likewise, above one.
+    The log scale is at least -6 (the masses are integrated on that premise), and df above one.
     """
 
     def __init__(self, location: Tensor, log_scale: Tensor, df: Tensor) -> None:

@@ -45,11 +45,7 @@ class NamedLikelihood:
         return f"{self.name}({options})" if options else self.name
 
     def create(self, shape: Shape) -> Likelihood:
-        """Make it for images of shape (C, H, W).
-
-        Raises:
-            LikelihoodError: no such option, or a value that the option cannot take.
-        """
+        """Make it for images of shape (C, H, W); see `likelihoods.create`."""
         return create(self.name, shape, **self.options)
 
 
@@ -74,10 +70,9 @@ def resolve(text: str) -> NamedLikelihood:
     name, _, class_name = reference.rpartition(":")
     path = Path(name).expanduser()
     module = _read(path, name)
-    cls = _likelihoods(module).get(class_name)
-    if cls is None:
+    if class_name not in (classes := _likelihoods(module)):
         raise _unnamed(name, class_name, module)
-    register(class_name)(cls)
+    register(class_name)(classes[class_name])
     _references[class_name] = f"{path.resolve()}:{class_name}"
     return NamedLikelihood(text, class_name, options, path.resolve())
 
@@ -94,11 +89,9 @@ def _parsed(text: str) -> tuple[str, dict[str, Any]]:
         return reference, {}
     try:
         call = ast.parse(f"_({rest}", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
-            raise ValueError
+        if not isinstance(call, ast.Call) or call.args or any(not w.arg for w in call.keywords):
+            raise ValueError  # w.arg is None for **
         options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
-        if "None" in options:  # from **
-            raise ValueError
     except (SyntaxError, ValueError):
         raise LikelihoodError(
             f"{text!r} is not NAME(option=value, ...), each option by its name, the values "

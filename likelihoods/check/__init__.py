@@ -59,8 +59,7 @@ COSTS: dict[str, Property] = {
 FAIR = ("mass sums to one", "log_prob is normalised", "mass agrees with log_prob", "no peeking")
 """The properties without which the numbers of a likelihood do not compare with those of others."""
 
-PREMISE = "shapes"
-"""The property that all others presuppose."""
+PREMISE = "shapes"  # the property that all others presuppose
 
 
 def unfair(factory: Factory) -> list[Result]:
@@ -72,11 +71,8 @@ def unfair(factory: Factory) -> list[Result]:
 def run(factory: Factory, report: Callable[[Result], object] = lambda result: None) -> list[Result]:
     """Check all properties of the likelihoods that a factory makes, and note their costs.
 
-    Where shapes are wrong the others are skipped, so that one mistake is one failure.
-
-    Args:
-        factory: makes a fresh likelihood for a shape (C, H, W).
-        report: called with each result as soon as it is known.
+    Where shapes are wrong the others are skipped, so that one mistake is one failure. Each result
+    is reported as soon as it is known.
     """
     results: list[Result] = []
     for name, function in (PROPERTIES | COSTS).items():

@@ -153,8 +153,7 @@ def levels(dtype: torch.dtype = torch.float32) -> Tensor:
 def log_masses(likelihood: Likelihood, outputs: Tensor) -> Tensor:
     """Return the log masses of all levels of images of one value, (B, 256).
 
-    Each output has a batch of its own, because `no_peeking` alone checks whether images depend on
-    each other.
+    Each output has a batch of its own: that images do not depend on others is for `no_peeking`.
     """
     x = levels(outputs.dtype)
     return torch.stack([checked_log_mass(likelihood, batch, x) for batch in batches_of(outputs)])

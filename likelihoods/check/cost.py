@@ -14,8 +14,7 @@ from likelihoods.families.gaussian import Gaussian
 
 SHAPE: Final[Shape] = (3, 32, 32)
 BATCH: Final = 64
-ROUNDS: Final = 7
-"""Number of timings; odd, so that the median is one of them."""
+ROUNDS: Final = 7  # number of timings; odd, so that the median is one of them
 
 
 def training_time(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) -> Note:

@@ -22,8 +22,7 @@ from likelihoods.core.base import Likelihood, Shape, checked_log_mass
 from likelihoods.core.grid import quantise
 
 SHAPE: Shape = (2, 3, 3)
-STEP_SIZE: Final = 1e-5
-"""Half the distance of two points of a central difference, in float64."""
+STEP_SIZE: Final = 1e-5  # half the distance of two points of a central difference, in float64
 SLOPE_ERROR: Final = 1e-5
 
 
@@ -34,7 +33,8 @@ def gradients(factory: Factory) -> Measurement:
     """
     likelihood = trained(factory, SHAPE).double()
     outputs, x = random_outputs(likelihood, 6).double(), random_images(likelihood, 6).double()
-    is_finite = _finite(likelihood, outputs, x)  # `finite_at_extremes` judges the others
+    native, mass = likelihood(outputs).log_prob(x), checked_log_mass(likelihood, outputs, x)
+    is_finite = native.isfinite() & mass.isfinite()  # `finite_at_extremes` judges the others
     if not is_finite.any():
         return Measurement(math.inf, SLOPE_ERROR, "there is no slope: no image has a finite value")
     outputs, x = outputs[is_finite].requires_grad_(), x[is_finite]
@@ -107,13 +107,6 @@ def float32_agrees_with_float64(factory: Factory) -> Measurement:
         double = evaluated(likelihood.double(), outputs.double(), x.double())
         worst = max(worst, largest_difference(single, double))
     return Measurement(worst[0], 2e-5, f"largest relative difference, in {worst[1]}")
-
-
-@torch.no_grad()
-def _finite(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tensor:
-    """Return whether each image has finite values, (B,)."""
-    values = likelihood(outputs).log_prob(x), checked_log_mass(likelihood, outputs, x)
-    return torch.stack(values).isfinite().all(0)
 
 
 def _predicted(likelihood: Likelihood, outputs: Tensor) -> Tensor:

@@ -29,13 +29,13 @@ from likelihoods.core.grid import LEVELS, STEP, quantise, to_levels
 from likelihoods.core.numerics import bin_edges
 
 SAMPLES: Final = 100_000
-SIGMAS: Final = 6.0
-"""Standard errors that a correct sampler practically never exceeds."""
+SIGMAS: Final = 6.0  # standard errors that a correct sampler practically never exceeds
 FEW_VALUES: Final[Shape] = (2, 1, 3)
 """An image of several values, in which a cdf could be that of the wrong one."""
 KOLMOGOROV: Final = 2.2
 """Distance of Kolmogorov and Smirnov, times the root of the number of values, that one in 10^4
 uniform samples exceeds."""
+KINDS: Final = {"random": random_outputs, "extreme": extreme_outputs}
 NO_CDF: Final = "it has no level_cdf, so its calibration is not measured"
 """Why properties of the cdf do not apply, and what its absence costs."""
 _stats: Any = scipy.stats  # typed the same with and without scipy-stubs
@@ -49,15 +49,15 @@ def mass_sums_to_one(factory: Factory) -> Measurement:
     """
     likelihood = trained(factory, ONE_VALUE)
     worst = (0.0, "random", 1.0)
-    for kind, make in (("random", random_outputs), ("extreme", extreme_outputs)):
+    for kind, make in KINDS.items():
         totals = log_masses(likelihood, make(likelihood, 48)).double().exp().sum(1)
         if kind == "extreme":
             totals = totals[~totals.isnan()]
         for total in totals.tolist():
             error = math.inf if math.isnan(total) else abs(total - 1)
             worst = max(worst, (error, kind, total))
-    _, kind, total = worst
-    return Measurement(worst[0], 1e-4, f"largest |sum - 1|: a sum of {total:.6g}, {kind} outputs")
+    error, kind, total = worst
+    return Measurement(error, 1e-4, f"largest |sum - 1|: a sum of {total:.6g}, {kind} outputs")
 
 
 @torch.no_grad()
@@ -171,7 +171,7 @@ def level_cdf_agrees_with_mass(factory: Factory) -> Measurement | Skipped:
     """
     likelihood = trained(factory, ONE_VALUE).double()
     worst = (0.0, "")
-    for kind, make in (("random", random_outputs), ("extreme", extreme_outputs)):
+    for kind, make in KINDS.items():
         outputs, x = make(likelihood, 16).double(), levels(torch.float64)
         try:
             edges = [checked_level_cdf(likelihood, batch, x) for batch in batches_of(outputs)]
@@ -203,10 +203,9 @@ def samples_agree_with_level_cdf(factory: Factory) -> Measurement | Skipped:
     without and with its level; the other values of the image might depend on it. The number is
     the distance of Kolmogorov and Smirnov, times the root of the number of values.
     """
-    likelihood = trained(factory, FEW_VALUES)
-    chosen_transforms, parts = [], 10
-    for _ in range(parts):
-        outputs = random_outputs(likelihood, SAMPLES // 5 // parts)
+    likelihood, chosen_transforms = trained(factory, FEW_VALUES), []
+    for _ in range(10):
+        outputs = random_outputs(likelihood, SAMPLES // 50)
         x = quantise(likelihood(outputs).sample())
         try:
             below, above = (edge.flatten(1) for edge in checked_level_cdf(likelihood, outputs, x))

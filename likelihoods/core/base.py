@@ -22,8 +22,7 @@ from likelihoods.core.options import LikelihoodError
 Measure = Literal["density", "mass", "unnormalised"]
 Shape = tuple[int, int, int]
 
-CANCELLED: Final = 1e-7
-"""Difference of two values of a cdf of which float64 leaves nine digits."""
+CANCELLED: Final = 1e-7  # difference of two values of a cdf of which float64 leaves nine digits
 
 
 class Likelihood(nn.Module):
@@ -102,12 +101,8 @@ class Likelihood(nn.Module):
         the density times the part of the bin inside the support. Override it for more accuracy in
         the tails, or where there is no cdf.
 
-        Args:
-            outputs: raw decoder channels, (B, output_channels, H, W).
-            x: images on the 8-bit grid, (B, C, H, W).
-
-        Raises:
-            LikelihoodError: outputs or images do not fit the contract.
+        Outputs, (B, output_channels, H, W), or images, (B, C, H, W), that do not fit the contract
+        raise a LikelihoodError.
         """
         self._check_images(outputs, x, "log_mass", "grid")
         images = self._distribution(outputs)
@@ -126,16 +121,15 @@ class Likelihood(nn.Module):
     def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the probability of all levels below that of each value, and of it included.
 
-        Each (B, C, H, W), float64 where the device has it; of outputs and images as in `log_mass`.
-
-        Under the mass of ``log_mass``, of each value by itself: where a likelihood couples the
-        values of an image, its marginals. Below level 0 there is probability 0, up to level 255
-        there is 1. This default is the distribution's own ``level_cdf`` for those of this package,
-        else the ``cdf`` of values, in float64. Override it where there is none.
+        Each (B, C, H, W), float64 where the device has it. Under the mass of ``log_mass``, of each
+        value by itself: where a likelihood couples the values of an image, its marginals. Below
+        level 0 there is probability 0, up to level 255 there is 1. This default is the
+        distribution's own ``level_cdf`` for those of this package, else the ``cdf`` of values, in
+        float64. Override it where there is none.
 
         Raises:
             NotImplementedError: the distribution has no cdf.
-            LikelihoodError: outputs or images do not fit the contract.
+            LikelihoodError: outputs or images do not fit the contract; see `log_mass`.
         """
         self._check_images(outputs, x, "level_cdf", "grid")
         images = self._distribution(outputs)

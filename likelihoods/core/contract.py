@@ -24,8 +24,7 @@ VALUES_OF_MEASURE: Final[dict[str, Values]] = {
     "unnormalised": "range",
     "mass": "grid",
 }
-OFF_GRID: Final = 0.01
-"""Distance from the grid, in levels, that rounding explains."""
+OFF_GRID: Final = 0.01  # distance from the grid, in levels, that rounding explains
 HALF: Final = (torch.float16, torch.bfloat16)
 
 
@@ -39,16 +38,11 @@ def check_images(
     values: Values,
     samples: bool = False,
 ) -> None:
-    """Check images; other ones than expected raise a LikelihoodError.
+    """Check images for "log_prob of gaussian", say; a LikelihoodError tells what does not fit.
 
-    Args:
-        x: floats, (B, C, H, W); a batch of one broadcasts against the other batch.
-        what: what the images are for, such as "log_prob of gaussian", for the message.
-        batch: B, the number of images that the raw outputs describe.
-        shape: (C, H, W).
-        device: device of the raw outputs.
-        values: the allowed values; checked on the CPU alone.
-        samples: whether sample dimensions may precede the batch, or the batch be left out.
+    They are floats, (B, C, H, W), on the device of the raw outputs. A batch of one broadcasts
+    against the ``batch`` that the outputs describe. With ``samples``, dimensions of samples may
+    precede the batch, or the batch be left out. Values are checked on the CPU alone.
     """
     batch_fits = x.shape[-4] in (1, batch) or batch == 1 if x.dim() > 3 else samples
     if tuple(x.shape[-3:]) != shape or not batch_fits or (x.dim() > 4 and not samples):
@@ -99,17 +93,16 @@ def check_shape(answer: Tensor, expected: torch.Size, what: str, hint: str = "")
 
 def check_distribution(distribution: object, batch: int, shape: tuple[int, ...], name: str) -> None:
     """Check what a ``forward`` returned: no distribution of images raises a LikelihoodError."""
+    problem = f"forward of {name} returned a "
     if not isinstance(distribution, Distribution):
-        raise LikelihoodError(
-            f"forward of {name} returned a {type(distribution).__name__}, "
-            "expected a torch.distributions.Distribution"
-        )
+        kind = type(distribution).__name__
+        raise LikelihoodError(f"{problem}{kind}, expected a torch.distributions.Distribution")
     shapes = tuple(distribution.batch_shape), tuple(distribution.event_shape)
     if shapes != ((batch,), shape):
         raise LikelihoodError(
-            f"forward of {name} returned a distribution of batch shape {shapes[0]} and event shape "
-            f"{shapes[1]}, expected {(batch,)} and {shape}; torch.distributions.Independent(..., n)"
-            " makes the last n dimensions the event's"
+            f"{problem}distribution of batch shape {shapes[0]} and event shape {shapes[1]}, "
+            f"expected {(batch,)} and {shape}; torch.distributions.Independent(..., n) "
+            "makes the last n dimensions the event's"
         )
 
 

@@ -14,8 +14,7 @@ from torch.distributions import Distribution, constraints
 
 from likelihoods.core.numerics import bin_edges, log_gaussian_mass, wide
 
-IMAGE: Final = (-3, -2, -1)
-"""The dimensions of an image: channels, height, width."""
+IMAGE: Final = (-3, -2, -1)  # the dimensions of an image: channels, height, width
 LOG_TWO_PI: Final = math.log(2 * math.pi)
 
 
@@ -35,11 +34,9 @@ def support_of(distribution: Distribution) -> tuple[Tensor, Tensor]:
         support = constraints.real
     while isinstance(support, constraints.independent):
         support = support.base_constraint
-    low, high = (
-        torch.as_tensor(getattr(support, f"{side}_bound", infinity))
-        for side, infinity in (("lower", -math.inf), ("upper", math.inf))
-    )
-    return low, high
+    low = getattr(support, "lower_bound", -math.inf)
+    high = getattr(support, "upper_bound", math.inf)
+    return torch.as_tensor(low), torch.as_tensor(high)
 
 
 class ImageDistribution(Distribution):

@@ -56,12 +56,7 @@ def is_own(name: str) -> bool:
 
 
 def create(name: str | type[Likelihood], shape: Shape, **options: Any) -> Likelihood:
-    """Create a likelihood for images of one shape.
-
-    Args:
-        name: a registered name, or a subclass of `Likelihood`.
-        shape: (C, H, W) of the images.
-        options: the likelihood's own.
+    """Create a likelihood, by its registered name or class, for images of shape (C, H, W).
 
     Raises:
         LikelihoodError: no such name, no such option, or a value that the option cannot take.

@@ -13,8 +13,7 @@ from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import log_mean_decay, wide
 from likelihoods.core.registry import register
 
-TINY: Final = 1e-30
-"""Least slope of the log mass a level, so that nothing is divided by zero."""
+TINY: Final = 1e-30  # least slope of the log mass a level, so that nothing is divided by zero
 
 
 @register("bernoulli")

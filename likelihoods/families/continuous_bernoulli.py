@@ -11,8 +11,7 @@ from likelihoods.core.base import Likelihood
 from likelihoods.core.numerics import FLAT, bin_edges, log_mean_decay
 from likelihoods.core.registry import register
 
-TINY: Final = 1e-30
-"""Least rate, so that nothing is divided by zero."""
+TINY: Final = 1e-30  # least rate, so that nothing is divided by zero
 
 
 @register("continuous_bernoulli")

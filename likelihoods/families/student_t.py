@@ -14,12 +14,9 @@ from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import bin_edges, log1mexp, soft_clip, wide
 from likelihoods.core.registry import register
 
-DF_MIN: Final = 1.001
-"""Least degrees of freedom; above one, so that the mean exists."""
-SHIFT: Final = 4
-"""How often `log_gamma_ratio` adds one to its argument before it uses its series."""
-FAR: Final = 1e6
-"""Stands for an infinite distance, for which `log_tail` has no value."""
+DF_MIN: Final = 1.001  # least degrees of freedom; above one, so that the mean exists
+SHIFT: Final = 4  # how often `log_gamma_ratio` adds one to its argument before it uses its series
+FAR: Final = 1e6  # stands for an infinite distance, for which `log_tail` has no value
 TAIL: Final = 4.0
 """Distance from the centre beyond which the cdf is taken from a continued fraction."""
 

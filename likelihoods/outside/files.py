@@ -53,10 +53,7 @@ def resolve(text: str) -> NamedLikelihood:
     """Find a likelihood by `NAME` or `FILE.py:Class`, either with `(option=value, ...)`.
 
     The class of a file is registered under its own name from then on; nothing else of the file is
-    needed, not even `register`. A file that was edited is read again.
-
-    Args:
-        text: the name; values of options are Python literals.
+    needed, not even `register`. A file that was edited is read again. Values are Python literals.
 
     Raises:
         LikelihoodError: no such name, file, class or option, or the file cannot be imported.

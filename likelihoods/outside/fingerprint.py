@@ -14,8 +14,7 @@ from likelihoods.core.registry import get
 
 CONTENT: Final = "__likelihood_content__"
 """Attribute of the module of a user's file: the bytes that it was made from."""
-OWN: Final = __name__.partition(".")[0]
-"""The name of this package."""
+OWN: Final = __name__.partition(".")[0]  # the name of this package
 
 
 def fingerprint(name: str) -> str:

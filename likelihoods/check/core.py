@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,8 +30,7 @@ FOREIGN: Final = (_HERE, _HERE.parent / "core", Path(torch.__file__).resolve().p
 """Folders whose code is not the author's of a likelihood."""
 
 
-@dataclass(frozen=True)
-class Measurement:
+class Measurement(NamedTuple):
     """The measurement of a property, which holds if ``number`` is not above ``limit``."""
 
     number: float
@@ -39,15 +38,13 @@ class Measurement:
     detail: str
 
 
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(NamedTuple):
     """Why a property could not be checked here, or does not apply."""
 
     reason: str
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """A number without a limit, and what it means."""
 
     number: float
@@ -66,12 +63,9 @@ class Result:
 
     property: str
     outcome: Outcome
-    number: float
-    """The measured number; nan where there is none."""
-    limit: float
-    """The greatest ``number`` that passes; nan where there is no limit."""
-    detail: str
-    """What the number is, or why there is none."""
+    number: float  # the measured one; nan where there is none
+    limit: float  # the greatest number that passes; nan where there is no limit
+    detail: str  # what the number is, or why there is none
 
     @builtins.property  # the name is a field here
     def passed(self) -> bool | None:

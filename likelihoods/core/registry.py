@@ -88,7 +88,8 @@ def create(name: str | type[Likelihood], shape: Shape, **options: Any) -> Likeli
     if "shape" not in vars(likelihood):
         raise LikelihoodError(f"{label}: its __init__ must begin with super().__init__(shape)")
     likelihood.name = label
-    likelihood.options = {o: _plain(v) for o, v in (defaults | options).items()}
+    in_force = (defaults | options).items()
+    likelihood.options = {o: list(v) if isinstance(v, tuple) else v for o, v in in_force}
     return likelihood
 
 
@@ -107,8 +108,3 @@ def _checked(shape: object) -> Shape:
         if all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape):
             return channels, height, width
     raise LikelihoodError(f"shape={shape!r} is not (channels, height, width), positive integers")
-
-
-def _plain(value: object) -> object:
-    """Return an option's value as JSON knows it."""
-    return list(value) if isinstance(value, tuple) else value

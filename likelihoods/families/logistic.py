@@ -14,14 +14,12 @@ from likelihoods.core.options import integer
 from likelihoods.core.registry import register
 
 LAST: Final = LEVELS - 1
-FAR: Final = 1e12
-"""Stands for the infinite edge of an open bin: no logistic reaches it, and 0 x FAR is 0."""
-NARROW: Final = 0.5
-"""Scale in levels below which the mean is summed over the edges around the location."""
+FAR: Final = 1e12  # for the infinite edge of an open bin: no logistic reaches it, 0 x FAR is 0
+NARROW: Final = 0.5  # scale in levels below which the mean is summed over edges at the location
+# Clips of ln scale in the unit of the reference, which has images in [-1, 1]. Wider than the upper
+# one all levels are alike, and float32 would overflow.
 LOG_SCALE_MIN: Final = -7.0
-"""Lower clip of ln scale, in the unit of the reference, which has images in [-1, 1]."""
 LOG_SCALE_MAX: Final = 4.0
-"""Upper clip, likewise: wider than this all levels are alike, and float32 would overflow."""
 
 
 @register("discretized_logistic")

@@ -17,8 +17,7 @@ from likelihoods.core.registry import register
 DF_MIN: Final = 1.001  # least degrees of freedom; above one, so that the mean exists
 SHIFT: Final = 4  # how often `log_gamma_ratio` adds one to its argument before it uses its series
 FAR: Final = 1e6  # stands for an infinite distance, for which `log_tail` has no value
-TAIL: Final = 4.0
-"""Distance from the centre beyond which the cdf is taken from a continued fraction."""
+TAIL: Final = 4.0  # distance from the centre beyond which the cdf is a continued fraction
 
 
 @register("student_t")

@@ -30,13 +30,10 @@ class NamedLikelihood:
         ('beta_vae', {'beta': 0.1}, 0.1)
     """
 
-    text: str
-    """What the user wrote."""
-    name: str
-    """The name under which it is registered; of a file the name of the class."""
+    text: str  # what the user wrote
+    name: str  # the one under which it is registered; of a file the name of the class
     options: dict[str, Any] = field(default_factory=dict)
-    file: Path | None = None
-    """The file that it was read from; None if it was registered before."""
+    file: Path | None = None  # the file that it was read from; None if it was registered before
 
     @property
     def label(self) -> str:

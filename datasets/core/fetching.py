@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from datasets.core.dataset import DataError, FolderError, Status
+from datasets.core.dataset import SPLITS, DataError, FolderError, Status
 from datasets.core.loader import RECEIPT, Loader
 from datasets.core.registry import find
 from datasets.core.storage import STAGING, data_folder, lacking_space, locked, publish, staging
@@ -14,26 +14,18 @@ from datasets.transport.source import Source
 def status(name: str, root: str | Path | None = None) -> Status:
     """Look up what is on disk, by file names and sizes only; needs no network.
 
-    Args:
-        name: a registered name.
-        root: data folder; None: $LIKELIHOOD_BENCH_DATA, else the user's cache folder.
-
-    Raises:
-        DataError: unknown name.
+    An unknown name raises a DataError. For root see `data_folder`.
     """
     loader, folder = find(name), data_folder(root)
     files = present_files(loader, folder)
     titles = ", then ".join(source.title for source in loader.sources)
-    train, validation, test = loader.counts
     return Status(
         name=name,
         present=bool(files),
         source=loader.origin(folder) if files else titles or "no source, to be put there by hand",
         bytes=sum(file.stat().st_size for file in files) if files else loader.bytes,
         path=files[0].parent if files else folder / loader.folder,
-        train=train,
-        validation=validation,
-        test=test,
+        **dict(zip(SPLITS, loader.counts, strict=True)),
         shape=loader.shape,
         checksum=loader.checksum,
         arrived=Partials(folder, name).bytes(),
@@ -42,11 +34,7 @@ def status(name: str, root: str | Path | None = None) -> Status:
 
 
 def present_files(loader: Loader, root: Path) -> list[Path]:
-    """List the files of a complete copy below root; see `Loader.files`.
-
-    Raises:
-        DataError: a folder above them may not be entered.
-    """
+    """See `Loader.files`; a folder above them that may not be entered raises a DataError."""
     try:
         return loader.files(root)
     except OSError as error:
@@ -72,7 +60,7 @@ def fetch(
 
     Args:
         name: a registered name.
-        root: as in `status`.
+        root: see `data_folder`.
         progress: show a bar on stderr; None: only on a terminal.
         limit: bytes; a larger transfer is refused. Pass `AUTOMATIC` where the user did not ask
             for this data set by name.

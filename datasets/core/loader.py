@@ -52,11 +52,7 @@ class Loader(ABC):
 
     @abstractmethod
     def read(self, root: Path) -> Content:
-        """Read and verify the files of a complete copy.
-
-        Raises:
-            DataError: a file cannot be read, or its content is not the one that is known.
-        """
+        """Read the files of a complete copy; a DataError tells that one is unreadable or wrong."""
 
     def prepare(self, root: Path) -> None:  # noqa: B027 - a hook that most do not need
         """Bring what a source left below root into the layout that `files` looks for."""
@@ -65,18 +61,14 @@ class Loader(ABC):
         """Verify what a source brought: by reading it, or less where that is enough.
 
         If this makes new files below root, which `files` then lists in place of those that the
-        source brought, only the new ones are kept.
-
-        Raises:
-            DataError: as for `read`.
+        source brought, only the new ones are kept. It raises what `read` raises.
         """
         self.read(root)
 
     def convert(self, root: Path) -> None:  # noqa: B027 - a hook that most do not need
         """Make below root what `read` reads, if it is not there yet (see `formats.converted`).
 
-        Raises:
-            DataError: as for `read`; FolderError: it cannot be written.
+        It raises what `read` raises, and a FolderError where root cannot be written.
         """
 
     def describe(self, root: Path) -> str:

@@ -17,7 +17,7 @@ def load(name: str, root: str | Path | None = None, download: bool = True) -> Da
 
     Args:
         name: a registered name.
-        root: as in `status`. A folder that torchvision filled can be given as it is.
+        root: see `data_folder`. A folder that torchvision filled can be given as it is.
         download: fetch what is missing, up to `AUTOMATIC` bytes; otherwise missing is an error.
 
     Raises:

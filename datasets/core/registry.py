@@ -17,11 +17,7 @@ _loaders: dict[str, Loader] = {}
 
 
 def register(name: str) -> Callable[[LoaderType], LoaderType]:
-    """Class decorator: register a `Loader` under a name.
-
-    Raises:
-        ValueError: the name is taken.
-    """
+    """Class decorator: register a `Loader` under a name; one that is taken raises a ValueError."""
 
     def decorate(cls: LoaderType) -> LoaderType:
         if name in _loaders:
@@ -47,11 +43,7 @@ def names() -> list[str]:
 
 
 def find(name: str) -> Loader:
-    """Return the loader of a data set.
-
-    Raises:
-        DataError: unknown name; the message lists the names and the nearest one.
-    """
+    """Return the loader of a data set; the DataError of an unknown name lists them."""
     if name not in names():
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -32,11 +32,7 @@ def data_folder(root: str | Path | None = None) -> Path:
 
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Be the only writer of root, which is created if need be.
-
-    Raises:
-        FolderError: root cannot be created or written.
-    """
+    """Be the only writer of root, which is created if need be; FolderError if that cannot be."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=root).close()

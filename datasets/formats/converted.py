@@ -44,13 +44,9 @@ class Batch(NamedTuple):
 
 
 class ConvertedLoader(Loader):
-    """Original files that are converted into memory-mapped arrays.
+    """Original files that are converted into memory-mapped arrays."""
 
-    Attributes:
-        variant: name of the conversion; another conversion of the same originals has another.
-    """
-
-    variant: str
+    variant: str  # name of the conversion; another one of the same originals has another
 
     @abstractmethod
     def originals(self, root: Path) -> list[Path]:
@@ -60,10 +56,8 @@ class ConvertedLoader(Loader):
     def batches(self, root: Path) -> Iterator[Batch]:
         """Read, verify and convert the originals: training, validation, test items in turn.
 
-        A batch may reach from one part into the next. Only one should be in memory at a time.
-
-        Raises:
-            DataError: an original cannot be read, or is not the one that is known.
+        A batch may reach from one part into the next. Only one should be in memory at a time. An
+        original that is unreadable, or not the one that is known, raises a DataError.
         """
 
     def verify(self, root: Path) -> None:

@@ -23,8 +23,7 @@ UINT8 = 8
 def parse(content: Bytes) -> Bytes:
     """View the bytes of an idx file, uint8 (N,), as the array that they hold (no copy).
 
-    Raises:
-        DataError: not an idx file of uint8, or not as long as its header says.
+    A file of another type, or not as long as its header says, raises a DataError.
     """
     header = content[:4].tolist()
     if len(header) < 4 or header[:3] != [0, 0, UINT8]:

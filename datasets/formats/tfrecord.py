@@ -31,8 +31,7 @@ def masked_crc(data: bytes) -> int:
 def records(file: str, opened: Callable[[], IO[bytes]]) -> Iterator[bytes]:
     """Read the records of the file that a function opens, one at a time; its name is for messages.
 
-    Raises:
-        DataError: it cannot be read, ends within a record, or a CRC does not hold.
+    A file that cannot be read or ends within a record, or a CRC that is wrong, raises a DataError.
     """
     try:
         with opened() as stream:
@@ -59,8 +58,7 @@ def records(file: str, opened: Callable[[], IO[bytes]]) -> Iterator[bytes]:
 def byte_features(example: bytes) -> dict[str, memoryview]:
     """Read the features of an Example that hold bytes: name -> first value.
 
-    Raises:
-        ValueError: not such a message.
+    What is no such message raises a ValueError.
     """
     values = {}
     for entry in _sub(memoryview(example), FEATURES, FEATURE):

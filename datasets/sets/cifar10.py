@@ -28,12 +28,7 @@ TRAIN_LABELS, TEST_LABELS = "train_lables.json", "test_lables.json"  # as the pa
 
 @register("cifar10")
 class Cifar10(Loader):
-    """Either official format.
-
-    Attributes:
-        md5: of the pickled batches, as torchvision has it.
-        sha1: of the binary batches, as MXNet's gluon.data.vision.CIFAR10 has it.
-    """
+    """Either official format."""
 
     shape = (3, 32, 32)
     counts = (45_000, 5_000, 10_000)
@@ -45,7 +40,7 @@ class Cifar10(Loader):
     bytes = 186_000_000
     advice = f"put {', '.join(BATCHES)} of the official cifar-10-python.tar.gz into {{folder}}"
     checksum = "05f824d22e5e307c7d589fa7f733645a7dcfddbc894def40289de11a5f118d33"
-    md5 = (
+    md5 = (  # of the pickled batches, as torchvision has it
         "c99cafc152244af753f735de768cd75f",
         "d4bba439e000b95fd0a9bffe97cbabec",
         "54ebc095f3ab1f0389bbae665268c751",
@@ -53,7 +48,7 @@ class Cifar10(Loader):
         "482c414d41f54cd18b22e5b47cb7c3cb",
         "40351d587109b95175f43aff81a1287e",
     )
-    sha1 = (
+    sha1 = (  # of the binary batches, as MXNet's gluon.data.vision.CIFAR10 has it
         "aadd24acce27caa71bf4b10992e9e7b2d74c2540",
         "c0ba65cce70568cd57b4e03e9ac8d2a5367c1795",
         "1dd00a74ab1d17a6e7d73e185b69dbf31242f295",

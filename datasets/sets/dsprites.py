@@ -22,19 +22,13 @@ from datasets.transport.servers import Download
 
 NAME = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 FOLDER = "dsprites"
-TOTAL = 737_280
 ROWS = 4096  # images read at a time
 SHAPE_FACTOR = 1  # among the latent classes: colour, shape, scale, orientation, x, y
 
 
 @register("dsprites")
 class Dsprites(ConvertedLoader):
-    """The official file; the label is the shape (0 square, 1 ellipse, 2 heart).
-
-    Attributes:
-        md5: of the official file.
-        total: the number of images in it.
-    """
+    """The official file; the label is the shape (0 square, 1 ellipse, 2 heart)."""
 
     shape = (1, 64, 64)
     counts = (50_000, 5_000, 10_000)
@@ -48,7 +42,7 @@ class Dsprites(ConvertedLoader):
     advice = f"put the official {NAME} into {{folder}}"
     checksum = "d3b5359318b442f3559c5c19b42c7331ca1d5c22711a09d9f837de6ad67cb585"
     md5 = "7da33b31b13a06f4b04a70402ce90c2e"
-    total = TOTAL
+    total = 737_280
     sources = (
         Download(
             mirrors=("https://github.com/google-deepmind/dsprites-dataset/raw/master/",),

@@ -28,9 +28,6 @@ class Svhn(ConvertedLoader):
     """The official cropped digits, resized as in the paper's protocol.
 
     Pillow resizes 8-bit images in fixed-point arithmetic, the same on every machine.
-
-    Attributes:
-        md5: of the files `NAMES`, as torchvision has it.
     """
 
     shape = (3, SIZE, SIZE)
@@ -44,6 +41,7 @@ class Svhn(ConvertedLoader):
     variant = "28x28-bilinear"
     bytes = 246_316_178
     advice = f"put the official {' and '.join(NAMES)} into {{folder}}"
+    # As torchvision has it.
     md5 = ("e26dedcc434d2e4c54c9b2d4a06d8373", "eb5a983be6a315427106f1b164d9cef3")
     sources = (
         Download(

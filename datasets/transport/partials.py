@@ -65,11 +65,7 @@ class Partials:
         return sum(file.stat().st_size for file in self.folder.glob("*"))
 
     def get(self, remote: RemoteFile, progress: bool | None) -> Path:
-        """Transfer a file, or the rest of it.
-
-        Raises:
-            TransferError: the transfer broke off, and a retry brought no more.
-        """
+        """Transfer a file, or the rest of it; TransferError if a retry brought no more of it."""
         path = remote.path(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         if path.is_file():

@@ -54,13 +54,9 @@ class DownloadArchive(Source):
 
 @dataclass(frozen=True, kw_only=True)
 class GoogleDrive(Download):
-    """Single files of Google Drive.
+    """Single files of Google Drive."""
 
-    Attributes:
-        ids: returns name of each file -> its id there; called when the files are fetched.
-    """
-
-    ids: Callable[[], Mapping[str, str]]
+    ids: Callable[[], Mapping[str, str]]  # name of each file -> its id; called when it is fetched
     mirrors: Sequence[str] = ("https://drive.google.com/uc?id=",)
     title: str = "official files on Google Drive"
 

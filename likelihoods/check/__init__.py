@@ -59,16 +59,11 @@ COSTS: dict[str, Property] = {
 FAIR = ("mass sums to one", "log_prob is normalised", "mass agrees with log_prob", "no peeking")
 """The properties without which the numbers of a likelihood do not compare with those of others."""
 
-PREMISE = "shapes"
-"""The property that all others presuppose."""
+PREMISE = "shapes"  # the property that all others presuppose
 
 
 def unfair(factory: Factory) -> list[Result]:
-    """Return the failures that make the numbers of a likelihood incomparable; takes a second.
-
-    Args:
-        factory: makes a fresh likelihood for a shape (C, H, W).
-    """
+    """Return the failures that make the numbers of a likelihood incomparable; takes a second."""
     results = [check(name, PROPERTIES[name], factory) for name in FAIR]
     return [result for result in results if result.passed is False]
 
@@ -76,17 +71,13 @@ def unfair(factory: Factory) -> list[Result]:
 def run(factory: Factory, report: Callable[[Result], object] = lambda result: None) -> list[Result]:
     """Check all properties of the likelihoods that a factory makes, and note their costs.
 
-    Where shapes are wrong the others are skipped, so that one mistake is one failure.
-
-    Args:
-        factory: makes a fresh likelihood for a shape (C, H, W).
-        report: called with each result as soon as it is known.
+    Where shapes are wrong the others are skipped, so that one mistake is one failure. Each result
+    is reported as soon as it is known.
     """
     results: list[Result] = []
     for name, function in (PROPERTIES | COSTS).items():
-        if results and results[0].passed is False:
-            result = Result(name, "skip", math.nan, math.nan, f"{PREMISE} come first")
-        else:
+        result = Result(name, "skip", math.nan, math.nan, f"{PREMISE} come first")
+        if not results or results[0].passed is not False:
             result = check(name, function, factory)
         results.append(result)
         report(result)

@@ -30,11 +30,9 @@ def shapes(factory: Factory) -> Measurement:
     """Whatever the mode, shapes are those of the contract."""
     likelihood = factory(SHAPE)
     outputs, x = random_outputs(likelihood, 2), random_images(likelihood, 2)
-    allowed = get_args(Measure)
-    wrong = []
+    allowed, images, wrong = get_args(Measure), (2, *SHAPE), []
     if likelihood.measure not in allowed:
         wrong.append(f"measure {likelihood.measure!r} is not one of {', '.join(allowed)}")
-    images = (2, *SHAPE)
     for mode, target in ((True, x), (True, None), (False, None)):
         distribution = likelihood.train(mode)(outputs, target)
         answers: dict[str, tuple[Callable[[], Tensor], tuple[int, ...]]] = {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,17 +25,12 @@ ONE_VALUE: Shape = (1, 1, 1)
 EXTREMES = (-1e4, -30.0, 0.0, 30.0, 1e4)
 """Raw outputs that a decoder may reach, for which every formula should stay finite."""
 
-
-FOREIGN: Final = (
-    Path(__file__).resolve().parent,
-    Path(__file__).resolve().parent.parent / "core",
-    Path(torch.__file__).resolve().parent,
-)
+_HERE: Final = Path(__file__).resolve().parent
+FOREIGN: Final = (_HERE, _HERE.parent / "core", Path(torch.__file__).resolve().parent)
 """Folders whose code is not the author's of a likelihood."""
 
 
-@dataclass(frozen=True)
-class Measurement:
+class Measurement(NamedTuple):
     """The measurement of a property, which holds if ``number`` is not above ``limit``."""
 
     number: float
@@ -43,15 +38,13 @@ class Measurement:
     detail: str
 
 
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(NamedTuple):
     """Why a property could not be checked here, or does not apply."""
 
     reason: str
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """A number without a limit, and what it means."""
 
     number: float
@@ -70,12 +63,9 @@ class Result:
 
     property: str
     outcome: Outcome
-    number: float
-    """The measured number; nan where there is none."""
-    limit: float
-    """The greatest ``number`` that passes; nan where there is no limit."""
-    detail: str
-    """What the number is, or why there is none."""
+    number: float  # the measured one; nan where there is none
+    limit: float  # the greatest number that passes; nan where there is no limit
+    detail: str  # what the number is, or why there is none
 
     @builtins.property  # the name is a field here
     def passed(self) -> bool | None:
@@ -157,8 +147,7 @@ def levels(dtype: torch.dtype = torch.float32) -> Tensor:
 def log_masses(likelihood: Likelihood, outputs: Tensor) -> Tensor:
     """Return the log masses of all levels of images of one value, (B, 256).
 
-    Each output has a batch of its own, because `no_peeking` alone checks whether images depend on
-    each other.
+    Each output has a batch of its own: that images do not depend on others is for `no_peeking`.
     """
     x = levels(outputs.dtype)
     return torch.stack([checked_log_mass(likelihood, batch, x) for batch in batches_of(outputs)])

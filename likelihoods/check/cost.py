@@ -14,8 +14,7 @@ from likelihoods.families.gaussian import Gaussian
 
 SHAPE: Final[Shape] = (3, 32, 32)
 BATCH: Final = 64
-ROUNDS: Final = 7
-"""Number of timings; odd, so that the median is one of them."""
+ROUNDS: Final = 7  # number of timings; odd, so that the median is one of them
 
 
 def training_time(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) -> Note:
@@ -25,18 +24,10 @@ def training_time(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) ->
     there is one.
     """
     steps = [_Step(make, shape, batch) for make in (factory, Gaussian)]
-    seconds: list[list[float]] = [[], []]
-    for step in steps:
-        step.seconds()  # the first includes allocations
-    for _ in range(ROUNDS):
-        for step, timings in zip(steps, seconds, strict=True):
-            timings.append(step.seconds())
-    own, gaussian = map(statistics.median, seconds)
-    return Note(
-        own / gaussian,
-        f"times the Gaussian's: {own * 1e3:.3g} ms against {gaussian * 1e3:.3g} ms for forward, "
-        f"log_prob and backward of {_work(shape, batch)} on {_device().type}",
-    )
+    rounds = [[step.seconds() for step in steps] for _ in range(ROUNDS + 1)]
+    seconds = zip(*rounds[1:], strict=True)  # the first includes allocations
+    own, gaussian = (statistics.median(timings) * 1e3 for timings in seconds)
+    return _note(own, gaussian, "ms", "for forward, log_prob and backward of", (batch, *shape))
 
 
 def training_memory(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) -> Note:
@@ -45,13 +36,15 @@ def training_memory(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) 
     On a GPU the largest allocation. On the CPU, which does not count allocations, the tensors that
     are kept for the backward pass, and the gradient of the outputs: a lower bound.
     """
-    own, gaussian = (_Step(make, shape, batch).bytes() for make in (factory, Gaussian))
-    how = "allocated at most" if _device().type == "cuda" else "kept for the backward pass"
-    return Note(
-        own / gaussian,
-        f"times the Gaussian's: {own / 1e6:.3g} MB against {gaussian / 1e6:.3g} MB {how}, "
-        f"{_work(shape, batch)} on {_device().type}",
-    )
+    own, gaussian = (_Step(make, shape, batch).bytes() / 1e6 for make in (factory, Gaussian))
+    how = "allocated at most," if _device().type == "cuda" else "kept for the backward pass,"
+    return _note(own, gaussian, "MB", how, (batch, *shape))
+
+
+def _note(own: float, gaussian: float, unit: str, how: str, size: tuple[int, ...]) -> Note:
+    both = f"{own:.3g} {unit} against {gaussian:.3g} {unit}"
+    work = f"{'x'.join(map(str, size))} on {_device().type}"
+    return Note(own / gaussian, f"times the Gaussian's: {both} {how} {work}")
 
 
 class _Step:
@@ -63,7 +56,6 @@ class _Step:
         self._x = random_images(self._likelihood, batch).to(_device())
 
     def seconds(self) -> float:
-        """Return the seconds of one step."""
         _synchronise()
         started = time.perf_counter()
         self._forget()
@@ -110,7 +102,3 @@ def _device() -> torch.device:
 def _synchronise() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-def _work(shape: Shape, batch: int) -> str:
-    return "x".join(map(str, (batch, *shape)))

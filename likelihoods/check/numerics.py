@@ -22,8 +22,7 @@ from likelihoods.core.base import Likelihood, Shape, checked_log_mass
 from likelihoods.core.grid import quantise
 
 SHAPE: Shape = (2, 3, 3)
-STEP_SIZE: Final = 1e-5
-"""Half the distance of two points of a central difference, in float64."""
+STEP_SIZE: Final = 1e-5  # half the distance of two points of a central difference, in float64
 SLOPE_ERROR: Final = 1e-5
 
 
@@ -34,7 +33,8 @@ def gradients(factory: Factory) -> Measurement:
     """
     likelihood = trained(factory, SHAPE).double()
     outputs, x = random_outputs(likelihood, 6).double(), random_images(likelihood, 6).double()
-    is_finite = _finite(likelihood, outputs, x)  # `finite_at_extremes` judges the others
+    native, mass = likelihood(outputs).log_prob(x), checked_log_mass(likelihood, outputs, x)
+    is_finite = native.isfinite() & mass.isfinite()  # `finite_at_extremes` judges the others
     if not is_finite.any():
         return Measurement(math.inf, SLOPE_ERROR, "there is no slope: no image has a finite value")
     outputs, x = outputs[is_finite].requires_grad_(), x[is_finite]
@@ -74,9 +74,9 @@ def finite_at_extremes(factory: Factory) -> Measurement:
             likelihood.train(mode)
             values = evaluated(likelihood, inputs[0], x)
             # Gradients before the next call, which in training may update buffers in place.
-            values |= _slopes_of("log_mass", values["log_mass"], inputs)
+            values["gradient of log_mass"] = _slopes(values["log_mass"], inputs)
             values["log_prob"] = likelihood(inputs[0], x).log_prob(x)
-            values |= _slopes_of("log_prob", values["log_prob"], inputs)
+            values["gradient of log_prob"] = _slopes(values["log_prob"], inputs)
             for name, value in values.items():
                 bad = ~value.isfinite()
                 if bad.any():
@@ -109,32 +109,17 @@ def float32_agrees_with_float64(factory: Factory) -> Measurement:
     return Measurement(worst[0], 2e-5, f"largest relative difference, in {worst[1]}")
 
 
-@torch.no_grad()
-def _finite(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tensor:
-    """Return whether each image has finite values, (B,)."""
-    values = likelihood(outputs).log_prob(x), checked_log_mass(likelihood, outputs, x)
-    return torch.stack(values).isfinite().all(0)
-
-
 def _predicted(likelihood: Likelihood, outputs: Tensor) -> Tensor:
     """Return the images that the outputs predict, on the grid."""
     return quantise(likelihood.eval()(outputs).mean.detach().nan_to_num())
 
 
-def _slopes_of(name: str, values: Tensor, inputs: list[Tensor]) -> dict[str, Tensor]:
-    slopes = _slopes(values, inputs)
-    return {f"gradient of {name}": torch.cat([slope.flatten() for slope in slopes])}
-
-
-def _slopes(values: Tensor, inputs: list[Tensor]) -> list[Tensor]:
-    """Return the gradients of the sum of ``values``, zero where there are none."""
+def _slopes(values: Tensor, inputs: list[Tensor]) -> Tensor:
+    """Return the gradients of the sum of ``values``, flat, zero where there are none."""
     if not values.requires_grad:  # a mass need not be differentiable
-        return [torch.zeros_like(tensor) for tensor in inputs]
-    slopes = torch.autograd.grad(values.sum(), inputs, allow_unused=True)
-    return [
-        torch.zeros_like(tensor) if slope is None else slope
-        for slope, tensor in zip(slopes, inputs, strict=True)
-    ]
+        return torch.cat([torch.zeros_like(tensor).flatten() for tensor in inputs])
+    slopes = torch.autograd.grad(values.sum(), inputs, allow_unused=True, materialize_grads=True)
+    return torch.cat([slope.flatten() for slope in slopes])
 
 
 def _slope_error(value: Callable[[], Tensor], tensor: Tensor) -> float:
@@ -143,8 +128,7 @@ def _slope_error(value: Callable[[], Tensor], tensor: Tensor) -> float:
     if not values.requires_grad:
         return 0.0
     direction = torch.randn_like(tensor)
-    (gradient,) = _slopes(values, [tensor])
-    slope = (gradient * direction).sum().item()
+    slope = (_slopes(values, [tensor]).view_as(direction) * direction).sum().item()
     with torch.no_grad():
         tensor.add_(direction, alpha=STEP_SIZE)
         above = value().sum().item()

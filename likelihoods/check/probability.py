@@ -29,13 +29,13 @@ from likelihoods.core.grid import LEVELS, STEP, quantise, to_levels
 from likelihoods.core.numerics import bin_edges
 
 SAMPLES: Final = 100_000
-SIGMAS: Final = 6.0
-"""Standard errors that a correct sampler practically never exceeds."""
+SIGMAS: Final = 6.0  # standard errors that a correct sampler practically never exceeds
 FEW_VALUES: Final[Shape] = (2, 1, 3)
 """An image of several values, in which a cdf could be that of the wrong one."""
 KOLMOGOROV: Final = 2.2
 """Distance of Kolmogorov and Smirnov, times the root of the number of values, that one in 10^4
 uniform samples exceeds."""
+KINDS: Final = {"random": random_outputs, "extreme": extreme_outputs}
 NO_CDF: Final = "it has no level_cdf, so its calibration is not measured"
 """Why properties of the cdf do not apply, and what its absence costs."""
 _stats: Any = scipy.stats  # typed the same with and without scipy-stubs
@@ -49,15 +49,15 @@ def mass_sums_to_one(factory: Factory) -> Measurement:
     """
     likelihood = trained(factory, ONE_VALUE)
     worst = (0.0, "random", 1.0)
-    for kind, make in (("random", random_outputs), ("extreme", extreme_outputs)):
+    for kind, make in KINDS.items():
         totals = log_masses(likelihood, make(likelihood, 48)).double().exp().sum(1)
         if kind == "extreme":
             totals = totals[~totals.isnan()]
         for total in totals.tolist():
             error = math.inf if math.isnan(total) else abs(total - 1)
             worst = max(worst, (error, kind, total))
-    _, kind, total = worst
-    return Measurement(worst[0], 1e-4, f"largest |sum - 1|: a sum of {total:.6g}, {kind} outputs")
+    error, kind, total = worst
+    return Measurement(error, 1e-4, f"largest |sum - 1|: a sum of {total:.6g}, {kind} outputs")
 
 
 @torch.no_grad()
@@ -73,17 +73,13 @@ def log_prob_is_normalised(factory: Factory) -> Measurement | Skipped:
     if likelihood.measure == "unnormalised":
         return Skipped("the native measure is not normalised")
     if likelihood.measure == "mass":
-        x = levels(torch.float64)
-        density = torch.stack([_native(likelihood, o, x) for o in outputs]).exp()
-        totals = density.sum(1)
+        totals = _natives(likelihood, outputs).exp().sum(1)
     else:
         distribution = likelihood(outputs)
         low, high = _support(distribution)
-        centres = distribution.mean.flatten()
-        parts = zip(outputs, low, centres, high, strict=True)
-        totals = torch.stack(
-            [_integral(partial(_density, likelihood, o), *where) for o, *where in parts]
-        )
+        parts = zip(outputs, low, distribution.mean.flatten(), high, strict=True)
+        integrals = [_integral(partial(_density, likelihood, o), *where) for o, *where in parts]
+        totals = torch.stack(integrals)
     number = (totals - 1).abs().max().item()
     return Measurement(number, 1e-6, f"largest |total - 1| of the {likelihood.measure}")
 
@@ -112,8 +108,7 @@ def mass_agrees_with_log_prob(factory: Factory) -> Measurement:
             worst.append(((log_mass[closed].exp() - native) / (native + 1e-4)).abs().max())
         difference = torch.stack(worst)
     else:
-        native = torch.stack([_native(likelihood, o, levels(torch.float64)) for o in outputs])
-        difference = mass - native
+        difference = mass - _natives(likelihood, outputs)
         if likelihood.measure == "unnormalised":
             difference = difference - difference.mean(1, keepdim=True)
     number = difference.abs().nan_to_num(nan=math.inf).max().item()
@@ -135,18 +130,16 @@ def samples_agree_with_mass(factory: Factory) -> Measurement:
         return Measurement(math.inf, SIGMAS, f"a sample is {off_grid:.3g} off the grid")
     expected = _frequencies(likelihood, outputs) * SAMPLES
     if not expected.isfinite().all():
-        return Measurement(
-            math.inf, SIGMAS, "there is nothing to compare with: a mass is not finite"
-        )
+        problem = "there is nothing to compare with: a mass is not finite"
+        return Measurement(math.inf, SIGMAS, problem)
     drawn = to_levels(samples.clamp(0, 1))
     worst = (-math.inf, "")
     for drawn_levels, expectation in zip(drawn, expected, strict=True):
         counts = torch.bincount(drawn_levels, minlength=LEVELS)
         moments = f"samples {_mean_and_spread(counts)}, masses {_mean_and_spread(expectation)}"
         worst = max(worst, (_chi_squared(counts, expectation), moments))
-    return Measurement(
-        worst[0], SIGMAS, f"chi-squared of the samples, in standard deviations; {worst[1]}"
-    )
+    detail = f"chi-squared of the samples, in standard deviations; {worst[1]}"
+    return Measurement(worst[0], SIGMAS, detail)
 
 
 @torch.no_grad()
@@ -178,7 +171,7 @@ def level_cdf_agrees_with_mass(factory: Factory) -> Measurement | Skipped:
     """
     likelihood = trained(factory, ONE_VALUE).double()
     worst = (0.0, "")
-    for kind, make in (("random", random_outputs), ("extreme", extreme_outputs)):
+    for kind, make in KINDS.items():
         outputs, x = make(likelihood, 16).double(), levels(torch.float64)
         try:
             edges = [checked_level_cdf(likelihood, batch, x) for batch in batches_of(outputs)]
@@ -210,10 +203,9 @@ def samples_agree_with_level_cdf(factory: Factory) -> Measurement | Skipped:
     without and with its level; the other values of the image might depend on it. The number is
     the distance of Kolmogorov and Smirnov, times the root of the number of values.
     """
-    likelihood = trained(factory, FEW_VALUES)
-    chosen_transforms, parts = [], 10
-    for _ in range(parts):
-        outputs = random_outputs(likelihood, SAMPLES // 5 // parts)
+    likelihood, chosen_transforms = trained(factory, FEW_VALUES), []
+    for _ in range(10):
+        outputs = random_outputs(likelihood, SAMPLES // 50)
         x = quantise(likelihood(outputs).sample())
         try:
             below, above = (edge.flatten(1) for edge in checked_level_cdf(likelihood, outputs, x))
@@ -225,16 +217,19 @@ def samples_agree_with_level_cdf(factory: Factory) -> Measurement | Skipped:
     values = torch.cat(chosen_transforms).flatten()
     if not values.isfinite().all():
         return Measurement(math.inf, KOLMOGOROV, "the cdf of a sample is not finite")
-    distance = float(_stats.kstest(values.numpy(), "uniform").statistic)
-    return Measurement(
-        distance * math.sqrt(len(values)), KOLMOGOROV, "distance of its transform from uniform"
-    )
+    distance = float(_stats.kstest(values.numpy(), "uniform").statistic) * math.sqrt(len(values))
+    return Measurement(distance, KOLMOGOROV, "distance of its transform from uniform")
 
 
 def _native(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tensor:
     """Return log_prob of many images, (N,), for the outputs of one, (channels, H, W)."""
     log_prob: Tensor = likelihood(outputs.expand(len(x), -1, -1, -1)).log_prob(x)
     return log_prob
+
+
+def _natives(likelihood: Likelihood, outputs: Tensor) -> Tensor:
+    """Return log_prob of all levels of images of one value, (B, 256), for outputs in float64."""
+    return torch.stack([_native(likelihood, one, levels(torch.float64)) for one in outputs])
 
 
 def _density(likelihood: Likelihood, outputs: Tensor, values: Tensor) -> Tensor:
@@ -244,11 +239,8 @@ def _density(likelihood: Likelihood, outputs: Tensor, values: Tensor) -> Tensor:
 
 def _support(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """Return the ends of the interval on which each image of one value has a density, (B,)."""
-    low, high = (
-        end.double().flatten().expand(distribution.batch_shape.numel())
-        for end in support_of(distribution)
-    )
-    return low, high
+    low, high = (end.double().flatten() for end in support_of(distribution))
+    return low.expand(distribution.batch_shape), high.expand(distribution.batch_shape)
 
 
 def _inside(values: Tensor, low: Tensor, high: Tensor) -> Tensor:
@@ -278,11 +270,10 @@ def _integral(
 
 def _samples(likelihood: Likelihood, outputs: Tensor) -> Tensor:
     """Return samples of images of one value, (B, SAMPLES), drawn in parts for the memory's sake."""
-    parts, count = 10, torch.Size([SAMPLES // 10])
-    samples = []
+    count, samples = torch.Size([SAMPLES // 10]), []
     for batch in batches_of(outputs, 1):
         distribution = likelihood(batch)
-        samples.append(torch.cat([distribution.sample(count) for _ in range(parts)]).flatten())
+        samples.append(torch.cat([distribution.sample(count) for _ in range(10)]).flatten())
     return torch.stack(samples)
 
 

@@ -12,7 +12,6 @@ from likelihoods.core.contract import (
     Values,
     check_distribution,
     check_images,
-    check_outputs,
     check_shape,
 )
 from likelihoods.core.distributions import ImageDistribution, sum_image, support_of
@@ -23,8 +22,7 @@ from likelihoods.core.options import LikelihoodError
 Measure = Literal["density", "mass", "unnormalised"]
 Shape = tuple[int, int, int]
 
-CANCELLED: Final = 1e-7
-"""Difference of two values of a cdf of which float64 leaves nine digits."""
+CANCELLED: Final = 1e-7  # difference of two values of a cdf of which float64 leaves nine digits
 
 
 class Likelihood(nn.Module):
@@ -77,26 +75,19 @@ class Likelihood(nn.Module):
     def __call__(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the distribution of `forward`; its ``log_prob`` checks the images.
 
-        Raises:
-            LikelihoodError: outputs, target or distribution do not fit the contract.
+        Outputs, target or distribution that do not fit the contract raise a LikelihoodError.
         """
         distribution = self._distribution(outputs, target)
         values = VALUES_OF_MEASURE.get(self.measure, "any")
         return CheckedDistribution(distribution, self.name, values, outputs.device)
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
-        """Return the distribution of the images.
+        """Return the distribution of the images, of batch shape (B,) and event shape (C, H, W).
 
         Args:
             outputs: raw decoder channels, (B, output_channels, H, W).
             target: the images being fitted, (B, C, H, W); only calibrating likelihoods use them,
                 and only in training mode.
-
-        Returns:
-            A distribution with batch shape (B,) and event shape (C, H, W).
-
-        Raises:
-            NotImplementedError: always, in this base class.
         """
         raise NotImplementedError(f"forward of {self.name} is not written")
 
@@ -110,12 +101,8 @@ class Likelihood(nn.Module):
         the density times the part of the bin inside the support. Override it for more accuracy in
         the tails, or where there is no cdf.
 
-        Args:
-            outputs: raw decoder channels, (B, output_channels, H, W).
-            x: images on the 8-bit grid, (B, C, H, W).
-
-        Raises:
-            LikelihoodError: outputs or images do not fit the contract.
+        Outputs, (B, output_channels, H, W), or images, (B, C, H, W), that do not fit the contract
+        raise a LikelihoodError.
         """
         self._check_images(outputs, x, "log_mass", "grid")
         images = self._distribution(outputs)
@@ -134,21 +121,15 @@ class Likelihood(nn.Module):
     def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the probability of all levels below that of each value, and of it included.
 
-        Under the mass of ``log_mass``, of each value by itself: where a likelihood couples the
-        values of an image, its marginals. Below level 0 there is probability 0, up to level 255
-        there is 1. This default is the distribution's own ``level_cdf`` for those of this package,
-        else the ``cdf`` of values, in float64. Override it where there is none.
-
-        Args:
-            outputs: raw decoder channels, (B, output_channels, H, W).
-            x: images on the 8-bit grid, (B, C, H, W).
-
-        Returns:
-            below, above: each (B, C, H, W), float64 where the device has it.
+        Each (B, C, H, W), float64 where the device has it. Under the mass of ``log_mass``, of each
+        value by itself: where a likelihood couples the values of an image, its marginals. Below
+        level 0 there is probability 0, up to level 255 there is 1. This default is the
+        distribution's own ``level_cdf`` for those of this package, else the ``cdf`` of values, in
+        float64. Override it where there is none.
 
         Raises:
             NotImplementedError: the distribution has no cdf.
-            LikelihoodError: outputs or images do not fit the contract.
+            LikelihoodError: outputs or images do not fit the contract; see `log_mass`.
         """
         self._check_images(outputs, x, "level_cdf", "grid")
         images = self._distribution(outputs)
@@ -179,8 +160,7 @@ class Likelihood(nn.Module):
     def stack(self, outputs: Tensor) -> Tensor:
         """Return a view (B, outputs_per_value, C, H, W) of the raw channels, at least float32.
 
-        Raises:
-            LikelihoodError: the outputs do not have the shape (B, output_channels, H, W).
+        Outputs of another shape than (B, output_channels, H, W) raise a LikelihoodError.
         """
         self._check_outputs(outputs)
         if outputs.dtype in (torch.float16, torch.bfloat16):
@@ -188,11 +168,7 @@ class Likelihood(nn.Module):
         return torch.unflatten(outputs, 1, (self.outputs_per_value, self.shape[0]))
 
     def split(self, outputs: Tensor) -> tuple[Tensor, ...]:
-        """Return one view (B, C, H, W) of the raw channels for each output of a value.
-
-        Raises:
-            LikelihoodError: the outputs do not have the shape (B, output_channels, H, W).
-        """
+        """Return one view (B, C, H, W) of the raw channels for each output of a value (`stack`)."""
         return self.stack(outputs).unbind(1)
 
     def _distribution(self, outputs: Tensor, target: Tensor | None = None) -> Any:
@@ -205,16 +181,23 @@ class Likelihood(nn.Module):
         return distribution
 
     def _check_outputs(self, outputs: Tensor) -> None:
-        check_outputs(outputs, self.name, self.outputs_per_value, self.shape)
+        expected = (self.output_channels, *self.shape[1:])
+        if outputs.dim() != 4 or tuple(outputs.shape[1:]) != expected:
+            raise LikelihoodError(
+                f"outputs of shape {tuple(outputs.shape)} do not fit {self.name}: "
+                f"expected (B, {', '.join(map(str, expected))}), that is {self.outputs_per_value} "
+                f"for each value of an image of shape {self.shape}"
+            )
+        if not outputs.is_floating_point():
+            message = f"outputs of {outputs.dtype} do not fit {self.name}: expected floats"
+            raise LikelihoodError(message)
 
     def _check_images(self, outputs: Tensor, x: Tensor, what: str, values: Values) -> None:
-        """Check raw outputs, and images that go with them."""
         self._check_outputs(outputs)
         what, batch = f"{what} of {self.name}", len(outputs)
         check_images(x, what, batch, self.shape, device=outputs.device, values=values)
 
     def _check_log_mass(self, outputs: Tensor, x: Tensor, log_mass: Tensor) -> None:
-        """Check that there is one log mass an image."""
         expected = torch.broadcast_shapes(outputs.shape[:1], x.shape[:1])
         check_shape(log_mass, expected, f"log_mass of {self.name}", "; sum over the image")
 
@@ -226,8 +209,7 @@ class Likelihood(nn.Module):
 def checked_log_mass(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tensor:
     """Return ``likelihood.log_mass(outputs, x)``, (B,), checked also where it is overridden.
 
-    Raises:
-        LikelihoodError: outputs, images or the result do not fit the contract.
+    Outputs, images or a result that do not fit the contract raise a LikelihoodError.
     """
     likelihood._check_images(outputs, x, "log_mass", "grid")
     log_mass = likelihood.log_mass(outputs, x)
@@ -238,20 +220,14 @@ def checked_log_mass(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tens
 def checked_level_cdf(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return ``likelihood.level_cdf(outputs, x)``, checked also where it is overridden.
 
-    Raises:
-        LikelihoodError: outputs or images do not fit the contract.
-        NotImplementedError: the likelihood has none.
+    It raises what `Likelihood.level_cdf` raises.
     """
     likelihood._check_images(outputs, x, "level_cdf", "grid")
     return likelihood.level_cdf(outputs, x)
 
 
 def _of_values(distribution: Distribution) -> Any:
-    """Return the distribution of the values, of batch shape (B, C, H, W), of one over images.
-
-    Raises:
-        LikelihoodError: it is one over whole images, whose values it does not tell apart.
-    """
+    """Return the distribution of the values, of batch shape (B, C, H, W), of one over images."""
     while isinstance(distribution, Independent):
         distribution = distribution.base_dist
     if distribution.event_shape:

@@ -24,26 +24,8 @@ VALUES_OF_MEASURE: Final[dict[str, Values]] = {
     "unnormalised": "range",
     "mass": "grid",
 }
-OFF_GRID: Final = 0.01
-"""Distance from the grid, in levels, that rounding explains."""
+OFF_GRID: Final = 0.01  # distance from the grid, in levels, that rounding explains
 HALF: Final = (torch.float16, torch.bfloat16)
-
-
-def check_outputs(outputs: Tensor, name: str, per_value: int, shape: tuple[int, ...]) -> None:
-    """Check raw outputs: floats, (B, per_value * C, H, W), for images of shape (C, H, W).
-
-    Raises:
-        LikelihoodError: the outputs are of another shape or type.
-    """
-    expected = (per_value * shape[0], *shape[1:])
-    if outputs.dim() != 4 or tuple(outputs.shape[1:]) != expected:
-        raise LikelihoodError(
-            f"outputs of shape {tuple(outputs.shape)} do not fit {name}: "
-            f"expected (B, {', '.join(map(str, expected))}), that is {per_value} "
-            f"for each value of an image of shape {shape}"
-        )
-    if not outputs.is_floating_point():
-        raise LikelihoodError(f"outputs of {outputs.dtype} do not fit {name}: expected floats")
 
 
 def check_images(
@@ -52,23 +34,15 @@ def check_images(
     batch: int,
     shape: tuple[int, ...],
     *,
-    device: torch.device | None = None,
-    values: Values = "any",
+    device: torch.device,
+    values: Values,
     samples: bool = False,
 ) -> None:
-    """Check images.
+    """Check images for "log_prob of gaussian", say; a LikelihoodError tells what does not fit.
 
-    Args:
-        x: floats, (B, C, H, W); a batch of one broadcasts against the other batch.
-        what: what the images are for, such as "log_prob of gaussian", for the message.
-        batch: B, the number of images that the raw outputs describe.
-        shape: (C, H, W).
-        device: device of the raw outputs; None: any.
-        values: the allowed values; checked on the CPU alone.
-        samples: whether sample dimensions may precede the batch, or the batch be left out.
-
-    Raises:
-        LikelihoodError: the images are of another shape, type or device, or have other values.
+    They are floats, (B, C, H, W), on the device of the raw outputs. A batch of one broadcasts
+    against the ``batch`` that the outputs describe. With ``samples``, dimensions of samples may
+    precede the batch, or the batch be left out. Values are checked on the CPU alone.
     """
     batch_fits = x.shape[-4] in (1, batch) or batch == 1 if x.dim() > 3 else samples
     if tuple(x.shape[-3:]) != shape or not batch_fits or (x.dim() > 4 and not samples):
@@ -77,15 +51,12 @@ def check_images(
             f"images of shape {tuple(x.shape)} do not fit {what}: "
             f"expected ({'..., ' if samples else ''}{expected})"
         )
+    problem = f"images of {x.dtype} do not fit {what}: "
     if not x.is_floating_point():
-        raise LikelihoodError(
-            f"images of {x.dtype} do not fit {what}: expected floats, levels / 255"
-        )
+        raise LikelihoodError(f"{problem}expected floats, levels / 255")
     if x.dtype in HALF:
-        raise LikelihoodError(
-            f"images of {x.dtype} do not fit {what}: it cannot tell 256 levels, expected float32"
-        )
-    if device is not None and x.device != device:
+        raise LikelihoodError(f"{problem}it cannot tell 256 levels, expected float32")
+    if x.device != device:
         raise LikelihoodError(f"images on {x.device} do not fit {what}, which is on {device}")
     if x.device.type == "cpu" and x.numel():
         _check_values(x.detach(), what, values)
@@ -113,11 +84,7 @@ def _check_values(x: Tensor, what: str, values: Values) -> None:
 
 
 def check_shape(answer: Tensor, expected: torch.Size, what: str, hint: str = "") -> None:
-    """Check the shape of a tensor that a likelihood returned.
-
-    Raises:
-        LikelihoodError: the shape is another.
-    """
+    """Check the shape of a tensor that a likelihood returned; another raises a LikelihoodError."""
     if answer.shape != expected:
         raise LikelihoodError(
             f"{what} has the shape {tuple(answer.shape)}, expected {tuple(expected)}{hint}"
@@ -125,22 +92,17 @@ def check_shape(answer: Tensor, expected: torch.Size, what: str, hint: str = "")
 
 
 def check_distribution(distribution: object, batch: int, shape: tuple[int, ...], name: str) -> None:
-    """Check what a ``forward`` returned.
-
-    Raises:
-        LikelihoodError: it is not a distribution over a batch of images.
-    """
+    """Check what a ``forward`` returned: no distribution of images raises a LikelihoodError."""
+    problem = f"forward of {name} returned a "
     if not isinstance(distribution, Distribution):
-        raise LikelihoodError(
-            f"forward of {name} returned a {type(distribution).__name__}, "
-            "expected a torch.distributions.Distribution"
-        )
+        kind = type(distribution).__name__
+        raise LikelihoodError(f"{problem}{kind}, expected a torch.distributions.Distribution")
     shapes = tuple(distribution.batch_shape), tuple(distribution.event_shape)
     if shapes != ((batch,), shape):
         raise LikelihoodError(
-            f"forward of {name} returned a distribution of batch shape {shapes[0]} and event shape "
-            f"{shapes[1]}, expected {(batch,)} and {shape}; torch.distributions.Independent(..., n)"
-            " makes the last n dimensions the event's"
+            f"{problem}distribution of batch shape {shapes[0]} and event shape {shapes[1]}, "
+            f"expected {(batch,)} and {shape}; torch.distributions.Independent(..., n) "
+            "makes the last n dimensions the event's"
         )
 
 
@@ -170,13 +132,8 @@ class CheckedDistribution(Distribution):
     """A distribution over images whose ``log_prob`` checks its argument and its result.
 
     All other attributes, such as ``mean``, ``sample`` or ``base_dist``, are those of the
-    distribution that the likelihood's author returned.
-
-    Args:
-        distribution: what ``forward`` returned: batch shape (B,), event shape (C, H, W).
-        name: name of the likelihood, for messages.
-        values: the values that images may have.
-        device: device of the raw outputs.
+    distribution, of batch shape (B,) and event shape (C, H, W), that the likelihood's author
+    returned. The name is that of the likelihood, the device that of the raw outputs.
     """
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
@@ -193,8 +150,7 @@ class CheckedDistribution(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density or log mass of images, (..., B), in nats.
 
-        Raises:
-            LikelihoodError: the images do not fit, or the result is not one number an image.
+        Images that do not fit, or a result of another shape, raise a LikelihoodError.
         """
         what, shape = f"log_prob of {self._name}", tuple(self.event_shape)
         (batch,) = self.batch_shape
@@ -229,9 +185,6 @@ def _kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     return kl_divergence(p, q)
 
 
-for _pair in (
-    (CheckedDistribution, CheckedDistribution),
-    (CheckedDistribution, Distribution),
-    (Distribution, CheckedDistribution),
-):
-    register_kl(*_pair)(_kl_divergence)
+register_kl(CheckedDistribution, CheckedDistribution)(_kl_divergence)
+register_kl(CheckedDistribution, Distribution)(_kl_divergence)
+register_kl(Distribution, CheckedDistribution)(_kl_divergence)

@@ -14,8 +14,7 @@ from torch.distributions import Distribution, constraints
 
 from likelihoods.core.numerics import bin_edges, log_gaussian_mass, wide
 
-IMAGE: Final = (-3, -2, -1)
-"""The dimensions of an image: channels, height, width."""
+IMAGE: Final = (-3, -2, -1)  # the dimensions of an image: channels, height, width
 LOG_TWO_PI: Final = math.log(2 * math.pi)
 
 
@@ -35,19 +34,13 @@ def support_of(distribution: Distribution) -> tuple[Tensor, Tensor]:
         support = constraints.real
     while isinstance(support, constraints.independent):
         support = support.base_constraint
-    low, high = (
-        torch.as_tensor(getattr(support, f"{side}_bound", infinity))
-        for side, infinity in (("lower", -math.inf), ("upper", math.inf))
-    )
-    return low, high
+    low = getattr(support, "lower_bound", -math.inf)
+    high = getattr(support, "upper_bound", math.inf)
+    return torch.as_tensor(low), torch.as_tensor(high)
 
 
 class ImageDistribution(Distribution):
-    """Base of the distributions over images.
-
-    Args:
-        example: any tensor (B, C, H, W), for the shapes.
-    """
+    """Base of the distributions over images, of the shape of an example (B, C, H, W)."""
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
@@ -65,11 +58,7 @@ class ImageDistribution(Distribution):
             return self._draw(self._extended_shape(torch.Size(sample_shape)))
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the cdf of each 8-bit value without and with its level; see the likelihood's.
-
-        Raises:
-            NotImplementedError: the distribution has none.
-        """
+        """Return the cdf of each 8-bit value without and with its level; see the likelihood's."""
         raise NotImplementedError(f"{type(self).__name__} has no level_cdf")
 
     @abstractmethod
@@ -78,14 +67,10 @@ class ImageDistribution(Distribution):
 
 
 class GaussianImages(ImageDistribution):
-    """Independent Gaussians, their log scales shared along any dimensions of the image.
+    """Independent Gaussians of mean (B, C, H, W), their log scales shared along any dimensions.
 
-    Where a scale is shared, squared errors are summed before they are divided by its square, so a
-    single sigma costs two passes over the image.
-
-    Args:
-        mean: (B, C, H, W).
-        log_scale: logarithms of the standard deviations, of four dimensions, each 1 or the mean's.
+    The log scale has four dimensions, each 1 or the mean's. Where a scale is shared, squared errors
+    are summed before they are divided by its square: one sigma costs two passes over the image.
     """
 
     def __init__(self, mean: Tensor, log_scale: Tensor) -> None:
@@ -176,14 +161,10 @@ class GaussianScaleMixture(ImageDistribution):
 
     def log_mass(self, x: Tensor) -> Tensor:
         """Return the log probability of 8-bit images, (B,), in nats. Waits for the device."""
-        used = self._weights.nonzero().flatten().tolist()
-        terms = [
-            log_gaussian_mass(x, self._mean, wide(self._log_scales[k]).exp()).sum(
-                self._group, keepdim=True
-            )
-            + wide(self._weights[k]).log()
-            for k in used
-        ]
+        terms = []
+        for k in self._weights.nonzero().flatten().tolist():
+            masses = log_gaussian_mass(x, self._mean, wide(self._log_scales[k]).exp())
+            terms.append(masses.sum(self._group, keepdim=True) + wide(self._weights[k]).log())
         return sum_image(torch.stack(terms).logsumexp(0)).to(self._mean.dtype)
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -192,11 +173,10 @@ class GaussianScaleMixture(ImageDistribution):
         Each (B, C, H, W). The values of a group are not independent: they share the variance that
         was drawn for it. Waits for the device.
         """
-        used = self._weights.nonzero().flatten().tolist()
         weights, scales = wide(self._weights), wide(self._log_scales).exp()
         errors = torch.stack(bin_edges(x)) - wide(self._mean)
         cdf = torch.zeros_like(errors)
-        for k in used:
+        for k in self._weights.nonzero().flatten().tolist():
             cdf += weights[k] / weights.sum() * torch.special.ndtr(errors / scales[k])
         below, above = cdf.clamp(max=1).unbind()
         return below, above

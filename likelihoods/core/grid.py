@@ -5,8 +5,7 @@ from typing import Final
 from torch import Tensor
 
 LEVELS: Final = 256
-STEP: Final = 1 / 255
-"""Distance of two levels, and so the width of the bin around each."""
+STEP: Final = 1 / 255  # distance of two levels, and so the width of the bin around each
 
 
 def to_levels(x: Tensor) -> Tensor:

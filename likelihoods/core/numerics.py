@@ -11,12 +11,13 @@ from torch import Tensor
 from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.options import LikelihoodError, interval
 
+Function = Callable[[Tensor], Tensor]
+
 LOG_SIGMA_MIN: Final = -6.0
 """Lower soft clip of a learned log scale: sigma is about half a grey level (the paper's choice)."""
 LOG_SIGMA_MAX: Final = 0.0
 """Upper soft clip: no scale exceeds one, that of the plain Gaussian decoder."""
-FLAT: Final = 0.1
-"""Rate below which `log_mean_decay` uses its series."""
+FLAT: Final = 0.1  # rate below which `log_mean_decay` uses its series
 
 
 def wide(values: Tensor) -> Tensor:
@@ -36,7 +37,7 @@ def bin_edges(x: Tensor, low: float = -math.inf, high: float = math.inf) -> tupl
     return lower, upper
 
 
-def soft_clip(log_scale: Tensor, low: float, high: float) -> Tensor:
+def soft_clip(log_scale: Tensor, low: float = LOG_SIGMA_MIN, high: float = LOG_SIGMA_MAX) -> Tensor:
     """Clip to [low, high] smoothly, from above first (Rybkin et al. 2021, arXiv:2006.13202).
 
     Example:
@@ -79,7 +80,7 @@ def log_bin_mass(
     x: Tensor,
     location: Tensor,
     scale: Tensor,
-    log_cdf: Callable[[Tensor], Tensor],
+    log_cdf: Function,
     ends: tuple[float, float] = (-math.inf, math.inf),
 ) -> Tensor:
     """Return the log mass of each value's bin under a symmetric distribution, in float64.
@@ -88,12 +89,9 @@ def log_bin_mass(
     ln(F(near) - F(far)) = ln F(near) + ln(1 - F(far) / F(near)): the ratio is formed in log space,
     so nothing cancels or underflows in either tail.
 
-    Args:
-        x: values on the 8-bit grid.
-        location: centres, of a shape that broadcasts with ``x``.
-        scale: likewise.
-        log_cdf: ln F of the distribution about 0 of scale 1, accurate in the lower tail.
-        ends: where the first bin begins and the last one ends.
+    The values x are on the 8-bit grid, locations and scales of shapes that broadcast with it. The
+    ``log_cdf`` is that of location 0 and scale 1, accurate in the lower tail. The first bin begins
+    and the last one ends at the ``ends``.
     """
     location, scale = wide(location), wide(scale)
     below, above = (edge - location for edge in bin_edges(x, *ends))
@@ -111,23 +109,16 @@ def log_gaussian_mass(x: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     return log_bin_mass(x, mean, scale, torch.special.log_ndtr)
 
 
-def mean_level(
-    location: Tensor,
-    scale: Tensor,
-    ramp: Callable[[Tensor], Tensor],
-    density: Callable[[Tensor], Tensor],
-) -> Tensor:
+def mean_level(location: Tensor, scale: Tensor, ramp: Function, density: Function) -> Tensor:
     """Return the mean of values that are moved to the nearest of the 256 levels, in levels.
 
     It is the sum of P(X > e) = F((location - e) / scale) over the 255 edges e between levels. For
     a scale of half a level or more that is a midpoint rule: its integral, with the first term of
     Euler and Maclaurin, is within 0.002 levels.
 
-    Args:
-        location: centres of a symmetric distribution, in levels.
-        scale: likewise, at least one half.
-        ramp: the integral of its cdf F, of location 0 and scale 1, from minus infinity.
-        density: the derivative of F.
+    Locations and scales are in levels, the latter at least one half. Of the symmetric distribution
+    with location 0 and scale 1, ``ramp`` is the integral of the cdf F from minus infinity, and
+    ``density`` its derivative.
     """
     at_first, at_last = location / scale, (location - (LEVELS - 1)) / scale
     integral = scale * (ramp(at_first) - ramp(at_last))

@@ -3,8 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from likelihoods.core.base import Likelihood, Shape
 from likelihoods.core.options import LikelihoodError, nearest
@@ -12,10 +11,9 @@ from likelihoods.core.options import LikelihoodError, nearest
 Class = TypeVar("Class", bound=type[Likelihood])
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(NamedTuple):
     cls: type[Likelihood]
-    preset: Mapping[str, Any] = field(default_factory=dict)
+    preset: Mapping[str, Any]
 
 
 _entries: dict[str, _Entry] = {}
@@ -24,21 +22,17 @@ _entries: dict[str, _Entry] = {}
 def register(name: str, **preset: Any) -> Callable[[Class], Class]:
     """Register a class under a name, with the options in ``preset`` fixed.
 
-    Raises:
-        LikelihoodError: the name is taken by another class.
+    A name that is taken by another class raises a LikelihoodError.
     """
 
     def decorate(cls: Class) -> Class:
-        taken = _entries.get(name)
+        taken = _entries[name].cls if name in _entries else cls
+        module, title = taken.__module__, taken.__qualname__
         # A class may replace itself, when its module is loaded again.
-        if taken and (taken.cls.__module__, taken.cls.__qualname__) != (
-            cls.__module__,
-            cls.__qualname__,
-        ):
-            file = getattr(sys.modules.get(taken.cls.__module__), "__file__", None)
+        if (module, title) != (cls.__module__, cls.__qualname__):
+            file = getattr(sys.modules.get(module), "__file__", None) or module
             raise LikelihoodError(
-                f"the name {name!r} is taken by {taken.cls.__qualname__} of "
-                f"{file or taken.cls.__module__}; choose another"
+                f"the name {name!r} is taken by {title} of {file}; choose another"
             )
         _entries[name] = _Entry(cls, preset)
         return cls
@@ -52,30 +46,17 @@ def names() -> list[str]:
 
 
 def get(name: str) -> type[Likelihood]:
-    """Return the class that is registered under a name.
-
-    Raises:
-        LikelihoodError: there is no such name.
-    """
+    """Return the class that is registered under a name; an unknown one raises a LikelihoodError."""
     return _entry(name).cls
 
 
 def is_own(name: str) -> bool:
-    """Return whether a likelihood belongs to this package.
-
-    Raises:
-        LikelihoodError: there is no such name.
-    """
+    """Return whether a likelihood belongs to this package; see `get`."""
     return get(name).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def create(name: str | type[Likelihood], shape: Shape, **options: Any) -> Likelihood:
-    """Create a likelihood for images of one shape.
-
-    Args:
-        name: a registered name, or a subclass of `Likelihood`.
-        shape: (C, H, W) of the images.
-        options: the likelihood's own.
+    """Create a likelihood, by its registered name or class, for images of shape (C, H, W).
 
     Raises:
         LikelihoodError: no such name, no such option, or a value that the option cannot take.
@@ -87,20 +68,16 @@ def create(name: str | type[Likelihood], shape: Shape, **options: Any) -> Likeli
     """
     if not isinstance(name, str | type):
         raise LikelihoodError(f"{name!r} is neither a name nor a class of likelihoods")
-    entry = _entry(name) if isinstance(name, str) else _Entry(name)
+    entry = _entry(name) if isinstance(name, str) else _Entry(name, {})
     label = name if isinstance(name, str) else name.__name__
     defaults = {
         option: parameter.default
         for option, parameter in inspect.signature(entry.cls).parameters.items()
         if option != "shape" and option not in entry.preset
     }
-    for option in options:
-        if option not in defaults:
-            allowed = ", ".join(defaults) or "none"
-            raise LikelihoodError(
-                f"{label} has no option {option!r}; its options: {allowed}"
-                f"{nearest(option, defaults)}"
-            )
+    if unknown := [option for option in options if option not in defaults]:
+        allowed = f"{', '.join(defaults) or 'none'}{nearest(unknown[0], defaults)}"
+        raise LikelihoodError(f"{label} has no option {unknown[0]!r}; its options: {allowed}")
     missing = [o for o, v in defaults.items() if v is inspect.Parameter.empty and o not in options]
     if missing:
         raise LikelihoodError(f"{label} needs the option {missing[0]!r}")
@@ -111,7 +88,8 @@ def create(name: str | type[Likelihood], shape: Shape, **options: Any) -> Likeli
     if "shape" not in vars(likelihood):
         raise LikelihoodError(f"{label}: its __init__ must begin with super().__init__(shape)")
     likelihood.name = label
-    likelihood.options = {o: _plain(v) for o, v in (defaults | options).items()}
+    in_force = (defaults | options).items()
+    likelihood.options = {o: list(v) if isinstance(v, tuple) else v for o, v in in_force}
     return likelihood
 
 
@@ -130,8 +108,3 @@ def _checked(shape: object) -> Shape:
         if all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape):
             return channels, height, width
     raise LikelihoodError(f"shape={shape!r} is not (channels, height, width), positive integers")
-
-
-def _plain(value: object) -> object:
-    """Return an option's value as JSON knows it."""
-    return list(value) if isinstance(value, tuple) else value

@@ -13,8 +13,7 @@ from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import log_mean_decay, wide
 from likelihoods.core.registry import register
 
-TINY: Final = 1e-30
-"""Least slope of the log mass a level, so that nothing is divided by zero."""
+TINY: Final = 1e-30  # least slope of the log mass a level, so that nothing is divided by zero
 
 
 @register("bernoulli")
@@ -44,11 +43,7 @@ class Bernoulli(Likelihood):
 
 
 class BernoulliImages(ImageDistribution):
-    """Grey values as probabilities of a bit.
-
-    Args:
-        logits: (B, C, H, W).
-    """
+    """Grey values as probabilities of a bit, of logits (B, C, H, W)."""
 
     def __init__(self, logits: Tensor) -> None:
         super().__init__(logits)

@@ -37,11 +37,7 @@ class BitwiseCategorical(Likelihood):
 
 
 class BitwiseImages(ImageDistribution):
-    """Levels of independent bits.
-
-    Args:
-        logits: of the bits, most significant first, (B, 8, C, H, W).
-    """
+    """Levels of independent bits, of logits (B, 8, C, H, W), the most significant bit first."""
 
     def __init__(self, logits: Tensor) -> None:
         super().__init__(logits[:, 0])

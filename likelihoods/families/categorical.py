@@ -35,11 +35,7 @@ class Categorical(Likelihood):
 
 
 class CategoricalImages(ImageDistribution):
-    """Independent categorical levels.
-
-    Args:
-        logits: (B, 256, C, H, W).
-    """
+    """Independent categorical levels, of logits (B, 256, C, H, W)."""
 
     def __init__(self, logits: Tensor) -> None:
         super().__init__(logits[:, 0])

@@ -11,8 +11,7 @@ from likelihoods.core.base import Likelihood
 from likelihoods.core.numerics import FLAT, bin_edges, log_mean_decay
 from likelihoods.core.registry import register
 
-TINY: Final = 1e-30
-"""Least rate, so that nothing is divided by zero."""
+TINY: Final = 1e-30  # least rate, so that nothing is divided by zero
 
 
 @register("continuous_bernoulli")
@@ -41,10 +40,8 @@ class ContinuousBernoulliLikelihood(Likelihood):
 class ContinuousBernoulli(Distribution):
     """Density on [0, 1] that falls by e^-t, t = |a|, from its likelier end to the other.
 
-    At a distance d from that end it is e^(-t d) / c(t), with c(t) = (1 - e^-t) / t.
-
-    Args:
-        logits: a, of the batch's shape.
+    At a distance d from that end it is e^(-t d) / c(t), with c(t) = (1 - e^-t) / t. The logits a
+    are of the batch's shape.
     """
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}

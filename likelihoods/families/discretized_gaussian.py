@@ -8,7 +8,7 @@ from torch import Tensor
 from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import GaussianImages, ImageDistribution
 from likelihoods.core.grid import STEP, quantise
-from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, mean_level, soft_clip
+from likelihoods.core.numerics import mean_level, soft_clip
 from likelihoods.core.registry import register
 
 
@@ -35,16 +35,13 @@ class DiscretizedGaussian(Likelihood):
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "DiscretizedGaussianImages":
         """Return the discretised Gaussian images."""
         location, log_scale = self.split(outputs)
-        log_scale = soft_clip(log_scale, LOG_SIGMA_MIN, LOG_SIGMA_MAX)
-        return DiscretizedGaussianImages(location.sigmoid(), log_scale)
+        return DiscretizedGaussianImages(location.sigmoid(), soft_clip(log_scale))
 
 
 class DiscretizedGaussianImages(ImageDistribution):
     """Gaussian values, clipped to [0, 1] and moved to the nearest level.
 
-    Args:
-        location: (B, C, H, W).
-        log_scale: likewise, at least -6 (the mean is taken on that premise).
+    Locations and log scales are (B, C, H, W), the latter at least -6: the premise of the mean.
     """
 
     def __init__(self, location: Tensor, log_scale: Tensor) -> None:

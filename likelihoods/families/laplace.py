@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Laplace
 
 from likelihoods.core.base import Likelihood
-from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, log_bin_mass, soft_clip
+from likelihoods.core.numerics import log_bin_mass, soft_clip
 from likelihoods.core.registry import register
 
 
@@ -31,7 +31,7 @@ class LaplaceLikelihood(Likelihood):
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the Laplace images."""
         location, log_scale = self.split(outputs)
-        scale = soft_clip(log_scale, LOG_SIGMA_MIN, LOG_SIGMA_MAX).exp()
+        scale = soft_clip(log_scale).exp()
         return Independent(LaplaceWithMass(location.sigmoid(), scale, validate_args=False), 3)
 
 

@@ -9,27 +9,17 @@ from torch import Tensor
 from likelihoods.core.base import Likelihood, Shape
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import (
-    LOG_SIGMA_MAX,
-    LOG_SIGMA_MIN,
-    bin_edges,
-    log1mexp,
-    mean_level,
-    soft_clip,
-    wide,
-)
+from likelihoods.core.numerics import bin_edges, log1mexp, mean_level, soft_clip, wide
 from likelihoods.core.options import integer
 from likelihoods.core.registry import register
 
 LAST: Final = LEVELS - 1
-FAR: Final = 1e12
-"""Stands for the infinite edge of an open bin: no logistic reaches it, and 0 x FAR is 0."""
-NARROW: Final = 0.5
-"""Scale in levels below which the mean is summed over the edges around the location."""
+FAR: Final = 1e12  # for the infinite edge of an open bin: no logistic reaches it, 0 x FAR is 0
+NARROW: Final = 0.5  # scale in levels below which the mean is summed over edges at the location
+# Clips of ln scale in the unit of the reference, which has images in [-1, 1]. Wider than the upper
+# one all levels are alike, and float32 would overflow.
 LOG_SCALE_MIN: Final = -7.0
-"""Lower clip of ln scale, in the unit of the reference, which has images in [-1, 1]."""
 LOG_SCALE_MAX: Final = 4.0
-"""Upper clip, likewise: wider than this all levels are alike, and float32 would overflow."""
 
 
 @register("discretized_logistic")
@@ -54,8 +44,7 @@ class DiscretizedLogistic(Likelihood):
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "LogisticMixtureImages":
         """Return the discretised logistic: a mixture of one."""
         location, log_scale = self.stack(outputs).split(1, 1)
-        scale = soft_clip(log_scale, LOG_SIGMA_MIN, LOG_SIGMA_MAX).exp()
-        logits = location.new_zeros(location.shape)
+        scale, logits = soft_clip(log_scale).exp(), location.new_zeros(location.shape)
         return LogisticMixtureImages(logits, LAST * location.sigmoid(), LAST * scale)
 
 
@@ -96,12 +85,8 @@ class LogisticMixture(Likelihood):
 class LogisticMixtureImages(ImageDistribution):
     """Levels of mixtures of logistics, the first and the last bin open.
 
-    In units of a level, since level +- 1/2 is then exact in float32.
-
-    Args:
-        logits: of the components, (B, K, C, H, W).
-        location: of the components, likewise, in levels.
-        scale: of the components, likewise, in levels.
+    The logits, locations and scales of the components are each (B, K, C, H, W), the latter two in
+    units of a level, since level +- 1/2 is then exact in float32.
     """
 
     def __init__(self, logits: Tensor, location: Tensor, scale: Tensor) -> None:

@@ -21,8 +21,7 @@ SHARES: Final = {
 }
 LOG_VARIANCE_MIN: Final = 2 * LOG_SIGMA_MIN
 LOG_VARIANCE_MAX: Final = 2 * LOG_SIGMA_MAX
-NEGLIGIBLE: Final = 1e-6
-"""Bins of the histogram with less weight than this are dropped from it."""
+NEGLIGIBLE: Final = 1e-6  # bins of the histogram with less weight than this are dropped from it
 
 
 @register("optimal_sigma")

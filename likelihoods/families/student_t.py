@@ -11,24 +11,13 @@ from torch import Tensor
 from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import (
-    LOG_SIGMA_MAX,
-    LOG_SIGMA_MIN,
-    bin_edges,
-    log1mexp,
-    soft_clip,
-    wide,
-)
+from likelihoods.core.numerics import bin_edges, log1mexp, soft_clip, wide
 from likelihoods.core.registry import register
 
-DF_MIN: Final = 1.001
-"""Least degrees of freedom; above one, so that the mean exists."""
-SHIFT: Final = 4
-"""How often `log_gamma_ratio` adds one to its argument before it uses its series."""
-FAR: Final = 1e6
-"""Stands for an infinite distance, for which `log_tail` has no value."""
-TAIL: Final = 4.0
-"""Distance from the centre beyond which the cdf is taken from a continued fraction."""
+DF_MIN: Final = 1.001  # least degrees of freedom; above one, so that the mean exists
+SHIFT: Final = 4  # how often `log_gamma_ratio` adds one to its argument before it uses its series
+FAR: Final = 1e6  # stands for an infinite distance, for which `log_tail` has no value
+TAIL: Final = 4.0  # distance from the centre beyond which the cdf is a continued fraction
 
 
 @register("student_t")
@@ -52,17 +41,14 @@ class StudentT(Likelihood):
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "StudentTImages":
         """Return the Student-t images."""
         location, log_scale, excess = self.split(outputs)
-        log_scale = soft_clip(log_scale, LOG_SIGMA_MIN, LOG_SIGMA_MAX)
-        return StudentTImages(location.sigmoid(), log_scale, DF_MIN + F.softplus(excess))
+        df = DF_MIN + F.softplus(excess)
+        return StudentTImages(location.sigmoid(), soft_clip(log_scale), df)
 
 
 class StudentTImages(ImageDistribution):
-    """Independent Student-t values.
+    """Independent Student-t values: location, log scale, degrees of freedom, each (B, C, H, W).
 
-    Args:
-        location: (B, C, H, W).
-        log_scale: likewise, at least -6 (the masses are integrated on that premise).
-        df: degrees of freedom, likewise, above one.
+    The log scale is at least -6 (the masses are integrated on that premise), and df above one.
     """
 
     def __init__(self, location: Tensor, log_scale: Tensor, df: Tensor) -> None:

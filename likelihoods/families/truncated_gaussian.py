@@ -9,7 +9,7 @@ from torch.distributions import Distribution, Independent, constraints
 
 from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import LOG_TWO_PI
-from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, log_bin_mass, soft_clip, wide
+from likelihoods.core.numerics import log_bin_mass, soft_clip, wide
 from likelihoods.core.registry import register
 
 
@@ -35,17 +35,11 @@ class TruncatedGaussianLikelihood(Likelihood):
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the images of truncated Gaussians."""
         location, log_scale = self.split(outputs)
-        log_scale = soft_clip(log_scale, LOG_SIGMA_MIN, LOG_SIGMA_MAX)
-        return Independent(TruncatedGaussian(location.sigmoid(), log_scale), 3)
+        return Independent(TruncatedGaussian(location.sigmoid(), soft_clip(log_scale)), 3)
 
 
 class TruncatedGaussian(Distribution):
-    """Gaussian truncated to [0, 1], with a location inside.
-
-    Args:
-        location: in [0, 1], of the batch's shape.
-        log_scale: at most 0, likewise.
-    """
+    """Gaussian truncated to [0, 1], its location inside and its log scale at most 0."""
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
     support = constraints.unit_interval

@@ -30,13 +30,10 @@ class NamedLikelihood:
         ('beta_vae', {'beta': 0.1}, 0.1)
     """
 
-    text: str
-    """What the user wrote."""
-    name: str
-    """The name under which it is registered; of a file the name of the class."""
+    text: str  # what the user wrote
+    name: str  # the one under which it is registered; of a file the name of the class
     options: dict[str, Any] = field(default_factory=dict)
-    file: Path | None = None
-    """The file that it was read from; None if it was registered before."""
+    file: Path | None = None  # the file that it was read from; None if it was registered before
 
     @property
     def label(self) -> str:
@@ -45,11 +42,7 @@ class NamedLikelihood:
         return f"{self.name}({options})" if options else self.name
 
     def create(self, shape: Shape) -> Likelihood:
-        """Make it for images of shape (C, H, W).
-
-        Raises:
-            LikelihoodError: no such option, or a value that the option cannot take.
-        """
+        """Make it for images of shape (C, H, W); see `likelihoods.create`."""
         return create(self.name, shape, **self.options)
 
 
@@ -57,10 +50,7 @@ def resolve(text: str) -> NamedLikelihood:
     """Find a likelihood by `NAME` or `FILE.py:Class`, either with `(option=value, ...)`.
 
     The class of a file is registered under its own name from then on; nothing else of the file is
-    needed, not even `register`. A file that was edited is read again.
-
-    Args:
-        text: the name; values of options are Python literals.
+    needed, not even `register`. A file that was edited is read again. Values are Python literals.
 
     Raises:
         LikelihoodError: no such name, file, class or option, or the file cannot be imported.
@@ -74,10 +64,9 @@ def resolve(text: str) -> NamedLikelihood:
     name, _, class_name = reference.rpartition(":")
     path = Path(name).expanduser()
     module = _read(path, name)
-    cls = _likelihoods(module).get(class_name)
-    if cls is None:
+    if class_name not in (classes := _likelihoods(module)):
         raise _unnamed(name, class_name, module)
-    register(class_name)(cls)
+    register(class_name)(classes[class_name])
     _references[class_name] = f"{path.resolve()}:{class_name}"
     return NamedLikelihood(text, class_name, options, path.resolve())
 
@@ -94,11 +83,9 @@ def _parsed(text: str) -> tuple[str, dict[str, Any]]:
         return reference, {}
     try:
         call = ast.parse(f"_({rest}", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
-            raise ValueError
+        if not isinstance(call, ast.Call) or call.args or any(not w.arg for w in call.keywords):
+            raise ValueError  # w.arg is None for **
         options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
-        if "None" in options:  # from **
-            raise ValueError
     except (SyntaxError, ValueError):
         raise LikelihoodError(
             f"{text!r} is not NAME(option=value, ...), each option by its name, the values "

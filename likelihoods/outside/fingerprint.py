@@ -14,8 +14,7 @@ from likelihoods.core.registry import get
 
 CONTENT: Final = "__likelihood_content__"
 """Attribute of the module of a user's file: the bytes that it was made from."""
-OWN: Final = __name__.partition(".")[0]
-"""The name of this package."""
+OWN: Final = __name__.partition(".")[0]  # the name of this package
 
 
 def fingerprint(name: str) -> str:
@@ -23,10 +22,8 @@ def fingerprint(name: str) -> str:
 
     That is: the files of its class and of its base classes, what these import from their own
     package or from this one, and the core. Of FILE.py:Class it is the content that was read, even
-    if the file has changed since, and the files that it imports from beside it.
-
-    Raises:
-        LikelihoodError: there is no such name.
+    if the file has changed since, and the files that it imports from beside it. An unknown name
+    raises a LikelihoodError.
     """
     modules: dict[str, ModuleType] = {}
     for cls in get(name).__mro__:

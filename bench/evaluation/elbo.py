@@ -22,21 +22,18 @@ from reports import Metric
 
 @dataclass(frozen=True)
 class ElboEstimate:
-    """Means over images (of video: predicted frames); definitions in docs/metrics.md."""
+    """Means over images (of video: predicted frames), as `METRICS` describes them by these names.
+
+    NaN where there is no such number: the NLL of an unnormalised likelihood, a variance that is not
+    shared, a smallest sigma that is not the width of a density, or not known.
+    """
 
     nll_nats: float
-    """-ELBO in nats per image, native measure; NaN where the likelihood is unnormalised."""
     bits_per_dim: float
-    """-ELBO in bits per value, with the exact 8-bit masses."""
     kl_nats: float
-    """KL(q(z|x) || p(z)) in nats per image."""
     mse: float
-    """Mean squared error of the reconstruction mean, per value, in [0, 1] scale."""
     variance: float
-    """Shared sigma^2, in [0, 1] scale squared; NaN where it is not shared."""
     smallest_sigma: float = math.nan
-    """Least standard deviation of any value of any image, in [0, 1] scale; NaN where it is not the
-    width of a density, or not known."""
     kl_layers_nats: tuple[float, ...] = ()
     """The parts of `kl_nats` of a hierarchical model, the layer nearest to the image first."""
     frames: int = 1

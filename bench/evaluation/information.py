@@ -9,9 +9,8 @@ from pydantic import Field
 from bench import seeds
 from bench.data import subset
 from bench.evaluation.base import Measured, Measurement, Trained, Trial
-from bench.evaluation.latents import posteriors
+from bench.evaluation.latents import posterior_seconds, posteriors
 from bench.metrics import active_units, information
-from bench.models import Model
 from bench.settings import Count
 from reports import Metric
 
@@ -103,11 +102,3 @@ class Information(Measurement):
     def describe(self, items: str) -> str:
         """Number of items."""
         return f"{self.information_images} test {items} for the information"
-
-
-def posterior_seconds(trial: Trial, batch_size: int) -> float:
-    """Seconds to encode one item; 0 where the model has no such code."""
-    model = trial.trained.model
-    if type(model).posterior is Model.posterior:
-        return 0.0
-    return trial.seconds("posterior", lambda few: posteriors(model, few, batch_size))

@@ -21,20 +21,17 @@ from reports import Metric
 
 @dataclass(frozen=True)
 class IwaeEstimate:
-    """Means over images (of video: predicted frames); definitions in docs/metrics.md."""
+    """Means over images (of video: predicted frames), as `METRICS` describes them by these names.
+
+    Nats are NaN where the likelihood is unnormalised; those of the elbo are never below the iwae's.
+    """
 
     iwae_nats: float
-    """Upper bound on -ln p(x) in nats per image, native measure; NaN where it is unnormalised."""
     iwae_bits_per_dim: float
-    """The same in bits per value, with the exact 8-bit masses."""
     iwae_elbo_nats: float
-    """-ELBO from the same samples of the same images, in nats per image; never below the above."""
     iwae_elbo_bits_per_dim: float
-    """The same in bits per value."""
     importance_samples: int
-    """K."""
     importance_images: int
-    """Images that were scored."""
 
 
 @torch.no_grad()
@@ -69,8 +66,7 @@ def estimate_iwae(
         )
         weights = (_log_weight(model, x, noise) for noise in noises)
         log_sum, sum_of_logs = reduce(_add, ((weight, weight) for weight in weights))
-        bounds = torch.stack([log_sum - math.log(samples), sum_of_logs / samples])
-        total += bounds.sum(dim=2)
+        total += torch.stack([log_sum - math.log(samples), sum_of_logs / samples]).sum(dim=2)
         count += len(model.targets(x))
     (nats, mass_nats), (elbo_nats, elbo_mass_nats) = (-total / count).tolist()
     normalised = model.likelihood.measure != "unnormalised"

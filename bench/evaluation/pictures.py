@@ -51,11 +51,6 @@ class Pictures(Measurement):
         del trial
         return 0.0
 
-    def describe(self, items: str) -> str:
-        """Nothing that the head of a report needs to say."""
-        del items
-        return ""
-
 
 def _of_images(trained: Trained) -> Measured:
     model, items = trained.model, trained.data.test

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
@@ -159,20 +160,14 @@ class Quality(Measurement):
             for kind in generate_both(model, few, seed, 0):
                 eyes(images(kind))
 
-        items = trial.few
-        frames = len(model.targets(items)) // len(items)
+        frames = len(model.targets(trial.few)) // len(trial.few)
         return self.frechet_images / frames * trial.seconds(self.label, work)
-
-    def describe(self, items: str) -> str:
-        """Stated beside the distances."""
-        del items
-        return ""
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Distances, shares and numbers of images."""
-        described = (metrics_of(extractors.describe(name)) for name in self.features)
-        return (*SIZES, *(metric for metrics in described for metric in metrics))
+        of_each = (metrics_of(extractors.describe(name)) for name in self.features)
+        return (*SIZES, *chain.from_iterable(of_each))
 
 
 def _frechet(seen: Tensor, real: Reference) -> float:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from bench import seeds
 from bench.data import Data, subset, to_float
+from bench.evaluation.base import clock
 from bench.evaluation.elbo import estimate_elbo
 from bench.models import Model
 from bench.training.settings import History, Training
@@ -146,7 +147,7 @@ class Trainer:
         if self._step == 0:
             self._record()
         self.model.train()
-        saved = started = self._synchronised()
+        saved = started = clock(self.data.device)
         report_every = max(1, self.steps // 100)
         diverged = None
         while self._step < self.steps and diverged is None:
@@ -156,7 +157,7 @@ class Trainer:
             point = self._step in self._points
             due = time.perf_counter() - saved > CHECKPOINT_SECONDS or self._step == self.steps
             if point or (save and due):
-                self._seconds += self._synchronised() - started
+                self._seconds += clock(self.data.device) - started
                 diverged = _first_not_finite(self._losses[: self._step])
                 if point and diverged is None:
                     self._record()
@@ -164,7 +165,7 @@ class Trainer:
                 if save and due and diverged is None:
                     save(self.state_dict())
                     saved = time.perf_counter()
-                started = self._synchronised()
+                started = clock(self.data.device)
         return Trajectory(pd.DataFrame(self._rows), self._seconds, diverged)
 
     def _advance(self) -> None:
@@ -182,19 +183,11 @@ class Trainer:
         """Add a point to the curve, unless the checkpoint that training went on from has it."""
         if any(row["step"] == self._step for row in self._rows):
             return
+        size = self._curve.batch_size
         estimate = estimate_elbo(
-            self.model,
-            self._validation,
-            seed=self.seed,
-            batch_size=self._curve.batch_size,
-            purpose="validation",
+            self.model, self._validation, seed=self.seed, batch_size=size, purpose="validation"
         )
         self._rows.append({"step": self._step, "seconds": self._seconds, **estimate.columns()})
-
-    def _synchronised(self) -> float:
-        if self.data.device.type == "cuda":
-            torch.cuda.synchronize(self.data.device)
-        return time.perf_counter()
 
 
 def _first_not_finite(losses: Tensor) -> int | None:

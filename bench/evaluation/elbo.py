@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import torch
@@ -116,45 +117,39 @@ def _smallest_sigma(likelihood: Likelihood, distribution: Distribution) -> Tenso
     return torch.full((), math.nan, device=distribution.mean.device)
 
 
+nll_metric = partial(Metric, unit="nats/image", decimals=1, best="lowest", native=True)
+bits_metric = partial(Metric, decimals=3, best="lowest")
+nats_metric = partial(Metric, unit="nats/image", decimals=2)
+
 _METRICS_OF_A_PART = (
-    Metric(
+    nll_metric(
         "nll_nats",
         "NLL",
         "negative ELBO, −E_q[ln p(x|z)] + KL(q(z|x)‖p(z)), summed over the values of an image and "
         "averaged over the test images: an upper bound on −ln p(x). It is a *density* of values in "
         "[0, 1] (may be negative) or a *mass* of 8-bit grey levels (never negative). "
         "*Unnormalised*: the decoder's own function is no probability, so it has none",
-        unit="nats/image",
-        decimals=1,
-        best="lowest",
-        native=True,
         source="Kingma & Welling, arXiv:1312.6114, equation 3",
     ),
-    Metric(
+    bits_metric(
         "bits_per_dim",
         "bits/dim",
         "the same bound with the log probability of the 8-bit image, in bits for each of its "
         "values (height × width × channels). For a density it is the mass in the bin of width "
         "1/255 around each level, end bins open. Every decoder can be compared in it; uniform grey "
         "levels have 8",
-        decimals=3,
-        best="lowest",
     ),
-    Metric(
+    nats_metric(
         "kl_nats",
         "KL",
         "KL(q(z|x)‖p(z)), summed over latent dimensions, averaged over test images: the rate, the "
         "sum of I_e(x;z) and KL(m‖p) where all three are taken on the same images",
-        unit="nats/image",
-        decimals=2,
     ),
-    Metric(
+    nats_metric(
         "kl_layer_{layer}_nats",
         "layer {layer}",
         "the part of the KL of one stochastic layer of a hierarchical model, layer 1 next to the "
         "image; they sum to the KL",
-        unit="nats/image",
-        decimals=2,
         source="Sønderby et al., arXiv:1602.02282",
     ),
     Metric(
@@ -176,14 +171,11 @@ _METRICS_OF_A_PART = (
         "the least standard deviation of any value of any image under the decoder, in units of x "
         "in [0, 1]; of densities that know it",
     ),
-    Metric(
+    nll_metric(
         "nll_nats_per_sequence",
         "NLL",
         "the NLL summed over the predicted frames of a video",
         unit="nats/video",
-        decimals=1,
-        best="lowest",
-        native=True,
         source="Denton & Fergus, arXiv:1802.07687, equation 5, given the first frames",
     ),
     Metric(

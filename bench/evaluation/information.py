@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -16,38 +17,31 @@ from reports import Metric
 
 _SURGERY = "Hoffman & Johnson, ELBO surgery, NIPS workshop 2016"
 
+nats_metric = partial(Metric, unit="nats", decimals=2)
 METRICS = (
-    Metric(
+    nats_metric(
         "rate_nats",
         "rate",
         "the KL over the images of the information, the sum of I_e(x;z) and KL(m‖p)",
-        unit="nats",
-        decimals=2,
     ),
-    Metric(
+    nats_metric(
         "information_nats",
         "I_e(x;z)",
         "mutual information of image and code under the encoder, estimated over N images; the "
         "estimate cannot exceed ln N",
-        unit="nats",
-        decimals=2,
         source=_SURGERY,
     ),
-    Metric(
+    nats_metric(
         "marginal_kl_nats",
         "KL(m‖p)",
         "divergence of the aggregate posterior m(z) = E_x q(z|x) from the prior: what a sample "
         "from the prior misses",
-        unit="nats",
-        decimals=2,
         source=_SURGERY,
     ),
-    Metric(
+    nats_metric(
         "information_cap_nats",
         "ln N",
         "what the estimate of I_e(x;z) cannot exceed",
-        unit="nats",
-        decimals=2,
         constant=True,
     ),
     Metric.number_of("information_images", "test images for the information"),

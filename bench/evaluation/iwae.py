@@ -13,7 +13,7 @@ from torch import Tensor
 from bench import seeds
 from bench.data import subset, to_float
 from bench.evaluation.base import Measured, Measurement, NotFiniteError, Trained, Trial
-from bench.evaluation.elbo import score_images, scoring_seconds
+from bench.evaluation.elbo import bits_metric, nll_metric, score_images, scoring_seconds
 from bench.models import Model, Sampled
 from bench.settings import Count
 from reports import Metric
@@ -84,41 +84,29 @@ def estimate_iwae(
 _SOURCE = "Burda et al., arXiv:1509.00519, equation 8"
 
 METRICS = (
-    Metric(
+    nll_metric(
         "iwae_nats",
         "IWAE NLL",
         "the importance-weighted bound of K posterior samples an image: an upper bound on "
         "−ln p(x) that lies below the NLL. Compare at one K only",
-        unit="nats/image",
-        decimals=1,
-        best="lowest",
-        native=True,
         source=_SOURCE,
     ),
-    Metric(
+    bits_metric(
         "iwae_bits_per_dim",
         "IWAE bits/dim",
         "the importance-weighted bound with the log probability of the 8-bit image, in bits for "
         "each of its values",
-        decimals=3,
-        best="lowest",
         source=_SOURCE,
     ),
-    Metric(
+    nll_metric(
         "iwae_elbo_nats",
         "ELBO NLL",
         "the NLL on the same images and from the same samples as the importance-weighted bound",
-        unit="nats/image",
-        decimals=1,
-        best="lowest",
-        native=True,
     ),
-    Metric(
+    bits_metric(
         "iwae_elbo_bits_per_dim",
         "ELBO bits/dim",
         "the bits/dim on the same images and from the same samples",
-        decimals=3,
-        best="lowest",
     ),
     Metric.number_of("importance_samples", "importance samples"),
     Metric.number_of("importance_images", "test images for the importance-weighted bound"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -51,20 +51,19 @@ class ElboEstimate:
         return columns
 
 
-class Scores(NamedTuple):
-    """What raw outputs say of images."""
+def score_images(
+    likelihood: Likelihood, outputs: Tensor, targets: Tensor
+) -> tuple[Distribution, Tensor, Tensor]:
+    """Score images (N, C, H, W) under raw outputs, in both measures; a mass is taken once.
 
-    distribution: Distribution
-    log_prob: Tensor  # (N,), nats, native measure
-    log_mass: Tensor  # (N,), nats, exact masses of the 8-bit levels
-
-
-def score_images(likelihood: Likelihood, outputs: Tensor, targets: Tensor) -> Scores:
-    """Score images (N, C, H, W) under raw outputs, in both measures; a mass is taken once."""
+    Returns:
+        The distribution, and (N,) nats each: the log probability in the native measure, and that of
+        the exact masses of the 8-bit levels.
+    """
     distribution = likelihood(outputs)
     log_mass = checked_log_mass(likelihood, outputs, targets)
     native = likelihood.measure != "mass"
-    return Scores(distribution, distribution.log_prob(targets) if native else log_mass, log_mass)
+    return distribution, distribution.log_prob(targets) if native else log_mass, log_mass
 
 
 @torch.no_grad()
@@ -78,12 +77,12 @@ def estimate_elbo(
     likelihood.
     """
     model.eval()
-    size, device = batch_size, model.device
+    device = model.device
     totals = torch.zeros((), dtype=torch.float64, device=device)
     smallest = torch.full((), math.inf, device=device)
     count = 0
-    for start in range(0, len(items), size):
-        x = to_float(items[start : start + size], device)
+    for start in range(0, len(items), batch_size):
+        x = to_float(items[start : start + batch_size], device)
         noise = seeds.generator(device, seed, "evaluation noise", purpose, start)
         sampled, targets = model(x, noise), model.targets(x)
         distribution, log_prob, log_mass = score_images(model.likelihood, sampled.outputs, targets)
@@ -229,15 +228,15 @@ class Elbo(Measurement):
         validation = subset(data.validation, self.validation_images, "validation")
         on_test = self._finite(trained, test, "test")
         on_validation = self._finite(trained, validation, "validation")
-        sequences = {"test_sequences": len(test), "predicted_frames": on_test.frames}
-        columns: dict[str, Any] = {
+        columns = {
             **on_test.columns(),
             "sigma": math.sqrt(on_test.variance),
             **{f"validation_{key}": value for key, value in on_validation.columns().items()},
             "test_images": len(test) * on_test.frames,
             "validation_images": len(validation) * on_validation.frames,
-            **(sequences if trained.model.video else {}),
         }
+        if trained.model.video:
+            columns |= {"test_sequences": len(test), "predicted_frames": on_test.frames}
         return Measured(columns)
 
     def _finite(self, trained: Trained, items: Tensor, part: str) -> ElboEstimate:
@@ -265,13 +264,6 @@ class Elbo(Measurement):
 
 def scoring_seconds(trial: Trial, batch_size: int) -> float:
     """Seconds to score one item once."""
-    return trial.seconds(
-        "elbo",
-        lambda few: estimate_elbo(
-            trial.trained.model,
-            few,
-            seed=trial.trained.seed,
-            batch_size=batch_size,
-            purpose="estimate",
-        ),
-    )
+    model, options = trial.trained.model, {"seed": trial.trained.seed, "batch_size": batch_size}
+    score = partial(estimate_elbo, model, **options, purpose="estimate")
+    return trial.seconds("elbo", score)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from functools import reduce
 from typing import ClassVar
 
 import torch
@@ -60,12 +59,13 @@ def estimate_iwae(
     count = 0
     for start in range(0, len(items), batch_size):
         x = to_float(items[start : start + batch_size], model.device)
-        noises = (
-            seeds.generator(model.device, seed, "importance noise", start, sample)
-            for sample in range(samples)
-        )
-        weights = (_log_weight(model, x, noise) for noise in noises)
-        log_sum, sum_of_logs = reduce(_add, ((weight, weight) for weight in weights))
+        sum_of_logs = torch.zeros(2, len(x), dtype=torch.float64, device=model.device)
+        log_sum = torch.full_like(sum_of_logs, -math.inf)
+        for sample in range(samples):
+            noise = seeds.generator(model.device, seed, "importance noise", start, sample)
+            log_weight = _log_weight(model, x, noise)
+            log_sum = torch.logaddexp(log_sum, log_weight)
+            sum_of_logs = sum_of_logs + log_weight
         total += torch.stack([log_sum - math.log(samples), sum_of_logs / samples]).sum(dim=2)
         count += len(model.targets(x))
     (nats, mass_nats), (elbo_nats, elbo_mass_nats) = (-total / count).tolist()
@@ -147,18 +147,9 @@ class Iwae(Measurement):
         return f"{self.importance_images} test {items} with {samples} each"
 
 
-Sums = tuple[Tensor, Tensor]
-"""Of weights: the log of their sum, and the sum of their logs."""
-
-
-def _add(first: Sums, second: Sums) -> Sums:
-    return torch.logaddexp(first[0], second[0]), first[1] + second[1]
-
-
 def _log_weight(model: Model, x: Tensor, noise: torch.Generator) -> Tensor:
     """Return ln p(x|z) p(z) / q(z|x) of one sample, (2, B): native measure and mass."""
     sampled: Sampled = model(x, noise)
     _, *both = score_images(model.likelihood, sampled.outputs, model.targets(x))
-    log_likelihood = torch.stack([part.double() for part in both])
-    of_items: Tensor = log_likelihood.unflatten(1, (len(x), -1)).sum(dim=2)
+    of_items: Tensor = torch.stack(both).double().unflatten(1, (len(x), -1)).sum(dim=2)
     return of_items + sampled.log_ratio.double()

@@ -172,11 +172,11 @@ class Trainer:
         step, device = self._step, self.data.device
         x = to_float(self.data.train[self._batches(step)], device)
         noise = seeds.generator(device, self.seed, "posterior noise", step)
+        kl_share = self.training.kl_share(step, self.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = self.training.rate(step, self.steps)
-        self._losses[step] = training_step(
-            self.model, self._optimizer, x, noise, kl_share=self.training.kl_share(step, self.steps)
-        )
+        loss = training_step(self.model, self._optimizer, x, noise, kl_share=kl_share)
+        self._losses[step] = loss
         self._step += 1
 
     def _record(self) -> None:

@@ -44,13 +44,8 @@ class Cache(Protocol):
 class MemoryCache(dict[str, dict[str, Any]]):
     """A cache that lasts as long as the object."""
 
-    def cached(self, key: str) -> dict[str, Any] | None:
-        """What is kept under a key; None if there is nothing."""
-        return self.get(key)
-
-    def cache(self, key: str, state: dict[str, Any]) -> None:
-        """Keep a state under a key."""
-        self[key] = state
+    cached = dict.get
+    cache = dict.__setitem__
 
 
 @dataclass(eq=False)
@@ -83,12 +78,7 @@ class Measured:
 
 
 class Trial:
-    """Times a few items of a model that need not be trained, for the estimate of a run.
-
-    Args:
-        trained: the model and the data.
-        items: how many are timed.
-    """
+    """Times a few items of a model that need not be trained, for the estimate of a run."""
 
     def __init__(self, trained: Trained, items: int = 8) -> None:
         self.trained = trained

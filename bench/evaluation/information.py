@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated, ClassVar
 
@@ -76,17 +77,11 @@ class Information(Measurement):
             samples=self.information_samples,
             generator=seeds.generator("cpu", trained.seed, "information noise"),
         )
-        return Measured(
-            {
-                "rate_nats": estimate.rate_nats,
-                "information_nats": estimate.information_nats,
-                "marginal_kl_nats": estimate.marginal_kl_nats,
-                "information_cap_nats": estimate.cap_nats,
-                "information_images": len(items),
-                "active_units": active_units(posterior.mean),
-                "latent_units": posterior.mean.shape[1],
-            }
-        )
+        units = {
+            "active_units": active_units(posterior.mean),
+            "latent_units": posterior.mean.shape[1],
+        }
+        return Measured({**asdict(estimate), "information_images": len(items), **units})
 
     def seconds(self, trial: Trial) -> float:
         """Images whose posterior is taken; the densities of the estimate are not counted."""

@@ -95,12 +95,8 @@ class Quality(Measurement):
             ("generated", self.frechet_images, self.sample_images, self.batch_size),
             lambda: list(self._batches(trained)),
         )
-        seen = Generated(
-            *(
-                torch.cat([eyes(batch) for batch in kind if len(batch)])
-                for kind in zip(*batches, strict=True)
-            )
-        )
+        kinds = zip(*batches, strict=True)
+        seen = Generated(*(torch.cat([eyes(x) for x in kind if len(x)]) for kind in kinds))
         return Measured(self._sizes(seen, real) | self._distances(seen, real, eyes))
 
     def _batches(self, trained: Trained) -> Iterator[Generated]:
@@ -139,8 +135,8 @@ class Quality(Measurement):
         means, samples = (subset(each, self.manifold_images, "generated features") for each in seen)
         shares = manifold(real.features, means)
         return {
-            words.column: _frechet(seen.means, real),
-            f"{words.column}_samples": _frechet(seen.samples, real),
+            words.column: frechet_distance(statistics(seen.means), real.statistics),
+            f"{words.column}_samples": frechet_distance(statistics(seen.samples), real.statistics),
             f"{words.column}_floor": real.floor.frechet,
             **_kernel(words.kernel_column, means, real),
             **_kernel(f"{words.kernel_column}_samples", samples, real),
@@ -168,10 +164,6 @@ class Quality(Measurement):
         """Distances, shares and numbers of images."""
         of_each = (metrics_of(extractors.describe(name)) for name in self.features)
         return (*SIZES, *chain.from_iterable(of_each))
-
-
-def _frechet(seen: Tensor, real: Reference) -> float:
-    return frechet_distance(statistics(seen), real.statistics)
 
 
 def _kernel(column: str, seen: Tensor, real: Reference) -> dict[str, float]:

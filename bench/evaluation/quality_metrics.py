@@ -137,19 +137,17 @@ def _shares(extractor: str) -> tuple[Metric, ...]:
         source=_NAEEM,
         protocol="from the numbers of images alone",
     )
-    return (
-        *(
-            replace(
-                expected,
-                key=f"{share}_{extractor}",
-                name=share,
-                definition=definition,
-                best="highest",
-                floor=expected.key if share == "coverage" else None,
-                source=source,
-                protocol=definition.partition(";")[0],
-            )
-            for share, definition, source in _SHARES
-        ),
-        expected,
+    shares = (
+        replace(
+            expected,
+            key=f"{share}_{extractor}",
+            name=share,
+            definition=definition,
+            best="highest",
+            floor=expected.key if share == "coverage" else None,
+            source=source,
+            protocol=definition.partition(";")[0],
+        )
+        for share, definition, source in _SHARES
     )
+    return (*shares, expected)

@@ -92,15 +92,7 @@ def training_step(
 
 
 class Trainer:
-    """Trains one model; its state can be taken and put back at any step.
-
-    Args:
-        model: on the device of `data`.
-        data: uint8 items.
-        training: how.
-        history: what is recorded meanwhile.
-        seed: of the run.
-    """
+    """Trains one model, on the device of its data; its state can be taken and put back any time."""
 
     def __init__(
         self, model: Model, data: Data, training: Training, history: History, seed: int
@@ -138,12 +130,7 @@ class Trainer:
     def run(
         self, *, save: Save | None = None, progress: Progress = lambda done: None
     ) -> Trajectory:
-        """Train to the last step, or to the first loss that is not finite.
-
-        Args:
-            save: keeps checkpoints; None keeps none.
-            progress: hears how much is done.
-        """
+        """Train to the last step, or the first loss that is not finite; `save` gets checkpoints."""
         if self._step == 0:
             self._record()
         self.model.train()

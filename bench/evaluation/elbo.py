@@ -264,6 +264,6 @@ class Elbo(Measurement):
 
 def scoring_seconds(trial: Trial, batch_size: int) -> float:
     """Seconds to score one item once."""
-    model, options = trial.trained.model, {"seed": trial.trained.seed, "batch_size": batch_size}
-    score = partial(estimate_elbo, model, **options, purpose="estimate")
+    model, seed = trial.trained.model, trial.trained.seed
+    score = partial(estimate_elbo, model, seed=seed, batch_size=batch_size, purpose="estimate")
     return trial.seconds("elbo", score)

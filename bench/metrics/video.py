@@ -160,7 +160,8 @@ def _curves(truth: Tensor, sample: Tensor) -> Tensor:
         ssim.append(_ssim(x, y).cpu())
         mse.append((x - y).square().mean((1, 2, 3), dtype=torch.float64).cpu())
     psnr = -10 * torch.cat(mse).clamp(min=QUANTISATION_MSE).log10()
-    return torch.stack([torch.cat(ssim), psnr]).unflatten(1, truth.shape[:2])
+    curves: Tensor = torch.stack([torch.cat(ssim), psnr]).unflatten(1, truth.shape[:2])
+    return curves
 
 
 def _unit(frames: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -119,9 +119,12 @@ class Stage(nn.Module):
         self.units = units
         features = width * size[0] * size[1]
         last = blocks - 1
-        resize: list[Literal["halve"] | None] = [None] * last + ["halve" if halves else None]
+        resize: Literal["halve"] | None = "halve" if halves else None
         self.bottom_up = nn.Sequential(
-            *(Block(width, kernel, resize[i], image=0 if i else image) for i in range(blocks))
+            *(
+                Block(width, kernel, resize if i == last else None, image=0 if i else image)
+                for i in range(blocks)
+            )
         )
         self.merge = Block(width, kernel, skip=not top)
         self.to_posterior = _dense(features, 2 * units)

@@ -40,10 +40,7 @@ METRICS = (
         source=_SURGERY,
     ),
     nats_metric(
-        "information_cap_nats",
-        "ln N",
-        "what the estimate of I_e(x;z) cannot exceed",
-        constant=True,
+        "information_cap_nats", "ln N", "what the estimate of I_e(x;z) cannot exceed", constant=True
     ),
     Metric.number_of("information_images", "test images for the information"),
     Metric(

@@ -113,12 +113,7 @@ class FrameEncoder(nn.Module):
     """
 
     def __init__(
-        self,
-        backbone: Backbone,
-        channels: int,
-        width: int,
-        features: int,
-        rest: tuple[int, int],
+        self, backbone: Backbone, channels: int, width: int, features: int, rest: tuple[int, int]
     ) -> None:
         super().__init__()
         self.stages = nn.ModuleList(backbone.down(channels, width))

@@ -48,14 +48,11 @@ def _parameters() -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for measurement in MEASUREMENTS:
         for name, info in measurement.model_fields.items():
-            known = fields.setdefault(name, (info.annotation, info))
-            if (known[0], known[1].default, known[1].metadata) != (
-                info.annotation,
-                info.default,
-                info.metadata,
-            ):
-                raise TypeError(f"two measurements disagree on the parameter {name!r}")
-    return {name: each for name, each in fields.items() if name not in SET_BY_PLAN}
+            _, known = fields.setdefault(name, (info.annotation, info))
+            for aspect in ("annotation", "default", "metadata"):
+                if getattr(known, aspect) != getattr(info, aspect):
+                    raise TypeError(f"two measurements disagree on the parameter {name!r}")
+    return {name: field for name, field in fields.items() if name not in SET_BY_PLAN}
 
 
 if TYPE_CHECKING:
@@ -109,14 +106,15 @@ def take(measurement: Measurement, trained: Trained) -> Result:
     """Try a measurement: one that has no result says why, and takes no other with it."""
     trained.model.eval()
     started = time.perf_counter()
+    outcome, measured, reason = Outcome.MEASURED, Measured({}), ""
     try:
         measured = measurement.measure(trained)
-    except NotApplicableError as reason:
-        return Result(Outcome.NOT_APPLICABLE, time.perf_counter() - started, reason=str(reason))
-    except NotFiniteError as reason:
-        return Result(Outcome.NOT_FINITE, time.perf_counter() - started, reason=str(reason))
+    except NotApplicableError as error:
+        outcome, reason = Outcome.NOT_APPLICABLE, str(error)
+    except NotFiniteError as error:
+        outcome, reason = Outcome.NOT_FINITE, str(error)
     seconds = time.perf_counter() - started
-    return Result(Outcome.MEASURED, seconds, measured.columns, measured.images)
+    return Result(outcome, seconds, measured.columns, measured.images, reason)
 
 
 __all__ = [

@@ -44,13 +44,8 @@ class Cache(Protocol):
 class MemoryCache(dict[str, dict[str, Any]]):
     """A cache that lasts as long as the object."""
 
-    def cached(self, key: str) -> dict[str, Any] | None:
-        """What is kept under a key; None if there is nothing."""
-        return self.get(key)
-
-    def cache(self, key: str, state: dict[str, Any]) -> None:
-        """Keep a state under a key."""
-        self[key] = state
+    cached = dict.get
+    cache = dict.__setitem__
 
 
 @dataclass(eq=False)
@@ -83,12 +78,7 @@ class Measured:
 
 
 class Trial:
-    """Times a few items of a model that need not be trained, for the estimate of a run.
-
-    Args:
-        trained: the model and the data.
-        items: how many are timed.
-    """
+    """Times a few items of a model that need not be trained, for the estimate of a run."""
 
     def __init__(self, trained: Trained, items: int = 8) -> None:
         self.trained = trained
@@ -98,24 +88,24 @@ class Trial:
     def seconds(self, name: str, work: Callable[[Tensor], object]) -> float:
         """Seconds that `work` takes for each of a few items; under one name it is timed once."""
         if name not in self._seconds:
-            self._seconds[name] = timed(lambda: work(self.few), self.trained.model.device) / len(
-                self.few
-            )
+            seconds = timed(lambda: work(self.few), self.trained.model.device)
+            self._seconds[name] = seconds / len(self.few)
         return self._seconds[name]
 
 
 def timed(work: Callable[[], object], device: torch.device) -> float:
     """Seconds of one call, after a first one (allocations, choice of kernels) that is not timed."""
-
-    def synchronised() -> float:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return time.perf_counter()
-
     work()
-    started = synchronised()
+    started = clock(device)
     work()
-    return synchronised() - started
+    return clock(device) - started
+
+
+def clock(device: torch.device) -> float:
+    """Seconds of a clock, read when the device has done all that it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 class Measurement(Settings, ABC):
@@ -149,9 +139,10 @@ class Measurement(Settings, ABC):
     def seconds(self, trial: Trial) -> float:
         """Expected seconds of `measure`."""
 
-    @abstractmethod
     def describe(self, items: str) -> str:
         """What is measured on how many `items` (images or videos), for the head of a report."""
+        del items
+        return ""
 
     def fits(self, model: type[Model]) -> bool:
         """Whether models of this family are measured at all."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any, ClassVar, NamedTuple
+from functools import partial
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -22,21 +23,18 @@ from reports import Metric
 
 @dataclass(frozen=True)
 class ElboEstimate:
-    """Means over images (of video: predicted frames); definitions in docs/metrics.md."""
+    """Means over images (of video: predicted frames), as `METRICS` describes them by these names.
+
+    NaN where there is no such number: the NLL of an unnormalised likelihood, a variance that is not
+    shared, a smallest sigma that is not the width of a density, or not known.
+    """
 
     nll_nats: float
-    """-ELBO in nats per image, native measure; NaN where the likelihood is unnormalised."""
     bits_per_dim: float
-    """-ELBO in bits per value, with the exact 8-bit masses."""
     kl_nats: float
-    """KL(q(z|x) || p(z)) in nats per image."""
     mse: float
-    """Mean squared error of the reconstruction mean, per value, in [0, 1] scale."""
     variance: float
-    """Shared sigma^2, in [0, 1] scale squared; NaN where it is not shared."""
     smallest_sigma: float = math.nan
-    """Least standard deviation of any value of any image, in [0, 1] scale; NaN where it is not the
-    width of a density, or not known."""
     kl_layers_nats: tuple[float, ...] = ()
     """The parts of `kl_nats` of a hierarchical model, the layer nearest to the image first."""
     frames: int = 1
@@ -53,20 +51,19 @@ class ElboEstimate:
         return columns
 
 
-class Scores(NamedTuple):
-    """What raw outputs say of images."""
+def score_images(
+    likelihood: Likelihood, outputs: Tensor, targets: Tensor
+) -> tuple[Distribution, Tensor, Tensor]:
+    """Score images (N, C, H, W) under raw outputs, in both measures; a mass is taken once.
 
-    distribution: Distribution
-    log_prob: Tensor  # (N,), nats, native measure
-    log_mass: Tensor  # (N,), nats, exact masses of the 8-bit levels
-
-
-def score_images(likelihood: Likelihood, outputs: Tensor, targets: Tensor) -> Scores:
-    """Score images (N, C, H, W) under raw outputs, in both measures; a mass is taken once."""
+    Returns:
+        The distribution, and (N,) nats each: the log probability in the native measure, and that of
+        the exact masses of the 8-bit levels.
+    """
     distribution = likelihood(outputs)
     log_mass = checked_log_mass(likelihood, outputs, targets)
     native = likelihood.measure != "mass"
-    return Scores(distribution, distribution.log_prob(targets) if native else log_mass, log_mass)
+    return distribution, distribution.log_prob(targets) if native else log_mass, log_mass
 
 
 @torch.no_grad()
@@ -80,12 +77,12 @@ def estimate_elbo(
     likelihood.
     """
     model.eval()
-    size, device = batch_size, model.device
+    device = model.device
     totals = torch.zeros((), dtype=torch.float64, device=device)
     smallest = torch.full((), math.inf, device=device)
     count = 0
-    for start in range(0, len(items), size):
-        x = to_float(items[start : start + size], device)
+    for start in range(0, len(items), batch_size):
+        x = to_float(items[start : start + batch_size], device)
         noise = seeds.generator(device, seed, "evaluation noise", purpose, start)
         sampled, targets = model(x, noise), model.targets(x)
         distribution, log_prob, log_mass = score_images(model.likelihood, sampled.outputs, targets)
@@ -119,45 +116,39 @@ def _smallest_sigma(likelihood: Likelihood, distribution: Distribution) -> Tenso
     return torch.full((), math.nan, device=distribution.mean.device)
 
 
+nll_metric = partial(Metric, unit="nats/image", decimals=1, best="lowest", native=True)
+bits_metric = partial(Metric, decimals=3, best="lowest")
+nats_metric = partial(Metric, unit="nats/image", decimals=2)
+
 _METRICS_OF_A_PART = (
-    Metric(
+    nll_metric(
         "nll_nats",
         "NLL",
         "negative ELBO, −E_q[ln p(x|z)] + KL(q(z|x)‖p(z)), summed over the values of an image and "
         "averaged over the test images: an upper bound on −ln p(x). It is a *density* of values in "
         "[0, 1] (may be negative) or a *mass* of 8-bit grey levels (never negative). "
         "*Unnormalised*: the decoder's own function is no probability, so it has none",
-        unit="nats/image",
-        decimals=1,
-        best="lowest",
-        native=True,
         source="Kingma & Welling, arXiv:1312.6114, equation 3",
     ),
-    Metric(
+    bits_metric(
         "bits_per_dim",
         "bits/dim",
         "the same bound with the log probability of the 8-bit image, in bits for each of its "
         "values (height × width × channels). For a density it is the mass in the bin of width "
         "1/255 around each level, end bins open. Every decoder can be compared in it; uniform grey "
         "levels have 8",
-        decimals=3,
-        best="lowest",
     ),
-    Metric(
+    nats_metric(
         "kl_nats",
         "KL",
         "KL(q(z|x)‖p(z)), summed over latent dimensions, averaged over test images: the rate, the "
         "sum of I_e(x;z) and KL(m‖p) where all three are taken on the same images",
-        unit="nats/image",
-        decimals=2,
     ),
-    Metric(
+    nats_metric(
         "kl_layer_{layer}_nats",
         "layer {layer}",
         "the part of the KL of one stochastic layer of a hierarchical model, layer 1 next to the "
         "image; they sum to the KL",
-        unit="nats/image",
-        decimals=2,
         source="Sønderby et al., arXiv:1602.02282",
     ),
     Metric(
@@ -179,14 +170,11 @@ _METRICS_OF_A_PART = (
         "the least standard deviation of any value of any image under the decoder, in units of x "
         "in [0, 1]; of densities that know it",
     ),
-    Metric(
+    nll_metric(
         "nll_nats_per_sequence",
         "NLL",
         "the NLL summed over the predicted frames of a video",
         unit="nats/video",
-        decimals=1,
-        best="lowest",
-        native=True,
         source="Denton & Fergus, arXiv:1802.07687, equation 5, given the first frames",
     ),
     Metric(
@@ -240,15 +228,15 @@ class Elbo(Measurement):
         validation = subset(data.validation, self.validation_images, "validation")
         on_test = self._finite(trained, test, "test")
         on_validation = self._finite(trained, validation, "validation")
-        sequences = {"test_sequences": len(test), "predicted_frames": on_test.frames}
-        columns: dict[str, Any] = {
+        columns = {
             **on_test.columns(),
             "sigma": math.sqrt(on_test.variance),
             **{f"validation_{key}": value for key, value in on_validation.columns().items()},
             "test_images": len(test) * on_test.frames,
             "validation_images": len(validation) * on_validation.frames,
-            **(sequences if trained.model.video else {}),
         }
+        if trained.model.video:
+            columns |= {"test_sequences": len(test), "predicted_frames": on_test.frames}
         return Measured(columns)
 
     def _finite(self, trained: Trained, items: Tensor, part: str) -> ElboEstimate:
@@ -276,13 +264,6 @@ class Elbo(Measurement):
 
 def scoring_seconds(trial: Trial, batch_size: int) -> float:
     """Seconds to score one item once."""
-    return trial.seconds(
-        "elbo",
-        lambda few: estimate_elbo(
-            trial.trained.model,
-            few,
-            seed=trial.trained.seed,
-            batch_size=batch_size,
-            purpose="estimate",
-        ),
-    )
+    model, seed = trial.trained.model, trial.trained.seed
+    score = partial(estimate_elbo, model, seed=seed, batch_size=batch_size, purpose="estimate")
+    return trial.seconds("elbo", score)

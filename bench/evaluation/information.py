@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -9,47 +11,36 @@ from pydantic import Field
 from bench import seeds
 from bench.data import subset
 from bench.evaluation.base import Measured, Measurement, Trained, Trial
-from bench.evaluation.latents import posteriors
+from bench.evaluation.latents import posterior_seconds, posteriors
 from bench.metrics import active_units, information
-from bench.models import Model
 from bench.settings import Count
 from reports import Metric
 
 _SURGERY = "Hoffman & Johnson, ELBO surgery, NIPS workshop 2016"
 
+nats_metric = partial(Metric, unit="nats", decimals=2)
 METRICS = (
-    Metric(
+    nats_metric(
         "rate_nats",
         "rate",
         "the KL over the images of the information, the sum of I_e(x;z) and KL(m‖p)",
-        unit="nats",
-        decimals=2,
     ),
-    Metric(
+    nats_metric(
         "information_nats",
         "I_e(x;z)",
         "mutual information of image and code under the encoder, estimated over N images; the "
         "estimate cannot exceed ln N",
-        unit="nats",
-        decimals=2,
         source=_SURGERY,
     ),
-    Metric(
+    nats_metric(
         "marginal_kl_nats",
         "KL(m‖p)",
         "divergence of the aggregate posterior m(z) = E_x q(z|x) from the prior: what a sample "
         "from the prior misses",
-        unit="nats",
-        decimals=2,
         source=_SURGERY,
     ),
-    Metric(
-        "information_cap_nats",
-        "ln N",
-        "what the estimate of I_e(x;z) cannot exceed",
-        unit="nats",
-        decimals=2,
-        constant=True,
+    nats_metric(
+        "information_cap_nats", "ln N", "what the estimate of I_e(x;z) cannot exceed", constant=True
     ),
     Metric.number_of("information_images", "test images for the information"),
     Metric(
@@ -83,17 +74,11 @@ class Information(Measurement):
             samples=self.information_samples,
             generator=seeds.generator("cpu", trained.seed, "information noise"),
         )
-        return Measured(
-            {
-                "rate_nats": estimate.rate_nats,
-                "information_nats": estimate.information_nats,
-                "marginal_kl_nats": estimate.marginal_kl_nats,
-                "information_cap_nats": estimate.cap_nats,
-                "information_images": len(items),
-                "active_units": active_units(posterior.mean),
-                "latent_units": posterior.mean.shape[1],
-            }
-        )
+        units = {
+            "active_units": active_units(posterior.mean),
+            "latent_units": posterior.mean.shape[1],
+        }
+        return Measured({**asdict(estimate), "information_images": len(items), **units})
 
     def seconds(self, trial: Trial) -> float:
         """Images whose posterior is taken; the densities of the estimate are not counted."""
@@ -103,11 +88,3 @@ class Information(Measurement):
     def describe(self, items: str) -> str:
         """Number of items."""
         return f"{self.information_images} test {items} for the information"
-
-
-def posterior_seconds(trial: Trial, batch_size: int) -> float:
-    """Seconds to encode one item; 0 where the model has no such code."""
-    model = trial.trained.model
-    if type(model).posterior is Model.posterior:
-        return 0.0
-    return trial.seconds("posterior", lambda few: posteriors(model, few, batch_size))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from functools import reduce
 from typing import ClassVar
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from bench import seeds
 from bench.data import subset, to_float
 from bench.evaluation.base import Measured, Measurement, NotFiniteError, Trained, Trial
-from bench.evaluation.elbo import score_images, scoring_seconds
+from bench.evaluation.elbo import bits_metric, nll_metric, score_images, scoring_seconds
 from bench.models import Model, Sampled
 from bench.settings import Count
 from reports import Metric
@@ -21,20 +20,17 @@ from reports import Metric
 
 @dataclass(frozen=True)
 class IwaeEstimate:
-    """Means over images (of video: predicted frames); definitions in docs/metrics.md."""
+    """Means over images (of video: predicted frames), as `METRICS` describes them by these names.
+
+    Nats are NaN where the likelihood is unnormalised; those of the elbo are never below the iwae's.
+    """
 
     iwae_nats: float
-    """Upper bound on -ln p(x) in nats per image, native measure; NaN where it is unnormalised."""
     iwae_bits_per_dim: float
-    """The same in bits per value, with the exact 8-bit masses."""
     iwae_elbo_nats: float
-    """-ELBO from the same samples of the same images, in nats per image; never below the above."""
     iwae_elbo_bits_per_dim: float
-    """The same in bits per value."""
     importance_samples: int
-    """K."""
     importance_images: int
-    """Images that were scored."""
 
 
 @torch.no_grad()
@@ -63,14 +59,14 @@ def estimate_iwae(
     count = 0
     for start in range(0, len(items), batch_size):
         x = to_float(items[start : start + batch_size], model.device)
-        noises = (
-            seeds.generator(model.device, seed, "importance noise", start, sample)
-            for sample in range(samples)
-        )
-        weights = (_log_weight(model, x, noise) for noise in noises)
-        log_sum, sum_of_logs = reduce(_add, ((weight, weight) for weight in weights))
-        bounds = torch.stack([log_sum - math.log(samples), sum_of_logs / samples])
-        total += bounds.sum(dim=2)
+        sum_of_logs = torch.zeros(2, len(x), dtype=torch.float64, device=model.device)
+        log_sum = torch.full_like(sum_of_logs, -math.inf)
+        for sample in range(samples):
+            noise = seeds.generator(model.device, seed, "importance noise", start, sample)
+            log_weight = _log_weight(model, x, noise)
+            log_sum = torch.logaddexp(log_sum, log_weight)
+            sum_of_logs = sum_of_logs + log_weight
+        total += torch.stack([log_sum - math.log(samples), sum_of_logs / samples]).sum(dim=2)
         count += len(model.targets(x))
     (nats, mass_nats), (elbo_nats, elbo_mass_nats) = (-total / count).tolist()
     normalised = model.likelihood.measure != "unnormalised"
@@ -88,41 +84,29 @@ def estimate_iwae(
 _SOURCE = "Burda et al., arXiv:1509.00519, equation 8"
 
 METRICS = (
-    Metric(
+    nll_metric(
         "iwae_nats",
         "IWAE NLL",
         "the importance-weighted bound of K posterior samples an image: an upper bound on "
         "−ln p(x) that lies below the NLL. Compare at one K only",
-        unit="nats/image",
-        decimals=1,
-        best="lowest",
-        native=True,
         source=_SOURCE,
     ),
-    Metric(
+    bits_metric(
         "iwae_bits_per_dim",
         "IWAE bits/dim",
         "the importance-weighted bound with the log probability of the 8-bit image, in bits for "
         "each of its values",
-        decimals=3,
-        best="lowest",
         source=_SOURCE,
     ),
-    Metric(
+    nll_metric(
         "iwae_elbo_nats",
         "ELBO NLL",
         "the NLL on the same images and from the same samples as the importance-weighted bound",
-        unit="nats/image",
-        decimals=1,
-        best="lowest",
-        native=True,
     ),
-    Metric(
+    bits_metric(
         "iwae_elbo_bits_per_dim",
         "ELBO bits/dim",
         "the bits/dim on the same images and from the same samples",
-        decimals=3,
-        best="lowest",
     ),
     Metric.number_of("importance_samples", "importance samples"),
     Metric.number_of("importance_images", "test images for the importance-weighted bound"),
@@ -163,18 +147,9 @@ class Iwae(Measurement):
         return f"{self.importance_images} test {items} with {samples} each"
 
 
-Sums = tuple[Tensor, Tensor]
-"""Of weights: the log of their sum, and the sum of their logs."""
-
-
-def _add(first: Sums, second: Sums) -> Sums:
-    return torch.logaddexp(first[0], second[0]), first[1] + second[1]
-
-
 def _log_weight(model: Model, x: Tensor, noise: torch.Generator) -> Tensor:
     """Return ln p(x|z) p(z) / q(z|x) of one sample, (2, B): native measure and mass."""
     sampled: Sampled = model(x, noise)
     _, *both = score_images(model.likelihood, sampled.outputs, model.targets(x))
-    log_likelihood = torch.stack([part.double() for part in both])
-    of_items: Tensor = log_likelihood.unflatten(1, (len(x), -1)).sum(dim=2)
+    of_items: Tensor = torch.stack(both).double().unflatten(1, (len(x), -1)).sum(dim=2)
     return of_items + sampled.log_ratio.double()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.data import to_float
-from bench.evaluation.base import NotApplicableError, NotFiniteError
+from bench.evaluation.base import NotApplicableError, NotFiniteError, Trial
 from bench.models import Model, Normal
 
 
@@ -28,3 +28,11 @@ def posteriors(model: Model, items: Tensor, batch_size: int) -> Normal:
     if not (mean.isfinite() & std.isfinite() & (std > 0)).all():
         raise NotFiniteError("the posterior of an image is not finite")
     return Normal(mean, std)
+
+
+def posterior_seconds(trial: Trial, batch_size: int) -> float:
+    """Seconds to encode one item; 0 where the model has no such code."""
+    model = trial.trained.model
+    if type(model).posterior is Model.posterior:
+        return 0.0
+    return trial.seconds("posterior", lambda few: posteriors(model, few, batch_size))

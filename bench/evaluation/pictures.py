@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from reports import Metric
 GRID_COLUMNS = 8
 """Pictures side by side."""
 SAMPLES = 8 * GRID_COLUMNS
-
 
 METRICS = (
     Metric(
@@ -51,11 +50,6 @@ class Pictures(Measurement):
         del trial
         return 0.0
 
-    def describe(self, items: str) -> str:
-        """Nothing that the head of a report needs to say."""
-        del items
-        return ""
-
 
 def _of_images(trained: Trained) -> Measured:
     model, items = trained.model, trained.data.test
@@ -82,16 +76,14 @@ def _of_video(trained: Trained) -> Measured:
     samples = generate(model, repeated(one, SAMPLES // GRID_COLUMNS), trained.seed, 0)
     original = one[0, shown].to(model.device)
     pairs = torch.cat([original, rows(quantise(means)[None])])
-    columns: dict[str, Any] = {"shown_frames": ", ".join(str(number + 1) for number in shown)}
     images = {"samples": _as_images(rows(samples)), "reconstructions": _as_images(pairs)}
-    return Measured(columns, images)
+    return Measured({"shown_frames": ", ".join(str(number + 1) for number in shown)}, images)
 
 
 def _reconstructed(trained: Trained, x: Tensor) -> Tensor:
     """Decoder means of one posterior sample of each item."""
-    model = trained.model
-    noise = seeds.generator(model.device, trained.seed, "evaluation noise", "shown")
-    means: Tensor = model.likelihood(model(x, noise).outputs).mean
+    noise = seeds.generator(x.device, trained.seed, "evaluation noise", "shown")
+    means: Tensor = trained.model.likelihood(trained.model(x, noise).outputs).mean
     return means
 
 

@@ -6,8 +6,7 @@ from typing import ClassVar
 
 from bench.data import subset
 from bench.evaluation.base import Measured, Measurement, NotApplicableError, Trained, Trial
-from bench.evaluation.information import posterior_seconds
-from bench.evaluation.latents import posteriors
+from bench.evaluation.latents import posterior_seconds, posteriors
 from bench.metrics import probe_accuracy
 from bench.settings import Count
 from reports import Metric
@@ -47,13 +46,9 @@ class Probe(Measurement):
             labels.append(subset(data.labels[part], self.probe_images, purpose))
         if len(labels[0].unique()) < 2:
             raise NotApplicableError("the training images chosen are all of one class")
-        return Measured(
-            {
-                "probe_accuracy": probe_accuracy(means[0], labels[0], means[1], labels[1]),
-                "probe_images": len(labels[0]),
-                "probe_test_images": len(labels[1]),
-            }
-        )
+        accuracy = probe_accuracy(means[0], labels[0], means[1], labels[1])
+        sizes = {"probe_images": len(labels[0]), "probe_test_images": len(labels[1])}
+        return Measured({"probe_accuracy": accuracy, **sizes})
 
     def seconds(self, trial: Trial) -> float:
         """Images whose posterior is taken; the fit is not counted."""

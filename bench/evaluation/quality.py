@@ -7,7 +7,8 @@ variance is too large has good means and noisy samples, so both are measured.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import chain
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
@@ -18,10 +19,10 @@ from bench.data import images, subset
 from bench.errors import unknown
 from bench.evaluation.base import Measured, Measurement, Trained, Trial
 from bench.evaluation.generation import Generated, generate, generate_both, repeated
-from bench.evaluation.quality_metrics import SIZES, metrics_of
-from bench.evaluation.reference import Reference, kernel, network, reference
+from bench.evaluation.reference import SUBSETS, Reference, kernel, network, reference
 from bench.metrics import FeatureExtractor, frechet_distance, manifold, statistics
 from bench.metrics import features as extractors
+from bench.metrics.features import Description
 from reports import Metric
 
 Count = Annotated[int, Field(ge=6)]
@@ -32,6 +33,50 @@ def _known(names: tuple[str, ...]) -> tuple[str, ...]:
         if name not in extractors.names():
             raise unknown("feature extractor", name, extractors.names())
     return names
+
+
+_REST = "kernel distances, precision, recall, density and coverage"
+SIZES = (
+    Metric.number_of("frechet_images", "generated images (means)"),
+    Metric.number_of("sample_images", "samples", "samples x ~ p(x|z) of a Frechet distance"),
+    Metric.number_of(
+        "frechet_reference_images", "test images", "test images of a Frechet distance"
+    ),
+    Metric.number_of(
+        "manifold_images",
+        "generated images in all but the Frechet distances",
+        f"generated images (means) of {_REST}",
+    ),
+    Metric.number_of("manifold_sample_images", "samples in the kernel distance"),
+    Metric.number_of(
+        "manifold_reference_images", "test images in the same", f"test images of {_REST}"
+    ),
+    Metric.number_of("frechet_floor_images", "images in each half of the test part"),
+    Metric.number_of(
+        "kernel_floor_images",
+        "of each half in the floor of the kernel distance",
+        "images of each half in the floor of a kernel distance",
+    ),
+)
+_HALVES = "the same between two random halves of the test part"
+_BALLS = "the ball of an image reaches its third nearest of its own kind, in the features"
+_KYNKAANNIEMI = "Kynkäänniemi et al., arXiv:1904.06991"
+_NAEEM = "Naeem et al., arXiv:2002.09797"
+_SHARES = (
+    (
+        "precision",
+        f"share of generated images (means) in the ball of some test image (fidelity); {_BALLS}",
+        _KYNKAANNIEMI,
+    ),
+    ("recall", "share of test images in the ball of some generated one", _KYNKAANNIEMI),
+    (
+        "density",
+        "mean number of balls of test images around a generated one, over k = 5 (fidelity; may "
+        "exceed 1); these balls reach the fifth nearest test image",
+        _NAEEM,
+    ),
+    ("coverage", "share of test images with a generated one in their ball (diversity)", _NAEEM),
+)
 
 
 class Quality(Measurement):
@@ -94,12 +139,8 @@ class Quality(Measurement):
             ("generated", self.frechet_images, self.sample_images, self.batch_size),
             lambda: list(self._batches(trained)),
         )
-        seen = Generated(
-            *(
-                torch.cat([eyes(batch) for batch in kind if len(batch)])
-                for kind in zip(*batches, strict=True)
-            )
-        )
+        kinds = zip(*batches, strict=True)
+        seen = Generated(*(torch.cat([eyes(x) for x in kind if len(x)]) for kind in kinds))
         return Measured(self._sizes(seen, real) | self._distances(seen, real, eyes))
 
     def _batches(self, trained: Trained) -> Iterator[Generated]:
@@ -138,8 +179,8 @@ class Quality(Measurement):
         means, samples = (subset(each, self.manifold_images, "generated features") for each in seen)
         shares = manifold(real.features, means)
         return {
-            words.column: _frechet(seen.means, real),
-            f"{words.column}_samples": _frechet(seen.samples, real),
+            words.column: frechet_distance(statistics(seen.means), real.statistics),
+            f"{words.column}_samples": frechet_distance(statistics(seen.samples), real.statistics),
             f"{words.column}_floor": real.floor.frechet,
             **_kernel(words.kernel_column, means, real),
             **_kernel(f"{words.kernel_column}_samples", samples, real),
@@ -159,26 +200,117 @@ class Quality(Measurement):
             for kind in generate_both(model, few, seed, 0):
                 eyes(images(kind))
 
-        items = trial.few
-        frames = len(model.targets(items)) // len(items)
+        frames = len(model.targets(trial.few)) // len(trial.few)
         return self.frechet_images / frames * trial.seconds(self.label, work)
-
-    def describe(self, items: str) -> str:
-        """Stated beside the distances."""
-        del items
-        return ""
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Distances, shares and numbers of images."""
-        described = (metrics_of(extractors.describe(name)) for name in self.features)
-        return (*SIZES, *(metric for metrics in described for metric in metrics))
-
-
-def _frechet(seen: Tensor, real: Reference) -> float:
-    return frechet_distance(statistics(seen), real.statistics)
+        of_each = (metrics_of(extractors.describe(name)) for name in self.features)
+        return (*SIZES, *chain.from_iterable(of_each))
 
 
 def _kernel(column: str, seen: Tensor, real: Reference) -> dict[str, float]:
     distance = kernel(seen, real.features)
     return {column: distance.mean, f"{column}_standard_error": distance.standard_error}
+
+
+def metrics_of(extractor: Description) -> tuple[Metric, ...]:
+    """Return what is measured of generated images with one feature extractor."""
+    frechet = Metric(
+        extractor.column,
+        extractor.heading,
+        "Frechet distance, the squared 2-Wasserstein distance of two Gaussians fitted to features "
+        "of generated and of test images; no unit. Only with the Inception network is it called "
+        "FID. Values compare only under one protocol",
+        best="lowest",
+        headline=True,
+        features=extractor.name,
+        source="Heusel et al., arXiv:1706.08500, equation 6",
+        protocol="generated images (decoder means of latents from the prior, rounded to 8 bits; of "
+        "video, predicted frames) against all images of the test part",
+    )
+    kernel = Metric(
+        extractor.kernel_column,
+        extractor.kernel_heading,
+        "kernel distance, a squared maximum mean discrepancy of features of generated and of test "
+        "images, of a cubic kernel; no unit. Its estimate is unbiased, so it may be negative. Only "
+        "with the Inception network is it called KID",
+        best="lowest",
+        features=extractor.name,
+        source="Bińkowski et al., arXiv:1801.01401, section 4",
+        protocol=f"mean over at most {SUBSETS} disjoint random subsets",
+    )
+    noisy = (
+        "the same of samples x ~ p(x|z) of the same latents, clipped to [0, 1] and rounded; of "
+        "video, each frame drawn given the means before it"
+    )
+    kernels = _with_samples_and_floor(kernel, kernel.protocol)
+    return (
+        *_with_samples_and_floor(frechet, noisy),
+        *(each for distance in kernels for each in (distance, _standard_error(distance))),
+        *_shares(extractor.name),
+    )
+
+
+def _with_samples_and_floor(distance: Metric, of_samples: str) -> tuple[Metric, ...]:
+    """A distance of decoder means, that of samples, and that of halves of the test part."""
+    plain = replace(distance, headline=False, source="")
+    samples = replace(
+        plain,
+        key=f"{distance.key}_samples",
+        name=f"{distance.name} of samples",
+        definition=f"{distance.name} of samples x ~ p(x|z), which have the decoder's noise",
+        protocol=of_samples,
+    )
+    floor = replace(
+        plain,
+        key=f"{distance.key}_floor",
+        name=f"{distance.name}, floor",
+        definition=f"{distance.name} of two random halves of the test part, below which no model "
+        "can be told apart from the data",
+        best=None,
+        protocol=_HALVES,
+    )
+    return replace(distance, floor=floor.key), samples, floor
+
+
+def _standard_error(kernel: Metric) -> Metric:
+    return replace(
+        kernel,
+        key=f"{kernel.key}_standard_error",
+        name=f"standard error of {kernel.name}",
+        definition=f"standard error of {kernel.name} over new images, of one run",
+        best=None,
+        floor=kernel.floor and f"{kernel.floor}_standard_error",
+        source="",
+        protocol=_HALVES
+        if kernel.key.endswith("_floor")
+        else "from the spread of these subsets: over new images, of one model",
+    )
+
+
+def _shares(extractor: str) -> tuple[Metric, ...]:
+    expected = Metric(
+        f"expected_coverage_{extractor}",
+        "expected coverage",
+        "coverage of a perfect model, on average",
+        decimals=3,
+        features=extractor,
+        source=_NAEEM,
+        protocol="from the numbers of images alone",
+    )
+    shares = (
+        replace(
+            expected,
+            key=f"{share}_{extractor}",
+            name=share,
+            definition=definition,
+            best="highest",
+            floor=expected.key if share == "coverage" else None,
+            source=source,
+            protocol=definition.partition(";")[0],
+        )
+        for share, definition, source in _SHARES
+    )
+    return (*shares, expected)

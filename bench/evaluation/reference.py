@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,29 +75,25 @@ def reference(cache: Cache, data: Data, extractor: FeatureExtractor, kept: int) 
     """
     text = f"{data.checksum} test {extractor.fingerprint} {kept} {SUBSETS}"
     key = hashlib.sha256(text.encode()).hexdigest()[:20]
-    if state := cache.cached(key):
-        return _from_state(state, data.device)
-    found = _features(data, extractor)
-    result = Reference(
-        statistics=statistics(found),
-        features=subset(found, kept, "real features"),
-        floor=_floor(found.unflatten(0, (len(data.test), -1)), kept),
-    )
-    cache.cache(key, _state(result))
-    return result
+    state = cache.cached(key)
+    if state is None:
+        computed = _features(data, extractor)
+        state = {
+            "statistics": dict(vars(statistics(computed))),
+            "features": subset(computed, kept, "real features").cpu(),
+            "floor": dict(vars(_floor(computed.unflatten(0, (len(data.test), -1)), kept))),
+        }
+        cache.cache(key, state)
+    features = state["features"].to(data.device)
+    return Reference(Statistics(**state["statistics"]), features, Floor(**state["floor"]))
 
 
 def kernel(a: Tensor, b: Tensor) -> KernelDistance:
     """The kernel distance of features (N, F) and (M, F), from `SUBSETS` disjoint subsets."""
     count = min(len(a), len(b))
     subsets = min(SUBSETS, count // 2)
-    return kernel_distance(
-        a,
-        b,
-        subsets=subsets,
-        size=count // subsets,
-        generator=seeds.generator("cpu", 0, "kernel subsets"),
-    )
+    generator = seeds.generator("cpu", 0, "kernel subsets")
+    return kernel_distance(a, b, subsets=subsets, size=count // subsets, generator=generator)
 
 
 def _features(data: Data, extractor: FeatureExtractor) -> Tensor:
@@ -108,13 +103,12 @@ def _features(data: Data, extractor: FeatureExtractor) -> Tensor:
     return torch.cat([extractor(images(part).to(data.device)) for part in parts])
 
 
-def _floor(found: Tensor, kept: int) -> Floor:
+def _floor(features: Tensor, kept: int) -> Floor:
     """Distances between two random halves of features by item (N, T, F)."""
     # Frames of one video are alike: it must not be in both halves.
-    order = torch.randperm(len(found), generator=seeds.generator("cpu", 0, "halves"))
-    first, second = (
-        found[part.to(found.device)].flatten(0, 1) for part in order[: len(order) // 2 * 2].chunk(2)
-    )
+    order = torch.randperm(len(features), generator=seeds.generator("cpu", 0, "halves"))
+    halves = order[: len(order) // 2 * 2].to(features.device).chunk(2)
+    first, second = (features[half].flatten(0, 1) for half in halves)
     few = [subset(half, kept, "floor features") for half in (first, second)]
     distance = kernel(*few)
     return Floor(
@@ -123,18 +117,4 @@ def _floor(found: Tensor, kept: int) -> Floor:
         kernel=distance.mean,
         kernel_standard_error=distance.standard_error,
         kernel_images=len(few[0]),
-    )
-
-
-def _state(result: Reference) -> dict[str, Any]:
-    return {
-        "statistics": dict(vars(result.statistics)),
-        "features": result.features.cpu(),
-        "floor": dict(vars(result.floor)),
-    }
-
-
-def _from_state(state: dict[str, Any], device: torch.device) -> Reference:
-    return Reference(
-        Statistics(**state["statistics"]), state["features"].to(device), Floor(**state["floor"])
     )

@@ -33,9 +33,8 @@ class Statistics:
 class Accumulator:
     """Computes the statistics of features that come in batches, as exactly as of all at once.
 
-    Each batch is centred on its own mean and merged by the update of Chan, Golub & LeVeque (1983),
-    The American Statistician 37, equation 2.1, so nothing cancels when the mean is large beside the
-    spread. Memory is F x F whatever the number of images.
+    Batches are centred on their own means and merged as Chan, Golub & LeVeque (1983), The American
+    Statistician 37, equation 2.1, do, so that no large mean cancels the spread. Memory is F x F.
 
     Example:
         >>> import torch
@@ -112,10 +111,9 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 
     Source: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", arXiv:1706.08500.
 
-    Singular covariances need no special case. pytorch-fid returns the same number as long as its
-    `sqrtm` stays finite; where it does not, pytorch-fid adds 1e-6 to both diagonals inside the root
-    but not to the two traces, which moves its result, usually down, by an amount that depends on
-    the scale of the features. That offset is deliberately not copied: this is its limit at zero.
+    Singular covariances need no special case. pytorch-fid returns the same number while its `sqrtm`
+    stays finite; where it does not, it adds 1e-6 to both diagonals inside the root but not to the
+    traces. That offset, whose effect depends on the scale of the features, is not copied.
 
     Raises:
         ValueError: the two have different dimensions, or a value that is not finite.
@@ -134,12 +132,8 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
         product = product.T  # the smaller of K K^T and K^T K: no zero eigenvalues to round
     eigenvalues = torch.linalg.eigvalsh(product @ product.T)
     shift = b.mean - a.mean
-    distance = (
-        shift @ shift
-        + a.covariance.trace()
-        + b.covariance.trace()
-        - 2 * eigenvalues.clamp(min=0).sqrt().sum()
-    )
+    traces = shift @ shift + a.covariance.trace() + b.covariance.trace()
+    distance = traces - 2 * eigenvalues.clamp(min=0).sqrt().sum()
     return max(0.0, float(distance))  # equal statistics may round to just below zero
 
 

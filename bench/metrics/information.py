@@ -21,15 +21,16 @@ class Information:
 
     Attributes:
         rate_nats: mean KL(q(z|x) || p(z)), in closed form.
-        information_nats: Monte Carlo estimate of I_e(x; z), at most `cap_nats`.
+        information_nats: Monte Carlo estimate of I_e(x; z), at most `information_cap_nats`.
         marginal_kl_nats: KL(m || p), the difference. Noise may take it just below zero.
-        cap_nats: ln N. Near it the information is a lower bound, the marginal KL an upper bound.
+        information_cap_nats: ln N. Near it the information is a lower bound, and the marginal KL an
+            upper one.
     """
 
     rate_nats: float
     information_nats: float
     marginal_kl_nats: float
-    cap_nats: float
+    information_cap_nats: float
 
 
 @torch.no_grad()
@@ -78,7 +79,7 @@ def information(
         rate_nats=float(rate),
         information_nats=estimate,
         marginal_kl_nats=float(rate) - estimate,
-        cap_nats=cap,
+        information_cap_nats=cap,
     )
 
 

@@ -70,9 +70,8 @@ def kernel_distance(
 
 def _check(a: Tensor, b: Tensor, subsets: int, size: int) -> None:
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or a.shape[1] == 0:
-        raise ValueError(
-            f"features must be (n, d) and (m, d), not {tuple(a.shape)} and {tuple(b.shape)}"
-        )
+        shapes = f"{tuple(a.shape)} and {tuple(b.shape)}"
+        raise ValueError(f"features must be (n, d) and (m, d), not {shapes}")
     if subsets < 2 or size < 2:
         raise ValueError(f"needs 2 subsets of 2 or more, not {subsets} subsets of {size}")
     if subsets * size > min(len(a), len(b)):

@@ -114,18 +114,15 @@ def expected_coverage(real: int, generated: int, neighbours: int) -> float:
 
 def _check(real: Tensor, generated: Tensor, precision: int, density: int) -> None:
     if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
-        raise ValueError(
-            f"features must be (N, d) and (M, d), not {tuple(real.shape)} and "
-            f"{tuple(generated.shape)}"
-        )
+        shapes = f"{tuple(real.shape)} and {tuple(generated.shape)}"
+        raise ValueError(f"features must be (N, d) and (M, d), not {shapes}")
     for name, neighbours, images in (
         ("precision_neighbours", precision, min(len(real), len(generated))),
         ("density_neighbours", density, len(real)),
     ):
         if not 1 <= neighbours < images:
-            raise ValueError(
-                f"{name} must be in 1 ... {images - 1}, not {neighbours}: {images} images"
-            )
+            allowed = f"1 ... {images - 1}"
+            raise ValueError(f"{name} must be in {allowed}, not {neighbours}: {images} images")
     if not bool(real.isfinite().all() & generated.isfinite().all()):
         raise ValueError("features contain NaN or infinity")
 

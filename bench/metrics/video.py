@@ -51,8 +51,8 @@ class BestOfSamples:
       `QUANTISATION_MSE`: an exact frame has 58.92 dB, not infinity. The truth is itself rounded
       to 8 bits, so a smaller error means nothing.
 
-    Memory holds one sample at a time, if samples come from a generator, and two numbers for each
-    frame. Frames are compared on the device of the sample.
+    Memory holds one sample at a time, if samples come from a generator. Frames are compared on the
+    device of the sample.
 
     Example:
         >>> import torch
@@ -131,10 +131,8 @@ def _check_truth(truth: Tensor) -> None:
 
 def _check_sample(sample: Tensor, truth: Tensor) -> None:
     if sample.shape != truth.shape:
-        raise ValueError(
-            f"a sample has shape {tuple(sample.shape)}, the truth {tuple(truth.shape)}: "
-            "they must be equal"
-        )
+        shapes = f"{tuple(sample.shape)}, the truth {tuple(truth.shape)}"
+        raise ValueError(f"a sample has shape {shapes}: they must be equal")
     if sample.dtype == torch.uint8:
         return
     if not sample.is_floating_point():
@@ -154,16 +152,16 @@ def _curves(truth: Tensor, sample: Tensor) -> Tensor:
     """Return SSIM and PSNR in dB of each frame, (2, S, F) in float64 on the CPU."""
     frames = max(1, _VALUES_AT_ONCE // truth[0, 0].numel())
     ssim, mse = [], []
-    for a, b in zip(
-        truth.flatten(0, 1).split(frames), sample.flatten(0, 1).split(frames), strict=True
-    ):
+    blocks = (videos.flatten(0, 1).split(frames) for videos in (truth, sample))
+    for a, b in zip(*blocks, strict=True):
         # CUDA convolutions may round float32 to TF32, an error as large as SSIM's constants.
         dtype = torch.float64 if sample.is_cuda else torch.float32
         x, y = _unit(a, sample.device, dtype), _unit(b, sample.device, dtype)
         ssim.append(_ssim(x, y).cpu())
         mse.append((x - y).square().mean((1, 2, 3), dtype=torch.float64).cpu())
     psnr = -10 * torch.cat(mse).clamp(min=QUANTISATION_MSE).log10()
-    return torch.stack([torch.cat(ssim), psnr]).unflatten(1, truth.shape[:2])
+    curves: Tensor = torch.stack([torch.cat(ssim), psnr]).unflatten(1, truth.shape[:2])
+    return curves
 
 
 def _unit(frames: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -119,9 +119,12 @@ class Stage(nn.Module):
         self.units = units
         features = width * size[0] * size[1]
         last = blocks - 1
-        resize: list[Literal["halve"] | None] = [None] * last + ["halve" if halves else None]
+        resize: Literal["halve"] | None = "halve" if halves else None
         self.bottom_up = nn.Sequential(
-            *(Block(width, kernel, resize[i], image=0 if i else image) for i in range(blocks))
+            *(
+                Block(width, kernel, resize if i == last else None, image=0 if i else image)
+                for i in range(blocks)
+            )
         )
         self.merge = Block(width, kernel, skip=not top)
         self.to_posterior = _dense(features, 2 * units)
@@ -160,9 +163,8 @@ class HVAE(Model):
 
     Inference is that of the ladder VAE (Sonderby et al. 2016): a deterministic path from the image
     upwards, then the layers from the top down, each posterior reading the features of the image and
-    the generative features above it. It was made so that the upper layers stay in use, where
-    inference from the bottom up (the other baseline of that paper) lets them fall back to the
-    prior; and the KL of a layer is closed form given the sample above:
+    the generative features above it. So the upper layers stay in use, which inference from the
+    bottom up lets fall back to the prior; the KL of a layer is closed form given the sample above:
 
         KL(q(z|x) || p(z)) = sum_l E_q(z_>l|x) KL(q(z_l | z_>l, x) || p(z_l | z_>l))
 

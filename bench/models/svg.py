@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +19,6 @@ HALVINGS = 4
 """Stages of the frame encoder; each halves height and width."""
 
 State = tuple[Tensor, Tensor]
-
-
-class Encoded(NamedTuple):
-    """A frame as features, and what the decoder may take over from it."""
-
-    features: Tensor  # (N, G)
-    skips: list[Tensor]
-    """What the decoder reads at each resolution, the smallest first."""
 
 
 class DCGAN:
@@ -122,12 +113,7 @@ class FrameEncoder(nn.Module):
     """
 
     def __init__(
-        self,
-        backbone: Backbone,
-        channels: int,
-        width: int,
-        features: int,
-        rest: tuple[int, int],
+        self, backbone: Backbone, channels: int, width: int, features: int, rest: tuple[int, int]
     ) -> None:
         super().__init__()
         self.stages = nn.ModuleList(backbone.down(channels, width))
@@ -139,14 +125,14 @@ class FrameEncoder(nn.Module):
             nn.Flatten(),
         )
 
-    def forward(self, x: Tensor) -> Encoded:
-        """Frames (N, C, H, W) to features (N, G)."""
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Frames (N, C, H, W) to features (N, G), and the skips, the smallest first."""
         skips: list[Tensor] = []
         for stage in self.stages:
             skip = stage(x)
             skips.insert(0, skip)
             x = self.between(skip)
-        return Encoded(self.last(x), skips)
+        return self.last(x), skips
 
 
 class FrameDecoder(nn.Module):
@@ -268,9 +254,8 @@ class SVG(Model):
             self.decoder = FrameDecoder(frames, width, features, rest)
             self.apply(_initialise)
         with seeded(seed, "head weights"):
-            self.head = frames.head(width, likelihood.output_channels)
-            # Of one size whatever the number of outputs.
-            self.head.apply(_initialise)
+            # Its weights are of one size whatever the number of outputs.
+            self.head = frames.head(width, likelihood.output_channels).apply(_initialise)
 
     def targets(self, x: Tensor) -> Tensor:
         """The predicted frames of videos (B, T, C, H, W), as images (B * F, C, H, W)."""
@@ -283,9 +268,7 @@ class SVG(Model):
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Sampled:
         """Raw outputs of the predicted frames for one sample of all codes, and the KL."""
         x = self._used(x)
-        encoded = self.encoder(x.flatten(0, 1))
-        features = encoded.features.unflatten(0, x.shape[:2])
-        skips = [skip.unflatten(0, x.shape[:2])[:, self.past - 1] for skip in encoded.skips]
+        features, skips = self._encode(x)
         # The codes of steps 1, 2, ...: nothing precedes frame 0.
         q = _normal(self.posteriors(features[:, 1:])[0])
         p = _normal(self.priors(features[:, :-1])[0])
@@ -307,9 +290,7 @@ class SVG(Model):
         if context is None or context.frames.shape[:2] != (count, self.past):
             found = "none" if context is None else tuple(context.frames.shape[:2])
             raise ValueError(f"context must be {(count, self.past)} frames, not {found}")
-        encoded = self.encoder(context.frames.flatten(0, 1))
-        features = encoded.features.unflatten(0, (count, self.past))
-        skips = [skip.unflatten(0, (count, self.past))[:, -1] for skip in encoded.skips]
+        features, skips = self._encode(context.frames)
         last, prior_state, state = features[:, -1:], None, None
         if self.past > 1:
             before = features[:, :-1]
@@ -323,7 +304,7 @@ class SVG(Model):
             predicted, state = self.predictor(torch.cat([last, z], dim=2), state)
             outputs.append(self._decode(predicted.tanh(), skips))
             frame = self.likelihood(outputs[-1]).mean
-            last = self.encoder(frame).features[:, None]
+            last = self.encoder(frame)[0][:, None]
         return torch.stack(outputs, dim=1).flatten(0, 1)
 
     def _used(self, x: Tensor) -> Tensor:
@@ -331,6 +312,12 @@ class SVG(Model):
         if x.shape[1] <= self.past:
             raise ValueError(f"videos must have more than {self.past} frames, not {x.shape[1]}")
         return x[:, : self.past + self.future] if self.training else x
+
+    def _encode(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Features (B, T, G) of frames (B, T, C, H, W), and the skips of the last given one."""
+        features, skips = self.encoder(x.flatten(0, 1))
+        skips = [skip.unflatten(0, x.shape[:2])[:, self.past - 1] for skip in skips]
+        return features.unflatten(0, x.shape[:2]), skips
 
     def _decode(self, features: Tensor, skips: list[Tensor]) -> Tensor:
         """Features (B, F, G) and the skips of B frames to raw outputs (B * F, channels, H, W)."""

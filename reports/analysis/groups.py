@@ -262,10 +262,8 @@ def _moved(history: pd.DataFrame | None) -> bool:
 
 def _split(row: Row, results: pd.DataFrame) -> Iterator[Row]:
     options = run_options(results[results["likelihood"] == row.name])
-    texts = {
-        json.dumps({k: v for k, v in each.items() if k != row.sweep}, sort_keys=True)
-        for each in options
-    }
+    own = [{name: each[name] for name in each if name != row.sweep} for each in options]
+    texts = {json.dumps(each, sort_keys=True) for each in own}
     if row.options is not None or len(texts) < 2:
         yield row
         return
@@ -275,11 +273,8 @@ def _split(row: Row, results: pd.DataFrame) -> Iterator[Row]:
 
 
 def _entry(row: Row, runs: pd.DataFrame) -> Entry:
-    kept = [
-        row.holds(name, options)
-        for name, options in zip(runs["likelihood"], run_options(runs), strict=True)
-    ]
-    runs = runs[kept]
+    pairs = zip(runs["likelihood"], run_options(runs), strict=True)
+    runs = runs[[row.holds(name, options) for name, options in pairs]]
     swept = runs.get(f"option_{row.sweep}", pd.Series(np.nan, index=runs.index))
     tried = pd.to_numeric(swept, errors="coerce")
     if row.sweep is None or runs.empty or tried.isna().all():

@@ -49,12 +49,8 @@ Field = tuple[str, str, Sequence[str]]
 
 def table_of(fields: Sequence[Field]) -> str:
     """Return the table with these fields side by side."""
-    rows = zip(*(cells for _, _, cells in fields), strict=True)
-    return table(
-        [heading for heading, _, _ in fields],
-        [list(row) for row in rows],
-        [side for _, side, _ in fields],
-    )
+    headings, sides, columns = zip(*fields, strict=True)
+    return table(headings, list(zip(*columns, strict=True)), sides)
 
 
 def number(value: float, decimals: int) -> str:

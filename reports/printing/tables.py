@@ -26,9 +26,8 @@ def metric_fields(entries: Sequence[Entry], metrics: Sequence[Metric]) -> list[F
 
 def metric_table(group: Group, metrics: Sequence[Metric]) -> str:
     """Return the table of these metrics; "" without any."""
-    if not metrics:
-        return ""
-    return table_of([decoders(group.entries), *metric_fields(group.entries, metrics)])
+    fields = [decoders(group.entries), *metric_fields(group.entries, metrics)]
+    return table_of(fields) if metrics else ""
 
 
 def information_fields(group: Group, entries: Sequence[Entry]) -> list[Field]:

@@ -29,7 +29,10 @@ def claims(subject: Subject) -> Section:
     for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1):
         verdicts = [_verdict(each[group], common) for group in subject.groups]
         every = [finding for here in each.values() for finding in here]
-        rows.append([f"{number}. {claim.text}", *verdicts, _overall(every)])
+        decided = bold(verdict := overall(every))
+        if verdict is Verdict.SUPPORTED and not all(finding.measured for finding in every):
+            decided += ", of the parts that were measured"
+        rows.append([f"{number}. {claim.text}", *verdicts, decided])
         details.append(paragraphs(f"### Claim {number}", *_details(claim, each, common)))
     headings = ["claim", *(escape(group.heading) for group in subject.groups), "on all data"]
     shown = table(headings, rows, [LEFT] * len(headings))
@@ -62,13 +65,6 @@ def _reading(subject: Subject) -> str:
         "measured. With 3 seeds, three differences lie on a given side of 0 by chance alone with a "
         "probability of 1/8."
     )
-
-
-def _overall(evidence: list[Finding]) -> str:
-    """Return the verdict on all data; of a claim that was measured in part, that it was."""
-    verdict = overall(evidence)
-    partly = verdict is Verdict.SUPPORTED and not all(each.measured for each in evidence)
-    return f"{bold(verdict)}, of the parts that were measured" if partly else bold(verdict)
 
 
 def _verdict(evidence: list[Finding], common: str) -> str:

@@ -59,9 +59,9 @@ def decoder_tables(subject: Subject) -> Section:
     """Return table B, one table for each group, with notes on what is special in it."""
     content = subject.content
     protocols = [
-        f"{metric.name}: {content.features[metric.features]}; {metric.protocol.rstrip('.')}."
-        for metric in content.metrics
-        if metric.headline and metric.features
+        f"{each.name}: {content.features[each.features]}; {each.protocol.rstrip('.')}."
+        for each in content.metrics
+        if each.headline and each.features
     ]
     reading = (
         "One row a decoder, measured on test images; lower is better (↓). NLL is the negative "

@@ -8,22 +8,14 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.intervals import (
-    BELOW,
-    Effect,
-    Region,
-    Verdict,
-    by_seed,
-    differences,
-    effect,
-    paired,
-)
+from reports.analysis.intervals import Effect, by_seed, differences, effect, paired
 from reports.analysis.ranks import rank
 from reports.analysis.statistics import complete, finished, values
+from reports.analysis.verdict import BELOW, Region, Verdict
 from reports.content import SMOKE, Content, run_options
 from reports.metric import Metric
 from reports.printing.cells import gap, outcome, with_interval
-from reports.printing.markup import decimals_for, listing, plural, short
+from reports.printing.words import decimals_for, listing, plural, short
 from reports.published import TABLE_B
 
 DECODERS = frozenset(name for column in TABLE_B.values() for name in column)

@@ -11,22 +11,11 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.intervals import (
-    ABOVE,
-    BELOW,
-    FEWEST,
-    LEVEL,
-    Effect,
-    Interval,
-    Region,
-    Verdict,
-    by_seed,
-    effect,
-    paired,
-)
+from reports.analysis.intervals import FEWEST, LEVEL, Effect, Interval, by_seed, effect, paired
 from reports.analysis.speed import NLL, curves, log_ratios
 from reports.analysis.statistics import estimate
 from reports.analysis.takeoff import NoTakeOff, TakeOff, take_off, variance_of
+from reports.analysis.verdict import ABOVE, BELOW, Region, Verdict
 from reports.claims.evidence import (
     Absent,
     Claim,
@@ -44,8 +33,8 @@ from reports.claims.evidence import (
 from reports.content import Content, Status
 from reports.metric import Metric
 from reports.printing.cells import short_interval
-from reports.printing.markup import number, plural, short
 from reports.printing.tables import without_information
+from reports.printing.words import number, plural, short
 from reports.published import OPTIMAL, UNIT
 
 PER_PIXEL, PER_IMAGE = "per_pixel_sigma", "optimal_per_image_sigma"

@@ -14,7 +14,8 @@ from reports.analysis.ranks import contests, ranking
 from reports.analysis.statistics import Estimate, estimate, finished
 from reports.content import Status
 from reports.metric import Metric
-from reports.printing.markup import bold, decimals_for, number, short
+from reports.printing.markup import bold
+from reports.printing.words import decimals_for, number, short
 
 NOT_RUN, NOT_CHOSEN, NOT_MEASURED = "not run", "not chosen", "not measured"
 NOT_NORMALISED = "not normalised"

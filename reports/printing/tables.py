@@ -11,7 +11,8 @@ from reports.analysis.statistics import values
 from reports.analysis.takeoff import near_cap
 from reports.metric import Metric
 from reports.printing.cells import cell, cells
-from reports.printing.markup import LEFT, RIGHT, Field, escape, listing, number, table_of
+from reports.printing.markup import LEFT, RIGHT, Field, escape, table_of
+from reports.printing.words import listing, number
 
 
 def decoders(entries: Sequence[Entry]) -> Field:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from reports.analysis.groups import Group
-from reports.analysis.intervals import FEWEST, LEVEL, Verdict
+from reports.analysis.intervals import FEWEST, LEVEL
+from reports.analysis.verdict import Verdict
 from reports.claims import CLAIMS, Claim, Finding, findings, of_the_paper, overall
 from reports.content import PAPER
-from reports.printing.markup import LEFT, bold, escape, listing, paragraphs, table
+from reports.printing.markup import LEFT, bold, escape, paragraphs, table
+from reports.printing.words import listing
 from reports.sections.section import Section, Subject
 
 Evidence = Mapping[Group, list[Finding]]

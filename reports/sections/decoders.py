@@ -13,18 +13,7 @@ from reports.analysis.statistics import estimate, values
 from reports.content import LACKING, Content, Status
 from reports.printing import tables
 from reports.printing.cells import absent, cell
-from reports.printing.markup import (
-    LEFT,
-    RIGHT,
-    bullets,
-    escape,
-    listing,
-    number,
-    paragraphs,
-    short,
-    table,
-    table_of,
-)
+from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table, table_of
 from reports.printing.tables import (
     information_fields,
     layer_table,
@@ -32,6 +21,7 @@ from reports.printing.tables import (
     metric_table,
     without_information,
 )
+from reports.printing.words import listing, number, short
 from reports.published import LEARNED, SWEEP_COLUMN, TABLE_A, TABLE_B, Published
 from reports.sections.section import Section, Subject, by_group, caption
 

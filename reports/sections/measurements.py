@@ -13,16 +13,7 @@ from reports.analysis.statistics import estimate, values
 from reports.content import Content
 from reports.metric import Metric
 from reports.printing.cells import NOT_MEASURED, absent, cell, decimals_of
-from reports.printing.markup import (
-    RIGHT,
-    bullets,
-    escape,
-    listing,
-    number,
-    paragraphs,
-    short,
-    table_of,
-)
+from reports.printing.markup import RIGHT, bullets, escape, paragraphs, table_of
 from reports.printing.tables import (
     counts,
     decoders,
@@ -32,6 +23,7 @@ from reports.printing.tables import (
     numbers,
     without_information,
 )
+from reports.printing.words import listing, number, short
 from reports.sections.section import Section, Subject, by_group, picture
 
 TIGHTER = (

@@ -14,8 +14,9 @@ from reports.analysis.statistics import Estimate, estimate
 from reports.content import PAPER, Status
 from reports.metric import Metric
 from reports.printing.cells import decimals_of, level, printed_means, with_spread
-from reports.printing.markup import LEFT, bullets, escape, listing, paragraphs, plural, short, table
+from reports.printing.markup import LEFT, bullets, escape, paragraphs, table
 from reports.printing.tables import counts
+from reports.printing.words import listing, plural, short
 from reports.sections.section import Section, Subject
 
 IMAGES = ("test_images", "calibration_images", "frechet_images")

@@ -12,16 +12,9 @@ from reports.analysis.speed import Targets, curves, group_curves, reach, targets
 from reports.analysis.statistics import estimate, summary
 from reports.content import Content, Status
 from reports.printing.cells import NOT_MEASURED, absent, gap, outcome, with_spread
-from reports.printing.markup import (
-    RIGHT,
-    escape,
-    listing,
-    number,
-    short,
-    table,
-    table_of,
-)
+from reports.printing.markup import RIGHT, escape, table, table_of
 from reports.printing.tables import decoders, metric_fields
+from reports.printing.words import listing, number, short
 from reports.sections.section import Section, Subject, by_group
 
 SMALLEST = "smallest_sigma_reached"

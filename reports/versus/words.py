@@ -10,7 +10,8 @@ from reports.analysis.intervals import LEVEL, Effect
 from reports.analysis.ranks import rank, ranking
 from reports.content import SMOKE, Content, Row
 from reports.metric import Metric
-from reports.printing.markup import bullets, escape, listing, number, plural
+from reports.printing.markup import bullets, escape
+from reports.printing.words import listing, number, plural
 from reports.versus.choice import Choice
 from reports.versus.pairs import EVEN, NONE, WORDS, Difference, Match
 from reports.versus.tables import seconds_ratio

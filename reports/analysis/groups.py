@@ -244,20 +244,19 @@ def learned(content: Content, group: Group) -> tuple[Entry, ...]:
     These hold a finite `variance`, were not swept, and their variance moved during training: one
     that stays the same through a history is a constant of the decoder.
     """
+
+    def moved(run: str) -> bool:
+        history = content.histories.get(run, pd.DataFrame())
+        measured = history.get("variance", pd.Series(dtype=float)).dropna()
+        return len(measured) < 2 or bool((measured != measured.iloc[0]).any())
+
     return tuple(
         entry
         for entry in group.entries
         if entry.decoder.sweep is None
         and np.isfinite(values(entry.runs, "variance")).any()
-        and any(_moved(content.histories.get(str(run))) for run in finished(entry.runs)["run"])
+        and any(moved(str(run)) for run in finished(entry.runs)["run"])
     )
-
-
-def _moved(history: pd.DataFrame | None) -> bool:
-    if history is None or "variance" not in history:
-        return True
-    measured = history["variance"].dropna()
-    return len(measured) < 2 or bool((measured != measured.iloc[0]).any())
 
 
 def _split(row: Row, results: pd.DataFrame) -> Iterator[Row]:

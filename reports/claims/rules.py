@@ -51,17 +51,14 @@ def _better_learned(group: Group) -> Entry:
     candidates, reasons = [], []
     for name in (SHARED, OPTIMAL):
         try:
-            candidates.append(entry_of(group, name))
+            entry = entry_of(group, name)
+            chosen_by = estimate(entry.runs, "validation_nll_nats")
+            candidates.append((chosen_by.mean if chosen_by else math.inf, entry))
         except Absent as reason:
             reasons.append(str(reason))
     if not candidates:
         raise Absent("; ".join(reasons))
-
-    def validation(entry: Entry) -> float:
-        mean = estimate(entry.runs, "validation_nll_nats")
-        return mean.mean if mean else math.inf
-
-    return min(candidates, key=validation)
+    return min(candidates, key=lambda pair: pair[0])[1]
 
 
 def _sweep_of(group: Group) -> Entry:
@@ -116,10 +113,10 @@ def _near_best(quantity: str, group: Group) -> Finding:
     half = _step(sweep, best, best if learned.mean is None else learned.mean) / 2
     quantity += f" ({own.decoder.name}, half a step of the sweep: {half:.2f})"
     finding = judge(quantity, _shifted(learned, -best), Region(-half, half), 2)
-    if sweep.chosen not in (sweep.settings[0].value, sweep.settings[-1].value):
-        return finding
-    reason = "the best β lies at an end of the sweep, so a better one may lie beyond"
-    return undecided(finding, reason)
+    if sweep.chosen in (sweep.settings[0].value, sweep.settings[-1].value):
+        reason = "the best β lies at an end of the sweep, so a better one may lie beyond"
+        return undecided(finding, reason)
+    return finding
 
 
 def _log_variance(entry: Entry) -> Effect:

@@ -64,16 +64,12 @@ def what_was_run(subject: Subject) -> Section:
         what = " ".join([*filter(None, data), f"{facts}." if facts else ""]).rstrip()
         columns.append(f"**{escape(group.heading)}**, model `{group.model}`: {what}")
     about = [f"{escape(name)}: {' '.join(line.split())}" for name, line in content.about.items()]
-    return Section(
-        "What was run",
-        paragraphs(
-            "One model with different decoders: data, network trunk, optimiser and number of steps "
-            "are the same for every decoder of a column. A *stand-in* replaces a data set that was "
-            "not at hand or not asked for; its numbers say nothing of the original's.",
-            bullets(columns),
-            bullets(about),
-        ),
+    reading = (
+        "One model with different decoders: data, network trunk, optimiser and number of steps are "
+        "the same for every decoder of a column. A *stand-in* replaces a data set that was not at "
+        "hand or not asked for; its numbers say nothing of the original's."
     )
+    return Section("What was run", paragraphs(reading, bullets(columns), bullets(about)))
 
 
 def best_table(groups: Sequence[Group]) -> str:

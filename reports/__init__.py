@@ -23,7 +23,7 @@ only those before it:
 from reports.content import IDENTIFICATION, Column, Content, ReportError, Row, Status
 from reports.document import write
 from reports.metric import Metric, described, overview
-from reports.versus import Comparison, compare, write_comparison
+from reports.versus.document import Comparison, compare, write_comparison
 
 __all__ = [
     "IDENTIFICATION",

@@ -215,11 +215,8 @@ def _ambiguities(results: pd.DataFrame) -> Iterator[str]:
 
 def run_options(runs: pd.DataFrame) -> pd.Series[Any]:
     """Return the options of each run, a dict."""
-    return runs.get("options", pd.Series("{}", index=runs.index)).fillna("{}").map(_options)
-
-
-def _options(text: str) -> dict[str, Any]:
-    options = json.loads(text)
-    if not isinstance(options, dict):
-        raise ValueError(text)
+    options = runs.get("options", pd.Series("{}", index=runs.index)).fillna("{}").map(json.loads)
+    for each in options:
+        if not isinstance(each, dict):
+            raise ValueError(json.dumps(each))
     return options

@@ -244,28 +244,25 @@ def learned(content: Content, group: Group) -> tuple[Entry, ...]:
     These hold a finite `variance`, were not swept, and their variance moved during training: one
     that stays the same through a history is a constant of the decoder.
     """
+
+    def moved(run: str) -> bool:
+        history = content.histories.get(run, pd.DataFrame())
+        measured = history.get("variance", pd.Series(dtype=float)).dropna()
+        return len(measured) < 2 or bool((measured != measured.iloc[0]).any())
+
     return tuple(
         entry
         for entry in group.entries
         if entry.decoder.sweep is None
         and np.isfinite(values(entry.runs, "variance")).any()
-        and any(_moved(content.histories.get(str(run))) for run in finished(entry.runs)["run"])
+        and any(moved(str(run)) for run in finished(entry.runs)["run"])
     )
-
-
-def _moved(history: pd.DataFrame | None) -> bool:
-    if history is None or "variance" not in history:
-        return True
-    measured = history["variance"].dropna()
-    return len(measured) < 2 or bool((measured != measured.iloc[0]).any())
 
 
 def _split(row: Row, results: pd.DataFrame) -> Iterator[Row]:
     options = run_options(results[results["likelihood"] == row.name])
-    texts = {
-        json.dumps({k: v for k, v in each.items() if k != row.sweep}, sort_keys=True)
-        for each in options
-    }
+    own = [{name: each[name] for name in each if name != row.sweep} for each in options]
+    texts = {json.dumps(each, sort_keys=True) for each in own}
     if row.options is not None or len(texts) < 2:
         yield row
         return
@@ -275,11 +272,8 @@ def _split(row: Row, results: pd.DataFrame) -> Iterator[Row]:
 
 
 def _entry(row: Row, runs: pd.DataFrame) -> Entry:
-    kept = [
-        row.holds(name, options)
-        for name, options in zip(runs["likelihood"], run_options(runs), strict=True)
-    ]
-    runs = runs[kept]
+    pairs = zip(runs["likelihood"], run_options(runs), strict=True)
+    runs = runs[[row.holds(name, options) for name, options in pairs]]
     swept = runs.get(f"option_{row.sweep}", pd.Series(np.nan, index=runs.index))
     tried = pd.to_numeric(swept, errors="coerce")
     if row.sweep is None or runs.empty or tried.isna().all():

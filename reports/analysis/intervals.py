@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -45,35 +44,6 @@ class Interval:
     def excludes(self, value: float) -> bool:
         """Tell whether `value` lies outside."""
         return not self.low <= value <= self.high
-
-
-class Verdict(StrEnum):
-    """What the results say of a claim."""
-
-    SUPPORTED = "supported"
-    """The whole interval of the effect lies inside the region in which it is said to lie."""
-    REFUTED = "refuted"
-    """The whole interval lies outside."""
-    NOT_DECIDED = "not decided"
-    """It reaches across an edge, or there is no interval."""
-
-
-@dataclass(frozen=True)
-class Region:
-    """Where an effect is said to lie: between two edges, which are outside."""
-
-    low: float = -math.inf
-    high: float = math.inf
-
-    def verdict(self, interval: Interval) -> Verdict:
-        """Return the verdict on an effect with this interval."""
-        if self.low < interval.low and interval.high < self.high:
-            return Verdict.SUPPORTED
-        outside = interval.high <= self.low or self.high <= interval.low
-        return Verdict.REFUTED if outside else Verdict.NOT_DECIDED
-
-
-BELOW, ABOVE = Region(high=0.0), Region(low=0.0)
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,8 @@ def ranking(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Estim
     Only entries whose every run finished and measured the metric take part, and of those only the
     ones with the most runs: a mean over fewer seeds may be lower by luck.
     """
-    candidates = [
-        (entry, mean)
-        for entry in entries
-        if complete(entry.runs, metric.key) and (mean := estimate(entry.runs, metric.key))
-    ]
+    whole = [entry for entry in entries if complete(entry.runs, metric.key)]
+    candidates = [(e, mean) for e in whole if (mean := estimate(e.runs, metric.key))]
     most = max((mean.count for _, mean in candidates), default=0)
     equal = [pair for pair in candidates if pair[1].count == most]
     return sorted(equal, key=lambda pair: pair[1].mean, reverse=metric.best == "highest")

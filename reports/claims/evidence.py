@@ -8,22 +8,14 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.intervals import (
-    BELOW,
-    Effect,
-    Region,
-    Verdict,
-    by_seed,
-    differences,
-    effect,
-    paired,
-)
+from reports.analysis.intervals import Effect, by_seed, differences, effect, paired
 from reports.analysis.ranks import rank
 from reports.analysis.statistics import complete, finished, values
+from reports.analysis.verdict import BELOW, Region, Verdict
 from reports.content import SMOKE, Content, run_options
 from reports.metric import Metric
 from reports.printing.cells import gap, outcome, with_interval
-from reports.printing.markup import decimals_for, listing, plural, short
+from reports.printing.words import decimals_for, listing, plural, short
 from reports.published import TABLE_B
 
 DECODERS = frozenset(name for column in TABLE_B.values() for name in column)
@@ -92,11 +84,8 @@ def entry_of(group: Group, name: str) -> Entry:
         Absent: it was not run, no run finished, or no value of its sweep could be chosen.
 
     """
-    entries = [
-        entry
-        for entry in group.entries
-        if entry.decoder.name == name and len(entry.every_run) and not unbounded(entry)
-    ]
+    named = [each for each in group.entries if each.decoder.name == name and len(each.every_run)]
+    entries = [entry for entry in named if not unbounded(entry)]
     if not entries:
         raise Absent(f"{name} was not run")
     entry = min(entries, key=lambda each: bool(each.decoder.options))
@@ -181,11 +170,7 @@ def lowest(
 ) -> Finding:
     """Return whether a decoder is the lowest: told apart from every other, or any told below it."""
     entry = measured(entry_of(group, name), metric)
-    others = [
-        each
-        for each in among
-        if each is not entry and each.measure and values(each.runs, metric.key).size
-    ]
+    others = [e for e in among if e.measure and values(e.runs, metric.key).size and e is not entry]
     if not others:
         raise Absent(f"no other decoder was measured by {metric.label}")
     pairs = [(each, paired(entry.runs, each.runs, metric.key)) for each in others]

@@ -11,22 +11,11 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.intervals import (
-    ABOVE,
-    BELOW,
-    FEWEST,
-    LEVEL,
-    Effect,
-    Interval,
-    Region,
-    Verdict,
-    by_seed,
-    effect,
-    paired,
-)
+from reports.analysis.intervals import FEWEST, LEVEL, Effect, Interval, by_seed, effect, paired
 from reports.analysis.speed import NLL, curves, log_ratios
 from reports.analysis.statistics import estimate
 from reports.analysis.takeoff import NoTakeOff, TakeOff, take_off, variance_of
+from reports.analysis.verdict import ABOVE, BELOW, Region, Verdict
 from reports.claims.evidence import (
     Absent,
     Claim,
@@ -44,8 +33,8 @@ from reports.claims.evidence import (
 from reports.content import Content, Status
 from reports.metric import Metric
 from reports.printing.cells import short_interval
-from reports.printing.markup import number, plural, short
 from reports.printing.tables import without_information
+from reports.printing.words import number, plural, short
 from reports.published import OPTIMAL, UNIT
 
 PER_PIXEL, PER_IMAGE = "per_pixel_sigma", "optimal_per_image_sigma"
@@ -62,17 +51,14 @@ def _better_learned(group: Group) -> Entry:
     candidates, reasons = [], []
     for name in (SHARED, OPTIMAL):
         try:
-            candidates.append(entry_of(group, name))
+            entry = entry_of(group, name)
+            chosen_by = estimate(entry.runs, "validation_nll_nats")
+            candidates.append((chosen_by.mean if chosen_by else math.inf, entry))
         except Absent as reason:
             reasons.append(str(reason))
     if not candidates:
         raise Absent("; ".join(reasons))
-
-    def validation(entry: Entry) -> float:
-        mean = estimate(entry.runs, "validation_nll_nats")
-        return mean.mean if mean else math.inf
-
-    return min(candidates, key=validation)
+    return min(candidates, key=lambda pair: pair[0])[1]
 
 
 def _sweep_of(group: Group) -> Entry:
@@ -127,10 +113,10 @@ def _near_best(quantity: str, group: Group) -> Finding:
     half = _step(sweep, best, best if learned.mean is None else learned.mean) / 2
     quantity += f" ({own.decoder.name}, half a step of the sweep: {half:.2f})"
     finding = judge(quantity, _shifted(learned, -best), Region(-half, half), 2)
-    if sweep.chosen not in (sweep.settings[0].value, sweep.settings[-1].value):
-        return finding
-    reason = "the best β lies at an end of the sweep, so a better one may lie beyond"
-    return undecided(finding, reason)
+    if sweep.chosen in (sweep.settings[0].value, sweep.settings[-1].value):
+        reason = "the best β lies at an end of the sweep, so a better one may lie beyond"
+        return undecided(finding, reason)
+    return finding
 
 
 def _log_variance(entry: Entry) -> Effect:

@@ -37,6 +37,7 @@ def calibration(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
     histograms = {entry: bars for entry in group.entries if (bars := histogram(entry)) is not None}
     if not histograms:
         return None
+    metric = group.metric("calibration_error")
     across = min(ACROSS, len(histograms))
     down = math.ceil(len(histograms) / across)
     drawn = figure(0.9 + 1.75 * down, f"Calibration: {group.title}")
@@ -49,7 +50,11 @@ def calibration(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
         panel.axhline(1, color=REFERENCE, linestyle="--", linewidth=1.2, zorder=3)
         panel.set(xlim=(0, 1), ylim=(0, top))
         plain_numbers(panel.xaxis, FixedLocator([0, 0.5, 1]))
-        panel.set_title(_title(group, entry, bars, top), fontsize=9)
+        error = estimate(entry.runs, metric.key)
+        parts = [f"error {error.mean:.{metric.decimals}f}"] if error else []
+        parts += [f"bars to {bars.max():.3g}"] if bars.max() > top else []
+        lines = textwrap.wrap(plain(entry.label), LETTERS)[:2]
+        panel.set_title("\n".join([*lines, ", ".join(parts)]), fontsize=9)
     for panel in panels[len(histograms) :]:
         panel.set_axis_off()
     for panel in panels[max(0, len(histograms) - across) : len(histograms)]:
@@ -64,13 +69,3 @@ def histogram(entry: Entry) -> npt.NDArray[np.float64] | None:
     names = sorted(name for name in map(str, entry.runs) if SHARE.fullmatch(name))
     shares = [each.mean for name in names if (each := estimate(entry.runs, name))]
     return np.array(shares) * len(shares) if shares else None
-
-
-def _title(group: Group, entry: Entry, bars: npt.NDArray[np.float64], top: float) -> str:
-    error = estimate(entry.runs, "calibration_error")
-    decimals = group.metric("calibration_error").decimals
-    parts = [f"error {error.mean:.{decimals}f}"] if error else []
-    if bars.max() > top:
-        parts.append(f"bars to {bars.max():.3g}")
-    lines = textwrap.wrap(plain(entry.label), LETTERS)[:2]
-    return "\n".join([*lines, ", ".join(parts)])

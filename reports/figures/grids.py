@@ -35,15 +35,12 @@ def sample_grid(content: Content, group: Group) -> Figure | None:
     Of video, each row is a prediction of the frames in the first row.
     """
     count = len(group.shown_frames) or SHOWN
-    rows = [
-        (entry.label, content.samples[run][:count])
-        for entry in group.entries
-        if (run := shown_run(entry, content.samples))
-    ]
+    shown = [(entry.label, shown_run(entry, content.samples)) for entry in group.entries]
+    rows = [(label, content.samples[run][:count]) for label, run in shown if run]
     if rows and group.video:
         truths = (shown_run(entry, content.reconstructions) for entry in group.entries)
-        truth = next((content.reconstructions[run][0] for run in truths if run), None)
-        rows = [("ground truth", truth), *rows] if truth is not None else rows
+        truth = [content.reconstructions[run][0] for run in truths if run][:1]
+        rows = [*(("ground truth", images) for images in truth), *rows]
     return _grid(f"Samples: {group.title}", rows, group.shown_frames) if rows else None
 
 
@@ -76,9 +73,8 @@ def shown_run(entry: Entry, images: Mapping[str, Images]) -> str | None:
 def _grid(title: str, rows: Sequence[tuple[str, Images]], frames: Sequence[str] = ()) -> Figure:
     count = max(len(images) for _, images in rows)
     height, width = rows[0][1].shape[1:3]
-    canvas = np.full(
-        (len(rows) * (height + GAP) - GAP, count * (width + GAP) - GAP, 3), 255, dtype=np.uint8
-    )
+    size = (len(rows) * (height + GAP) - GAP, count * (width + GAP) - GAP, 3)
+    canvas = np.full(size, 255, dtype=np.uint8)
     for r, (_, images) in enumerate(rows):
         for c, image in enumerate(images):
             top, left = r * (height + GAP), c * (width + GAP)

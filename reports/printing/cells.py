@@ -14,7 +14,8 @@ from reports.analysis.ranks import contests, ranking
 from reports.analysis.statistics import Estimate, estimate, finished
 from reports.content import Status
 from reports.metric import Metric
-from reports.printing.markup import bold, decimals_for, number, short
+from reports.printing.markup import bold
+from reports.printing.words import decimals_for, number, short
 
 NOT_RUN, NOT_CHOSEN, NOT_MEASURED = "not run", "not chosen", "not measured"
 NOT_NORMALISED = "not normalised"
@@ -121,7 +122,9 @@ def with_interval(effect: Effect, decimals: int, *, sign: bool = True) -> str:
     """Return "mean [low, high]", or the mean where there is no interval, or why there is none."""
     if effect.mean is None or math.isnan(effect.mean):
         return effect.why
-    mean = signed(effect.mean, decimals) if sign else number(effect.mean, decimals)
+    mean = number(effect.mean, decimals)
+    if sign and float(mean.replace(",", "").replace("∞", "inf")) > 0:
+        mean = f"+{mean}"
     if effect.interval is None:
         return mean
     low, high = number(effect.interval.low, decimals), number(effect.interval.high, decimals)
@@ -132,12 +135,6 @@ def of_seeds(effect: Effect) -> str:
     """Return how many of the seeds that were run an effect rests on, where not on all."""
     partial = effect.lost and effect.count
     return f" ({effect.count} of {effect.count + effect.lost} seeds)" if partial else ""
-
-
-def signed(value: float, decimals: int) -> str:
-    """Print a number with its sign, also a positive one."""
-    text = number(value, decimals)
-    return f"+{text}" if float(text.replace(",", "").replace("∞", "inf")) > 0 else text
 
 
 def short_interval(value: float, interval: Interval) -> str:

@@ -11,7 +11,8 @@ from reports.analysis.statistics import values
 from reports.analysis.takeoff import near_cap
 from reports.metric import Metric
 from reports.printing.cells import cell, cells
-from reports.printing.markup import LEFT, RIGHT, Field, escape, listing, number, table_of
+from reports.printing.markup import LEFT, RIGHT, Field, escape, table_of
+from reports.printing.words import listing, number
 
 
 def decoders(entries: Sequence[Entry]) -> Field:
@@ -26,9 +27,8 @@ def metric_fields(entries: Sequence[Entry], metrics: Sequence[Metric]) -> list[F
 
 def metric_table(group: Group, metrics: Sequence[Metric]) -> str:
     """Return the table of these metrics; "" without any."""
-    if not metrics:
-        return ""
-    return table_of([decoders(group.entries), *metric_fields(group.entries, metrics)])
+    fields = [decoders(group.entries), *metric_fields(group.entries, metrics)]
+    return table_of(fields) if metrics else ""
 
 
 def information_fields(group: Group, entries: Sequence[Entry]) -> list[Field]:

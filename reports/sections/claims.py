@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from reports.analysis.groups import Group
-from reports.analysis.intervals import FEWEST, LEVEL, Verdict
+from reports.analysis.intervals import FEWEST, LEVEL
+from reports.analysis.verdict import Verdict
 from reports.claims import CLAIMS, Claim, Finding, findings, of_the_paper, overall
 from reports.content import PAPER
-from reports.printing.markup import LEFT, bold, escape, listing, paragraphs, table
+from reports.printing.markup import LEFT, bold, escape, paragraphs, table
+from reports.printing.words import listing
 from reports.sections.section import Section, Subject
 
 Evidence = Mapping[Group, list[Finding]]
@@ -29,7 +31,10 @@ def claims(subject: Subject) -> Section:
     for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1):
         verdicts = [_verdict(each[group], common) for group in subject.groups]
         every = [finding for here in each.values() for finding in here]
-        rows.append([f"{number}. {claim.text}", *verdicts, _overall(every)])
+        decided = bold(verdict := overall(every))
+        if verdict is Verdict.SUPPORTED and not all(finding.measured for finding in every):
+            decided += ", of the parts that were measured"
+        rows.append([f"{number}. {claim.text}", *verdicts, decided])
         details.append(paragraphs(f"### Claim {number}", *_details(claim, each, common)))
     headings = ["claim", *(escape(group.heading) for group in subject.groups), "on all data"]
     shown = table(headings, rows, [LEFT] * len(headings))
@@ -62,13 +67,6 @@ def _reading(subject: Subject) -> str:
         "measured. With 3 seeds, three differences lie on a given side of 0 by chance alone with a "
         "probability of 1/8."
     )
-
-
-def _overall(evidence: list[Finding]) -> str:
-    """Return the verdict on all data; of a claim that was measured in part, that it was."""
-    verdict = overall(evidence)
-    partly = verdict is Verdict.SUPPORTED and not all(each.measured for each in evidence)
-    return f"{bold(verdict)}, of the parts that were measured" if partly else bold(verdict)
 
 
 def _verdict(evidence: list[Finding], common: str) -> str:

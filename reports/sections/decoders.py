@@ -13,25 +13,8 @@ from reports.analysis.statistics import estimate, values
 from reports.content import LACKING, Content, Status
 from reports.printing import tables
 from reports.printing.cells import absent, cell
-from reports.printing.markup import (
-    LEFT,
-    RIGHT,
-    bullets,
-    escape,
-    listing,
-    number,
-    paragraphs,
-    short,
-    table,
-    table_of,
-)
-from reports.printing.tables import (
-    information_fields,
-    layer_table,
-    metric_fields,
-    metric_table,
-    without_information,
-)
+from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table, table_of
+from reports.printing.words import listing, number, short
 from reports.published import LEARNED, SWEEP_COLUMN, TABLE_A, TABLE_B, Published
 from reports.sections.section import Section, Subject, by_group, caption
 
@@ -59,9 +42,9 @@ def decoder_tables(subject: Subject) -> Section:
     """Return table B, one table for each group, with notes on what is special in it."""
     content = subject.content
     protocols = [
-        f"{metric.name}: {content.features[metric.features]}; {metric.protocol.rstrip('.')}."
-        for metric in content.metrics
-        if metric.headline and metric.features
+        f"{each.name}: {content.features[each.features]}; {each.protocol.rstrip('.')}."
+        for each in content.metrics
+        if each.headline and each.features
     ]
     reading = (
         "One row a decoder, measured on test images; lower is better (↓). NLL is the negative "
@@ -73,7 +56,7 @@ def decoder_tables(subject: Subject) -> Section:
     measured = bullets(protocols) or "- no Frechet distance was measured."
 
     def part(group: Group) -> tuple[str, ...]:
-        layers = layer_table(group)
+        layers = tables.layer_table(group)
         return (
             decoder_table(group, content.budget),
             caption([entry.runs for entry in group.entries]),
@@ -114,7 +97,7 @@ def decoder_table(group: Group, budget: str) -> str:
     fields = [
         tables.decoders(entries),
         ("measure", LEFT, measures),
-        *metric_fields(entries, compared_metrics(group)),
+        *tables.metric_fields(entries, compared_metrics(group)),
     ]
     if len({len(entry.runs) for entry in entries if len(entry.runs)}) > 1:
         fields.append(("runs", RIGHT, [str(len(entry.runs)) for entry in entries]))
@@ -166,7 +149,7 @@ def _videos(group: Group) -> str:
         f"predictions of each of {videos} test videos, higher is better (↑); NLL and KL of whole "
         "videos are the sums over their predicted frames."
     )
-    return paragraphs(reading, metric_table(group, [group.metric(key) for key in OF_VIDEO]))
+    return paragraphs(reading, tables.metric_table(group, [group.metric(key) for key in OF_VIDEO]))
 
 
 def _listed(title: str, group: Group, line: Callable[[pd.Series[Any]], str]) -> str:
@@ -210,7 +193,7 @@ def sweep_tables(subject: Subject) -> Section:
         if settings:
             yield sweep_table(subject.content, group)
             yield caption(settings)
-            yield _cap(group) or escape(without_information(group))
+            yield _cap(group) or escape(tables.without_information(group))
             if group.published(subject.content.budget) == SWEEP_COLUMN:
                 yield _published_sweep()
 
@@ -243,8 +226,8 @@ def sweep_table(content: Content, group: Group) -> str:
         ("decoder", LEFT, [escape(entry.decoder.label) for entry in rows]),
         (option, RIGHT, ["learned" if e.chosen is None else f"{e.chosen:g}" for e in rows]),
         (group.metric("variance").label, RIGHT, [_variance(group, entry) for entry in rows]),
-        *metric_fields(rows, compared_metrics(group)),
-        *information_fields(group, rows),
+        *tables.metric_fields(rows, compared_metrics(group)),
+        *tables.information_fields(group, rows),
     ]
     return table_of(fields)
 

@@ -23,16 +23,8 @@ from reports.content import Content
 from reports.metric import Metric
 from reports.printing import tables
 from reports.printing.cells import NOT_RUN, decimals_of, gap, of_seeds, with_interval
-from reports.printing.markup import (
-    LEFT,
-    RIGHT,
-    bullets,
-    escape,
-    listing,
-    number,
-    paragraphs,
-    table_of,
-)
+from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table_of
+from reports.printing.words import listing, number
 from reports.sections.section import Section, Subject, by_group
 
 REFERENCE, NO_BEST = "the best", "no best"

@@ -12,26 +12,10 @@ from reports.analysis.groups import Entry, Group, lacking
 from reports.analysis.statistics import estimate, values
 from reports.content import Content
 from reports.metric import Metric
+from reports.printing import tables
 from reports.printing.cells import NOT_MEASURED, absent, cell, decimals_of
-from reports.printing.markup import (
-    RIGHT,
-    bullets,
-    escape,
-    listing,
-    number,
-    paragraphs,
-    short,
-    table_of,
-)
-from reports.printing.tables import (
-    counts,
-    decoders,
-    information_fields,
-    metric_fields,
-    metric_table,
-    numbers,
-    without_information,
-)
+from reports.printing.markup import RIGHT, bullets, escape, paragraphs, table_of
+from reports.printing.words import listing, number, short
 from reports.sections.section import Section, Subject, by_group, picture
 
 TIGHTER = (
@@ -82,10 +66,10 @@ def quality_tables(subject: Subject) -> Section:
         for features in subject.content.features:
             metrics = group.measured(*(m.key for m in _metrics(subject.content, features)))
             if metrics:
-                sizes = "; ".join(counts(group, group.measured(*SIZES)))
+                sizes = "; ".join(tables.counts(group, group.measured(*SIZES)))
                 none = "numbers of images not recorded"
                 yield f"**{escape(features)}** features: {sizes or none}."
-                yield metric_table(group, metrics)
+                yield tables.metric_table(group, metrics)
                 yield _floors(metrics, group)
 
     return by_group(
@@ -137,10 +121,10 @@ def _iwae(group: Group) -> Iterator[str]:
         yield f"The importance-weighted bound was {NOT_MEASURED}."
         return
     sizes = ("importance_samples", "importance_images")
-    samples, images = (listing(numbers(group.runs, key)) for key in sizes)
+    samples, images = (listing(tables.numbers(group.runs, key)) for key in sizes)
     keys = ("iwae_elbo_bits_per_dim", "iwae_bits_per_dim", "iwae_elbo_nats", "iwae_nats")
     yield f"K = {samples}, on {images} test {'frame' if group.video else 'image'}s."
-    yield metric_table(group, [group.metric(key) for key in keys])
+    yield tables.metric_table(group, [group.metric(key) for key in keys])
 
 
 def calibration(subject: Subject) -> Section:
@@ -158,7 +142,7 @@ def calibration_table(group: Group) -> str:
     """Return how well each decoder is calibrated; "" where that was not measured."""
     error = group.measured("calibration_error")
     covered = group.measured("coverage_{c}_percent")
-    return metric_table(group, [*error, *covered] if error else [])
+    return tables.metric_table(group, [*error, *covered] if error else [])
 
 
 def latents(subject: Subject) -> Section:
@@ -169,15 +153,19 @@ def latents(subject: Subject) -> Section:
 def _latents(group: Group) -> Iterator[str]:
     entries = group.entries
     measured = [group.metric("kl_nats"), group.metric("mse")]
-    fields = [decoders(entries), *metric_fields(entries, measured)]
+    fields = [tables.decoders(entries), *tables.metric_fields(entries, measured)]
     if group.measured("information_nats"):
         active = group.metric("active_units")
         cells = [_active_units(entry, active) for entry in entries]
-        fields += [*information_fields(group, entries), (active.heading, RIGHT, cells)]
-    yield table_of([*fields, *metric_fields(entries, group.measured("probe_accuracy"))])
+        fields += [*tables.information_fields(group, entries), (active.heading, RIGHT, cells)]
+    yield table_of([*fields, *tables.metric_fields(entries, group.measured("probe_accuracy"))])
     caps = sorted({short(cap) for cap in values(group.runs, "information_cap_nats")})
-    yield f"The cap ln N is {listing(caps)} nats." if caps else escape(without_information(group))
-    if probed := numbers(group.runs, "probe_images"):
+    yield (
+        f"The cap ln N is {listing(caps)} nats."
+        if caps
+        else escape(tables.without_information(group))
+    )
+    if probed := tables.numbers(group.runs, "probe_images"):
         yield f"The probe was fitted on {listing(probed)} training images."
     elif missing := lacking(group.runs, "probe"):
         yield f"The probe was {NOT_MEASURED}: {escape(missing)}."
@@ -197,8 +185,8 @@ def other(subject: Subject) -> Section:
 
     def part(group: Group) -> tuple[str, str]:
         metrics = [m for m in group.measured(*group.described) if not m.own_section]
-        table = metric_table(group, [metric for metric in metrics if not metric.count])
-        return table, bullets(counts(group, [metric for metric in metrics if metric.count]))
+        table = tables.metric_table(group, [metric for metric in metrics if not metric.count])
+        return table, bullets(tables.counts(group, [metric for metric in metrics if metric.count]))
 
     reading = "Measurements without a section of their own; the glossary below defines each."
     return by_group(subject, "Other measurements", reading, part, nothing="", alone=True)

@@ -14,8 +14,9 @@ from reports.analysis.statistics import Estimate, estimate
 from reports.content import PAPER, Status
 from reports.metric import Metric
 from reports.printing.cells import decimals_of, level, printed_means, with_spread
-from reports.printing.markup import LEFT, bullets, escape, listing, paragraphs, plural, short, table
+from reports.printing.markup import LEFT, bullets, escape, paragraphs, table
 from reports.printing.tables import counts
+from reports.printing.words import listing, plural, short
 from reports.sections.section import Section, Subject
 
 IMAGES = ("test_images", "calibration_images", "frechet_images")
@@ -63,16 +64,12 @@ def what_was_run(subject: Subject) -> Section:
         what = " ".join([*filter(None, data), f"{facts}." if facts else ""]).rstrip()
         columns.append(f"**{escape(group.heading)}**, model `{group.model}`: {what}")
     about = [f"{escape(name)}: {' '.join(line.split())}" for name, line in content.about.items()]
-    return Section(
-        "What was run",
-        paragraphs(
-            "One model with different decoders: data, network trunk, optimiser and number of steps "
-            "are the same for every decoder of a column. A *stand-in* replaces a data set that was "
-            "not at hand or not asked for; its numbers say nothing of the original's.",
-            bullets(columns),
-            bullets(about),
-        ),
+    reading = (
+        "One model with different decoders: data, network trunk, optimiser and number of steps are "
+        "the same for every decoder of a column. A *stand-in* replaces a data set that was not at "
+        "hand or not asked for; its numbers say nothing of the original's."
     )
+    return Section("What was run", paragraphs(reading, bullets(columns), bullets(about)))
 
 
 def best_table(groups: Sequence[Group]) -> str:

@@ -11,8 +11,9 @@ from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import LEVEL
 from reports.analysis.takeoff import SHARE, NoTakeOff, TakeOff, take_off
 from reports.printing.cells import gap, short_interval
-from reports.printing.markup import escape, listing, number, paragraphs
+from reports.printing.markup import escape, paragraphs
 from reports.printing.tables import without_information
+from reports.printing.words import listing, number
 from reports.sections.section import Section, Subject, by_group, picture
 
 Draw = Callable[[Group], Figure | None]

@@ -12,16 +12,9 @@ from reports.analysis.speed import Targets, curves, group_curves, reach, targets
 from reports.analysis.statistics import estimate, summary
 from reports.content import Content, Status
 from reports.printing.cells import NOT_MEASURED, absent, gap, outcome, with_spread
-from reports.printing.markup import (
-    RIGHT,
-    escape,
-    listing,
-    number,
-    short,
-    table,
-    table_of,
-)
+from reports.printing.markup import RIGHT, escape, table, table_of
 from reports.printing.tables import decoders, metric_fields
+from reports.printing.words import listing, number, short
 from reports.sections.section import Section, Subject, by_group
 
 SMALLEST = "smallest_sigma_reached"
@@ -133,17 +126,13 @@ def cost_tables(subject: Subject) -> Section:
 
 def _slower(group: Group) -> str:
     """Name the decoders whose evaluation took longer than their training, and why."""
-    slower = []
+    slower, parts = [], [metric.key for metric in group.measured(f"{PART}{{part}}")]
     for entry in group.entries:
         train, evaluate = (estimate(entry.runs, f"{p}_seconds") for p in ("train", "evaluate"))
         if train and evaluate and evaluate.mean > train.mean:
-            seconds = {
-                metric.key.removeprefix(PART): mean.mean
-                for metric in group.measured(f"{PART}{{part}}")
-                if (mean := estimate(entry.runs, metric.key))
-            }
-            longest = max(seconds, key=seconds.__getitem__, default="")
-            most = f", {short(seconds[longest])} s of it {longest}" if longest else ""
+            means = [(mean.mean, key) for key in parts if (mean := estimate(entry.runs, key))]
+            seconds, longest = max(means, key=lambda pair: pair[0], default=(0.0, ""))
+            most = f", {short(seconds)} s of it {longest.removeprefix(PART)}" if longest else ""
             times = f"{short(evaluate.mean)} s against {short(train.mean)} s{most}"
             slower.append(f"{escape(entry.label)} ({times})")
     return f"Evaluation took longer than training for {listing(slower)}." if slower else ""

@@ -104,11 +104,8 @@ def _exactly(text: str, known: Sequence[Choice]) -> list[Choice]:
         return by_label
     pairs = (part.partition("=") for part in NEXT_OPTION.split(called[2]) if part.strip())
     options = {key.strip(): _literal(value.strip()) for key, _, value in pairs}
-    return [
-        each
-        for each in known
-        if each.options and _same(each.decoder.name, called[1]) and _agree(each.options, options)
-    ]
+    named = [each for each in known if each.options and _same(each.decoder.name, called[1])]
+    return [each for each in named if _agree(each.options, options)]
 
 
 def _values(content: Content) -> list[Choice]:

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from reports.content import Content
 from reports.document import Document
 from reports.figures import Panel, convergence, forest
-from reports.printing.markup import bullets, escape, listing, paragraphs
+from reports.printing.markup import bullets, escape, paragraphs
+from reports.printing.words import listing
 from reports.sections import Subject, budget
 from reports.sections.differences import BOOTSTRAP, FEW_SEEDS
 from reports.sections.section import picture

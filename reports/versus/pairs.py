@@ -15,21 +15,11 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.intervals import (
-    ABOVE,
-    BELOW,
-    Effect,
-    Interval,
-    Verdict,
-    array,
-    by_seed,
-    effect,
-    improvement,
-    paired,
-)
+from reports.analysis.intervals import Effect, Interval, array, by_seed, effect, improvement, paired
 from reports.analysis.ranks import compared_metrics, contests
 from reports.analysis.speed import BITS, curves, log_ratios, points
 from reports.analysis.statistics import complete, finished, values
+from reports.analysis.verdict import ABOVE, BELOW, Verdict
 from reports.content import SMOKE, Content
 from reports.metric import Metric
 from reports.printing.cells import gap, outcome

@@ -21,8 +21,9 @@ from reports.printing.cells import (
     with_decimals,
     with_interval,
 )
-from reports.printing.markup import LEFT, RIGHT, bold, escape, number, short, table_of
+from reports.printing.markup import LEFT, RIGHT, bold, escape, table_of
 from reports.printing.tables import decoders
+from reports.printing.words import number, short
 from reports.versus.pairs import WORDS, Difference, Match
 
 ITSELF = "itself"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from reports.analysis.groups import Entry
@@ -9,7 +10,8 @@ from reports.analysis.intervals import LEVEL, Effect
 from reports.analysis.ranks import rank, ranking
 from reports.content import SMOKE, Content, Row
 from reports.metric import Metric
-from reports.printing.markup import bullets, escape, listing, number, plural
+from reports.printing.markup import bullets, escape
+from reports.printing.words import listing, number, plural
 from reports.versus.choice import Choice
 from reports.versus.pairs import EVEN, NONE, WORDS, Difference, Match
 from reports.versus.tables import seconds_ratio
@@ -44,7 +46,9 @@ def _on(match: Match) -> Iterator[str]:
         reasons = dict.fromkeys(each.effect.why for each in pairs.values())
         yield f"{where}), {name} has no difference in {bits.label}: {'; '.join(reasons)}."
         return
-    named = _named(measured, bits)
+    entries = list(measured)
+    first = [entry for entry, _ in ranking(entries, bits)] or entries
+    named = entries if len(entries) <= MOST else first[:1]
     clauses = listing([_clause(entry, measured[entry], bits) for entry in named])
     placed = rank(match.new, match.everyone[1:], bits)
     ranked = f", and ranks {placed[0]:g} of {placed[1]} in {bits.label}" if placed else ""
@@ -52,18 +56,16 @@ def _on(match: Match) -> Iterator[str]:
     best = f", the best of {len(measured)} baselines" if shortened and ranked_first else ""
     yield f"{where}, {plural(seeds, 'seed')}), {name} has {clauses}{best}{ranked}."
     if shortened:
-        yield _counts(name, list(measured.values()))
+        verdicts = Counter(each.words for each in measured.values())
+        texts = {each: f"{each} than" for each in WORDS.values()}
+        texts |= {EVEN: f"{EVEN} from", NONE: "without a verdict against"}
+        counts = [f"{text} {verdicts[each]}" for each, text in texts.items() if verdicts[each]]
+        yield f"Of these {len(measured)}, {name} is {listing(counts)}."
     yield from _at_equal_seconds(match, named)
     ratios = [(e.label, ratio) for e in named if (ratio := seconds_ratio(match.new, e))]
     if ratios:
         costs = [f"{number(each, 2)} times the seconds of {label}" for label, each in ratios]
         yield f"Its training takes {listing(costs)}."
-
-
-def _named(measured: dict[Entry, Difference], bits: Metric) -> list[Entry]:
-    entries = list(measured)
-    best = [entry for entry, _ in ranking(entries, bits)]
-    return entries if len(entries) <= MOST else (best or entries)[:1]
 
 
 def _clause(entry: Entry, difference: Difference, bits: Metric) -> str:
@@ -95,14 +97,6 @@ def _interval(effect: Effect, metric: Metric) -> str:
         low, high = -high, -low
     decimals = metric.decimals or 0
     return f"{LEVEL:.0%} interval {number(low, decimals)} to {number(high, decimals)}"
-
-
-def _counts(name: str, differences: Sequence[Difference]) -> str:
-    words = [each.words for each in differences]
-    texts = {each: f"{each} than" for each in WORDS.values()}
-    texts |= {EVEN: f"{EVEN} from", NONE: "without a verdict against"}
-    counts = [f"{text} {words.count(each)}" for each, text in texts.items() if each in words]
-    return f"Of these {len(differences)}, {name} is {listing(counts)}."
 
 
 def _at_equal_seconds(match: Match, named: Sequence[Entry]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from reports import Content
 from reports.analysis.groups import groups
-from reports.analysis.intervals import Verdict
+from reports.analysis.verdict import Verdict
 from reports.claims import CLAIMS, Finding, findings, overall
 from reports.content import Images, Row
 from reports.document import document

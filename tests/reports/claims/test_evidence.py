@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reports.analysis.intervals import Interval, Region, Verdict
+from reports.analysis.intervals import Interval
+from reports.analysis.verdict import Region, Verdict
 from reports.claims import Finding, overall
 
 S, R, N = Verdict.SUPPORTED, Verdict.REFUTED, Verdict.NOT_DECIDED

@@ -9,8 +9,9 @@ import pytest
 
 from reports.analysis.groups import groups
 from reports.document import document
-from reports.printing.markup import decimals_for, escape, number, short
+from reports.printing.markup import escape
 from reports.printing.tables import layer_table
+from reports.printing.words import decimals_for, number, short
 from reports.sections.decoders import decoder_table, sweep_table
 from reports.sections.overview import best_table
 from reports.sections.training import cost_table

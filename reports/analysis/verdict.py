@@ -1,0 +1,38 @@
+"""What an interval says of a region in which an effect is said to lie."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reports.analysis.intervals import Interval
+
+
+class Verdict(StrEnum):
+    """What the results say of a claim."""
+
+    SUPPORTED = "supported"
+    """The whole interval of the effect lies inside the region in which it is said to lie."""
+    REFUTED = "refuted"
+    """The whole interval lies outside."""
+    NOT_DECIDED = "not decided"
+    """It reaches across an edge, or there is no interval."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where an effect is said to lie: between two edges, which are outside."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def verdict(self, interval: Interval) -> Verdict:
+        """Return the verdict on an effect with this interval."""
+        if self.low < interval.low and interval.high < self.high:
+            return Verdict.SUPPORTED
+        outside = interval.high <= self.low or self.high <= interval.low
+        return Verdict.REFUTED if outside else Verdict.NOT_DECIDED
+
+
+BELOW, ABOVE = Region(high=0.0), Region(low=0.0)

@@ -68,7 +68,7 @@ _SHARES = (
         f"share of generated images (means) in the ball of some test image (fidelity); {_BALLS}",
         _KYNKAANNIEMI,
     ),
-    ("recall", "share of test images in the ball of some generated one", _KYNKAANNIEMI),
+    ("recall", "share of test images in the ball of some generated one (diversity)", _KYNKAANNIEMI),
     (
         "density",
         "mean number of balls of test images around a generated one, over k = 5 (fidelity; may "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def make(past: int = 2, **options: Any) -> SVG:
     return model.eval()
 
 
-def step_by_step(part: Recurrent, inputs: list[Tensor]) -> list[Tensor]:
+def step_by_step(part: Recurrent, inputs: Sequence[Tensor]) -> list[Tensor]:
     """The recurrent networks by the equations of the LSTM, a step at a time."""
     size, layers = part.lstm.hidden_size, part.lstm.num_layers
     h = [inputs[0].new_zeros(len(inputs[0]), size) for _ in range(layers)]

@@ -72,14 +72,9 @@ def quality_tables(subject: Subject) -> Section:
                 yield tables.metric_table(group, metrics)
                 yield _floors(metrics, group)
 
-    return by_group(
-        subject,
-        "Sample quality",
-        paragraphs(GENERATED, bullets(_protocols(subject.content))),
-        part,
-        nothing="Nothing was measured of generated images.",
-        alone=True,
-    )
+    reading = paragraphs(GENERATED, bullets(_protocols(subject.content)))
+    nothing = "Nothing was measured of generated images."
+    return by_group(subject, "Sample quality", reading, part, nothing=nothing, alone=True)
 
 
 def _metrics(content: Content, features: str) -> list[Metric]:

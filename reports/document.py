@@ -79,8 +79,8 @@ def document(content: Content) -> Document:
     """Return the report on `content`; the same content gives the same text."""
     subject = Subject(content)
     sections = [section(subject) for section in SECTIONS]
-    head = paragraphs(f"# {escape(content.title)}", budget(subject))
-    readme = paragraphs(head, *(section.markdown for section in sections)) + "\n"
+    head = (f"# {escape(content.title)}", budget(subject))
+    readme = paragraphs(*head, *(section.markdown for section in sections)) + "\n"
     drawn = {name: figure for section in sections for name, figure in section.figures.items()}
     table = results_table(content).to_csv(index=False, lineterminator="\n")
     return Document(readme, drawn, {RESULTS: table})

@@ -126,9 +126,7 @@ def differences(first: pd.Series[float], second: pd.Series[float]) -> Values:
     """Return first minus second for each seed that both have, (n,)."""
     seeds = first.index.intersection(second.index)
     a, b = (array(each.loc[seeds]) for each in (first, second))
-    values, differ = np.zeros(a.shape), a != b  # equal infinities differ by nothing
-    values[differ] = a[differ] - b[differ]
-    return values
+    return np.subtract(a, b, out=np.zeros(a.shape), where=a != b)  # equal infinities: 0
 
 
 def paired(first: pd.DataFrame, second: pd.DataFrame, key: str) -> Effect:

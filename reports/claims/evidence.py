@@ -190,9 +190,8 @@ def lowest(
         return replace(finding, verdict=Verdict.REFUTED, reason=f"{listing(below)} told below it")
     if not open_:
         return replace(finding, verdict=Verdict.SUPPORTED, reason="told apart from every other")
-    if not any(verdicts.values()):
-        return finding
-    return undecided(finding, f"not told apart from {listing(open_)}")
+    told = any(verdicts.values())
+    return undecided(finding, f"not told apart from {listing(open_)}") if told else finding
 
 
 def undecided(finding: Finding, reason: str) -> Finding:

@@ -53,14 +53,12 @@ def reconstruction_grid(content: Content, group: Group) -> Figure | None:
     rows: list[tuple[str, Images]] = []
     above: Images | None = None
     for entry in group.entries:
-        run = shown_run(entry, content.reconstructions)
-        if run is None:
-            continue
-        originals, reconstructed = content.reconstructions[run][:, :SHOWN]
-        if above is None or not np.array_equal(originals, above):
-            rows.append(("original", originals))
+        if run := shown_run(entry, content.reconstructions):
+            originals, reconstructed = content.reconstructions[run][:, :SHOWN]
+            if above is None or not np.array_equal(originals, above):
+                rows.append(("original", originals))
             above = originals
-        rows.append((entry.label, reconstructed))
+            rows.append((entry.label, reconstructed))
     return _grid(f"Reconstructions: {group.title}", rows, group.shown_frames) if rows else None
 
 

@@ -53,7 +53,7 @@ def decoder_tables(subject: Subject) -> Section:
         "in the one unit that all decoders share. The Frechet distance compares generated with "
         "test images and depends on its protocol:"
     )
-    measured = bullets(protocols) or "- no Frechet distance was measured."
+    reading = paragraphs(reading, bullets(protocols) or "- no Frechet distance was measured.")
 
     def part(group: Group) -> tuple[str, ...]:
         layers = tables.layer_table(group)
@@ -69,14 +69,8 @@ def decoder_tables(subject: Subject) -> Section:
             _videos(group),
         )
 
-    return by_group(
-        subject,
-        "Table B: all decoders",
-        paragraphs(reading, measured),
-        part,
-        nothing="There are no runs to show.",
-        anchor="table-b",
-    )
+    title, nothing = "Table B: all decoders", "There are no runs to show."
+    return by_group(subject, title, reading, part, nothing=nothing, anchor="table-b")
 
 
 def columns_not_run(subject: Subject) -> Section:
@@ -199,15 +193,9 @@ def sweep_tables(subject: Subject) -> Section:
 
     entries = [entry for group in subject.groups for entry in group.entries if entry.settings]
     options = listing(list(dict.fromkeys(entry.decoder.sweep or "" for entry in entries)))
-    return by_group(
-        subject,
-        f"Table A: sweep of {options}" if options else "Table A: sweep",
-        SWEPT,
-        part,
-        nothing="No option was swept, so there is no table.",
-        alone=True,
-        anchor="table-a",
-    )
+    title = f"Table A: sweep of {options}" if options else "Table A: sweep"
+    none = "No option was swept, so there is no table."
+    return by_group(subject, title, SWEPT, part, nothing=none, alone=True, anchor="table-a")
 
 
 def sweep_table(content: Content, group: Group) -> str:

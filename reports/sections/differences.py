@@ -114,8 +114,7 @@ def rank_tables(content: Content, groups: Sequence[Group]) -> dict[str, str]:
         return {}
     headlines = [metric for metric in content.metrics if metric.headline]
     metrics = [groups[0].metric("bits_per_dim"), *headlines]
-    made = {metric.label: _rank_table(content, groups, metric) for metric in metrics}
-    return {name: text for name, text in made.items() if text}
+    return {m.label: text for m in metrics if (text := _rank_table(content, groups, m))}
 
 
 def _pairs(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Entry]]:

@@ -72,14 +72,9 @@ def quality_tables(subject: Subject) -> Section:
                 yield tables.metric_table(group, metrics)
                 yield _floors(metrics, group)
 
-    return by_group(
-        subject,
-        "Sample quality",
-        paragraphs(GENERATED, bullets(_protocols(subject.content))),
-        part,
-        nothing="Nothing was measured of generated images.",
-        alone=True,
-    )
+    reading = paragraphs(GENERATED, bullets(_protocols(subject.content)))
+    nothing = "Nothing was measured of generated images."
+    return by_group(subject, "Sample quality", reading, part, nothing=nothing, alone=True)
 
 
 def _metrics(content: Content, features: str) -> list[Metric]:
@@ -160,11 +155,8 @@ def _latents(group: Group) -> Iterator[str]:
         fields += [*tables.information_fields(group, entries), (active.heading, RIGHT, cells)]
     yield table_of([*fields, *tables.metric_fields(entries, group.measured("probe_accuracy"))])
     caps = sorted({short(cap) for cap in values(group.runs, "information_cap_nats")})
-    yield (
-        f"The cap ln N is {listing(caps)} nats."
-        if caps
-        else escape(tables.without_information(group))
-    )
+    unknown = escape(tables.without_information(group))
+    yield f"The cap ln N is {listing(caps)} nats." if caps else unknown
     if probed := tables.numbers(group.runs, "probe_images"):
         yield f"The probe was fitted on {listing(probed)} training images."
     elif missing := lacking(group.runs, "probe"):

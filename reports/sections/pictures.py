@@ -16,8 +16,6 @@ from reports.printing.tables import without_information
 from reports.printing.words import listing, number
 from reports.sections.section import Section, Subject, by_group, picture
 
-Draw = Callable[[Group], Figure | None]
-
 RULE = (
     f"KL(m‖p) takes off at the variance where its mean over seeds crosses floor + {SHARE:.0%} of "
     "its range over the sweep (floor: its minimum), interpolated linearly in log σ²; of several "
@@ -103,7 +101,7 @@ def _pictures(
     title: str,
     reading: str,
     *,
-    draw: Mapping[str, Draw],
+    draw: Mapping[str, Callable[[Group], Figure | None]],
     nothing: str,
     drawable: Callable[[Entry], bool] = lambda entry: True,
     reason: Callable[[Group], str] = lambda group: "",

@@ -93,10 +93,6 @@ def audit() -> str:
     )
 
 
-def _nats(value: float) -> str:
-    return f"{value:.0f}"
-
-
 def _sweep_table() -> str:
     size = paper.DIMENSIONS[paper.SWEEP_COLUMN]
     rows = []
@@ -105,7 +101,7 @@ def _sweep_table() -> str:
         for variance in (row.beta, row.beta / 2):
             bound = paper.floor(size, variance)
             verdict = "possible" if row.nll_nats >= bound else bold("impossible")
-            cells.append(f"{_nats(bound)}, {verdict}")
+            cells.append(f"{bound:.0f}, {verdict}")
         rows.append(cells)
     headers = ["published β", "published NLL", "bound if σ² = β", "bound if σ² = β/2"]
     return table(headers, rows, [RIGHT] * 4)
@@ -116,7 +112,7 @@ def _audit_sweep() -> Iterator[str]:
     unit = paper.TABLE_B[paper.SWEEP_COLUMN][paper.UNIT].nll_nats
     yield (
         f"{paper.SWEEP_COLUMN}, D = {size}: the unit-variance Gaussian cannot go below "
-        f"{_nats(paper.floor(size, 1))} nats; the {unit:g} of the table of decoders fits. The "
+        f"{paper.floor(size, 1):.0f} nats; the {unit:g} of the table of decoders fits. The "
         "sweep fits σ² = β/2 and not σ² = β, so it was made with the loss ‖x − x̂‖² + β KL. Under "
         "the convention σ² = β, the default here, the same models sit at half those β."
     )
@@ -125,9 +121,9 @@ def _audit_sweep() -> Iterator[str]:
     bound = paper.optimal_floor(size, upper / 2)
     yield (
         f"The learned variance of the same table: with σ² = {variance:g} the bound is "
-        f"{_nats(paper.optimal_floor(size, variance))}, above the reported {reported:g}; with "
-        f"2σ² = {upper:g} it is {_nats(bound)}, which leaves a plausible KL of "
-        f"{_nats(reported - bound)} nats."
+        f"{paper.optimal_floor(size, variance):.0f}, above the reported {reported:g}; with "
+        f"2σ² = {upper:g} it is {bound:.0f}, which leaves a plausible KL of "
+        f"{reported - bound:.0f} nats."
     )
 
 
@@ -136,7 +132,7 @@ def _audit_others() -> Iterator[str]:
     size = paper.DIMENSIONS["BAIR"]
     yield (
         f"BAIR, D = {size}: a unit-variance Gaussian cannot go below "
-        f"{_nats(paper.floor(size, 1))}, so the reported {reported['BAIR']:g} is not in nats for a "
+        f"{paper.floor(size, 1):.0f}, so the reported {reported['BAIR']:g} is not in nats for a "
         "64×64×3 frame with its constant. Compare that column by rank and by difference, not by "
         "value."
     )
@@ -144,7 +140,7 @@ def _audit_others() -> Iterator[str]:
     grey = paper.floor(size, 1) + size / 2 * 0.25
     yield (
         f"CelebA and CIFAR, D = {size}: on pixels in [0, 1] a unit-variance Gaussian that always "
-        f"predicts mid-grey and has no KL pays at most {_nats(grey)} nats (its squared error is "
+        f"predicts mid-grey and has no KL pays at most {grey:.0f} nats (its squared error is "
         f"at most 1/4 a value); the reported {reported['CelebA']:g} and {reported['CIFAR']:g} are "
         "far above, so these columns are not on that scale. Compare them by rank and by difference "
         "as well."

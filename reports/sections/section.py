@@ -91,14 +91,13 @@ def caption(shown: Sequence[pd.DataFrame]) -> str:
     if counts <= {1}:
         return "One run each: bold marks the best value, nothing more; the spread is unknown."
     over = f"{max(counts)} seeds" if len(counts) == 1 else "the seeds that were run"
-    partial = any(outcome(runs) for runs in shown if len(runs))
-    bold = (
-        "Bold marks the best mean and all that cannot be told apart from it: the "
-        f"{LEVEL:.0%} interval of the difference, paired by seed, contains 0. Where that holds for "
-        "all, none is bold."
-        if max(counts) >= FEWEST
-        else f"Fewer than {FEWEST} runs each: bold marks the best mean, nothing more."
-    )
-    return f"Mean ± sample standard deviation (divisor n − 1) over {over}. {bold}" + (
-        " A mean over only the runs that finished is never bold." if partial else ""
-    )
+    bold = f"Fewer than {FEWEST} runs each: bold marks the best mean, nothing more."
+    if max(counts) >= FEWEST:
+        bold = (
+            "Bold marks the best mean and all that cannot be told apart from it: the "
+            f"{LEVEL:.0%} interval of the difference, paired by seed, contains 0. Where that holds "
+            "for all, none is bold."
+        )
+    if any(outcome(runs) for runs in shown if len(runs)):
+        bold += " A mean over only the runs that finished is never bold."
+    return f"Mean ± sample standard deviation (divisor n − 1) over {over}. {bold}"

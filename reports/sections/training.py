@@ -118,10 +118,7 @@ def cost_tables(subject: Subject) -> Section:
         "seeds and, for a swept option, over all its values: the price of its row."
     )
 
-    def part(group: Group) -> tuple[str, str]:
-        return cost_table(group), _slower(group)
-
-    return by_group(subject, "Costs", reading, part, nothing="")
+    return by_group(subject, "Costs", reading, lambda g: (cost_table(g), _slower(g)), nothing="")
 
 
 def _slower(group: Group) -> str:

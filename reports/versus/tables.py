@@ -38,12 +38,14 @@ def metric_table(match: Match, metric: Metric) -> str:
     decimals = decimals_of(metric, [each.effect.mean for each in pairs if each.effect.mean])
     metric = with_decimals(metric, entries)
     name = escape(match.new.label)
+    rows = [(ITSELF,) * 3, *(_printed(pair, decimals) for pair in pairs)]
+    deltas, chances, verdicts = zip(*rows, strict=True)
     fields = [
         decoders(entries),
         (metric.heading, RIGHT, [cell(entry, metric) for entry in entries]),
-        (f"Δ: {name} minus it", RIGHT, [ITSELF, *(_delta(d, decimals) for d in pairs)]),
-        (f"P({name} better)", RIGHT, [ITSELF, *(_chance(d) for d in pairs)]),
-        ("verdict", LEFT, [ITSELF, *(escape(_verdict(d)) for d in pairs)]),
+        (f"Δ: {name} minus it", RIGHT, deltas),
+        (f"P({name} better)", RIGHT, chances),
+        ("verdict", LEFT, verdicts),
     ]
     return table_of(fields)
 
@@ -145,18 +147,11 @@ def _interval(name: str, effect: Effect) -> dict[str, float | None]:
     return {f"{name}_low": low, f"{name}_high": high}
 
 
-def _delta(difference: Difference, decimals: int) -> str:
-    if not difference.measured:
-        return escape(difference.effect.why)
-    text = with_interval(difference.effect, decimals)
-    return (bold(text) if difference.verdict in WORDS else text) + of_seeds(difference.effect)
-
-
-def _chance(pair: Difference) -> str:
-    return with_interval(pair.improvement, 2, sign=False) if pair.measured else "no pair"
-
-
-def _verdict(difference: Difference) -> str:
-    # The reason why there is no number stands beside.
-    stated = difference.measured and difference.why
-    return f"{difference.words}: {difference.why}" if stated else difference.words
+def _printed(pair: Difference, decimals: int) -> tuple[str, str, str]:
+    """Return the difference, the probability and the verdict as printed."""
+    if not pair.measured:
+        return escape(pair.effect.why), "no pair", pair.words
+    delta = with_interval(pair.effect, decimals)
+    delta = (bold(delta) if pair.verdict in WORDS else delta) + of_seeds(pair.effect)
+    verdict = f"{pair.words}: {pair.why}" if pair.why else pair.words
+    return delta, with_interval(pair.improvement, 2, sign=False), escape(verdict)

@@ -59,24 +59,36 @@ SIZES = (
     ),
 )
 _HALVES = "the same between two random halves of the test part"
-_BALLS = "the ball of an image reaches its third nearest of its own kind, in the features"
 _KYNKAANNIEMI = "Kynkäänniemi et al., arXiv:1904.06991"
 _NAEEM = "Naeem et al., arXiv:2002.09797"
 _SHARES = (
     (
         "precision",
-        f"share of generated images (means) in the ball of some test image (fidelity); {_BALLS}",
+        "share of generated images (means) in the ball of some test image",
+        " (fidelity); the ball of an image reaches its third nearest of its own kind, in the "
+        "features",
         _KYNKAANNIEMI,
     ),
-    ("recall", "share of test images in the ball of some generated one (diversity)", _KYNKAANNIEMI),
+    (
+        "recall",
+        "share of test images in the ball of some generated one",
+        " (diversity)",
+        _KYNKAANNIEMI,
+    ),
     (
         "density",
-        "mean number of balls of test images around a generated one, over k = 5 (fidelity; may "
-        "exceed 1); these balls reach the fifth nearest test image",
+        "mean number of balls of test images around a generated one, over k = 5",
+        " (fidelity; may exceed 1); these balls reach the fifth nearest test image",
         _NAEEM,
     ),
-    ("coverage", "share of test images with a generated one in their ball (diversity)", _NAEEM),
+    (
+        "coverage",
+        "share of test images with a generated one in their ball",
+        " (diversity)",
+        _NAEEM,
+    ),
 )
+"""Name, protocol, what else a definition says, and source."""
 
 
 class Quality(Measurement):
@@ -305,12 +317,12 @@ def _shares(extractor: str) -> tuple[Metric, ...]:
             expected,
             key=f"{share}_{extractor}",
             name=share,
-            definition=definition,
+            definition=protocol + remark,
             best="highest",
             floor=expected.key if share == "coverage" else None,
             source=source,
-            protocol=definition.partition(";")[0],
+            protocol=protocol,
         )
-        for share, definition, source in _SHARES
+        for share, protocol, remark, source in _SHARES
     )
     return (*shares, expected)

@@ -45,6 +45,8 @@ def content(store: Store, output: Path) -> reports.Content:
     _tell_of_changes(store, plan)
     pairs = _present((run, store.images(run, "reconstructions")) for run in ended)
     planned = [each for key in plan["measurements"] for each in measurements_of(plan, key)]
+    catalogue = with_counts(metrics(planned), table)
+    extractors = dict.fromkeys(metric.features for metric in catalogue if metric.features)
     return reports.Content(
         title=plan["title"],
         results=table,
@@ -55,8 +57,8 @@ def content(store: Store, output: Path) -> reports.Content:
         rows=[row_of(row) for row in plan["rows"]],
         about=about(store, plan, table),
         budget=plan["budget"],
-        metrics=with_counts(metrics(planned), table),
-        features={name: features.describe(name).protocol for name in features.names()},
+        metrics=catalogue,
+        features={name: features.describe(name).protocol for name in extractors},
         order=[name for name in likelihoods.names() if likelihoods.is_own(name)],
         metrics_document=_definitions(output),
     )

@@ -54,7 +54,7 @@ def summarise_pit(model: Model, items: Tensor, *, seed: int, batch_size: int) ->
         outputs, targets = model(x, posterior).outputs, model.targets(x)
         try:
             below, above = checked_level_cdf(model.likelihood, outputs, targets)
-        except NotImplementedError:
+        except NotImplementedError:  # a likelihood may have no cdf: its results say so
             raise NotApplicableError("the likelihood has no level_cdf") from None
         if not (below.isfinite() & above.isfinite()).all():
             raise NotFiniteError("the cdf of a test image is not finite")

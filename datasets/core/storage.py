@@ -58,7 +58,7 @@ def _acquire(lock: FileLock, root: Path) -> bool:
     except Timeout:
         say(f"another process is filling {root}: waiting for it")
         lock.acquire()
-    except (OSError, NotImplementedError):
+    except (OSError, NotImplementedError):  # a file system without locks: go on without one
         return False
     return True
 

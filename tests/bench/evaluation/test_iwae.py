@@ -86,7 +86,7 @@ class LinearGaussian(Model):
         generator: torch.Generator | None = None,
         context: Context | None = None,
     ) -> Tensor:
-        raise NotImplementedError
+        raise NotImplementedError("the bound generates nothing")
 
     def exact(self, x: Tensor) -> Tensor:
         """ln p(x), (B,): x is normal with covariance W W' + NOISE^2 I."""

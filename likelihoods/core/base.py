@@ -16,7 +16,7 @@ from likelihoods.core.contract import (
 )
 from likelihoods.core.distributions import ImageDistribution, sum_image, support_of
 from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import wide
+from likelihoods.core.numerics import OPEN, RANGE, bin_edges, levels_of_cdf, wide
 from likelihoods.core.options import LikelihoodError
 
 Measure = Literal["density", "mass", "unnormalised"]
@@ -94,27 +94,46 @@ class Likelihood(nn.Module):
     def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return the log probability of 8-bit images, in nats, (B,).
 
-        The mass of a level is that of the bin of width 1/255 around it, and the first and the last
-        bin are open, so that the 256 masses of a value sum to one. Of a density it is the
-        ``log_mass(x)`` of the distribution, of images or of values, if it has one. Else it is a
-        difference of its ``cdf``, in float64; of a mass below 1e-7, where the difference cancels,
-        the density times the part of the bin inside the support. Override it for more accuracy in
-        the tails, or where there is no cdf.
+        Of a density it is the share of the bins, of width 1/255 around each level, in all that the
+        256 bins hold, from -1/2 to 255 1/2 levels: the density given that the image is one of
+        8 bits. So the masses of all images sum to one, and a wide density does not gain from what
+        it has outside. The probability of bins and range is the ``log_interval_mass(lower,
+        upper)`` of the distribution, (B,) of images or (B, C, H, W) of values, if it has one. Else
+        it is a difference of its ``cdf``, in float64; of a mass below 1e-7, where the difference
+        cancels, the density times the part of the bin inside the support. Override it where there
+        is no cdf.
 
         Outputs, (B, output_channels, H, W), or images, (B, C, H, W), that do not fit the contract
         raise a LikelihoodError.
         """
+        return self._log_mass(outputs, x, RANGE)
+
+    def log_mass_censored(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """Return the log probability of 8-bit images with open end bins, in nats, (B,).
+
+        Of a density, levels 0 and 255 get all that lies below and above, as if its samples were
+        clipped to [0, 1]. These masses sum to one too, but at an end of the range they reward a
+        density for being wide. A mass is what it is. It raises what `log_mass` raises.
+        """
+        return self._log_mass(outputs, x, OPEN)
+
+    def _log_mass(self, outputs: Tensor, x: Tensor, ends: tuple[float, float]) -> Tensor:
         self._check_images(outputs, x, "log_mass", "grid")
         images = self._distribution(outputs)
         log_mass: Tensor
         if self.measure == "mass":
             log_mass = images.log_prob(x)
-        elif hasattr(images, "log_mass"):
+        elif hasattr(images, "log_mass"):  # of what is not normalised
             log_mass = images.log_mass(x)
         else:
-            values = _of_values(self._distribution(wide(outputs)))
-            masses = values.log_mass(x) if hasattr(values, "log_mass") else _log_mass(values, x)
-            log_mass = sum_image(masses).to(x.dtype)
+            if not hasattr(images, "log_interval_mass"):
+                images = _Values(_of_values(self._distribution(wide(outputs))))
+            lower, upper = bin_edges(x, ends)
+            log_mass = images.log_interval_mass(lower, upper)
+            if ends == RANGE:
+                start, end = (torch.full_like(lower, edge) for edge in RANGE)
+                log_mass = log_mass - images.log_interval_mass(start, end)
+            log_mass = log_mass.to(x.dtype)
         self._check_log_mass(outputs, x, log_mass)
         return log_mass
 
@@ -124,8 +143,8 @@ class Likelihood(nn.Module):
         Each (B, C, H, W), float64 where the device has it. Under the mass of ``log_mass``, of each
         value by itself: where a likelihood couples the values of an image, its marginals. Below
         level 0 there is probability 0, up to level 255 there is 1. This default is the
-        distribution's own ``level_cdf`` for those of this package, else the ``cdf`` of values, in
-        float64. Override it where there is none.
+        distribution's own ``level_cdf`` for those of this package, else from the ``cdf`` of
+        values, in float64. Override it where there is none.
 
         Raises:
             NotImplementedError: the distribution has no cdf.
@@ -135,7 +154,7 @@ class Likelihood(nn.Module):
         images = self._distribution(outputs)
         if isinstance(images, ImageDistribution):
             return images.level_cdf(x)
-        return _level_cdf(_of_values(self._distribution(wide(outputs))), x)
+        return _Values(_of_values(self._distribution(wide(outputs)))).level_cdf(x)
 
     @property
     def family(self) -> str:
@@ -239,19 +258,61 @@ def _of_values(distribution: Distribution) -> Any:
     return distribution
 
 
-def _log_mass(values: Distribution, x: Tensor) -> Tensor:
-    """Return the log mass of each value from cdf and density, (B, C, H, W), in float64."""
-    below, above = _level_cdf(values, x)
-    mass = above - below
-    centre, (low, high) = wide(to_levels(x)) * STEP, support_of(values)
-    width = (centre + STEP / 2).minimum(high) - (centre - STEP / 2).maximum(low)
-    density = values.log_prob(centre) + width.clamp(min=0).log()
-    return torch.where(mass > CANCELLED, mass.clamp(min=CANCELLED).log(), density)
+class _Values:
+    """Masses of intervals of values, (B, C, H, W), from their cdf and density, in float64."""
 
+    def __init__(self, values: Distribution) -> None:
+        self._values = values
+        self._support = support_of(values)
 
-def _level_cdf(values: Distribution, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the cdf of values at the lower and at the upper edge of their bins, end bins open."""
-    level = to_levels(x)
-    centre = wide(level) * STEP
-    below, above = (values.cdf((centre + side * STEP / 2).clamp(0, 1)) for side in (-1, 1))
-    return torch.where(level == 0, 0.0, below), torch.where(level == LEVELS - 1, 1.0, above)
+    def cdf(self, edge: Tensor) -> Tensor:
+        """Return the cdf, also beyond the support and at infinity, where values may not have it."""
+        low, high = self._support
+        known = edge.nan_to_num(0.0, 0.5, 0.5).maximum(low).minimum(high)
+        cdf: Tensor = self._values.cdf(known)
+        return torch.where(edge.isinf(), (edge > 0).to(cdf.dtype), cdf)
+
+    def log_interval_mass(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """Return the log probability that every value lies between its edges, (B,).
+
+        Waits for the device.
+        """
+        if hasattr(self._values, "log_interval_mass"):
+            return sum_image(self._values.log_interval_mass(lower, upper))
+        return sum_image(self._log_masses(lower, upper))
+
+    def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cdf of each 8-bit value without and with its level. Waits for the device."""
+        below, above = levels_of_cdf(self.cdf, x)
+        start, end = (torch.full_like(below, edge) for edge in RANGE)
+        cancelled = self.cdf(end) - self.cdf(start) < CANCELLED
+        if cancelled.any():
+            total, summed = self._log_masses(start, end), torch.zeros_like(below)
+            for level in torch.arange(LEVELS, device=x.device).split(1):
+                edges = bin_edges((level * STEP).expand_as(x))
+                mass = (self._log_masses(*edges) - total).exp()
+                below = torch.where(cancelled & (to_levels(x) == level), summed, below)
+                summed = summed + mass
+                above = torch.where(cancelled & (to_levels(x) == level), summed, above)
+        return below.clamp(0, 1), above.clamp(0, 1)
+
+    def _log_masses(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """Return the log mass of each value between its edges, in float64."""
+        mass = self.cdf(upper) - self.cdf(lower)
+        cancelled = mass < CANCELLED
+        masses = mass.clamp(min=CANCELLED).log()
+        return (
+            torch.where(cancelled, self._sum(lower, upper), masses) if cancelled.any() else masses
+        )
+
+    def _sum(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """Return the log mass between edges from the density in the middle of each level."""
+        (low, high), (start, end) = self._support, RANGE
+        lower, upper = (
+            edge.clamp(start, end).maximum(low).minimum(high) for edge in (lower, upper)
+        )
+        width = (upper - lower).clamp(min=0)
+        parts = max(1, round(width.max().item() / STEP))
+        middles = (lower + width * ((part + 0.5) / parts) for part in range(parts))
+        density = torch.stack([self._values.log_prob(middle) for middle in middles])
+        return density.logsumexp(0) + (width / parts).log()

@@ -12,7 +12,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from likelihoods.core.numerics import bin_edges, log_gaussian_mass, wide
+from likelihoods.core.grid import LEVELS, to_levels
+from likelihoods.core.numerics import (
+    RANGE,
+    bin_edges,
+    levels_of_cdf,
+    log_gaussian_mass,
+    wide,
+)
 
 IMAGE: Final = (-3, -2, -1)  # the dimensions of an image: channels, height, width
 LOG_TWO_PI: Final = math.log(2 * math.pi)
@@ -99,16 +106,18 @@ class GaussianImages(ImageDistribution):
         constant = 0.5 * LOG_TWO_PI * self.event_shape.numel()
         return sum_image(-0.5 * precision * errors - self._copies * self._log_scale) - constant
 
-    def log_mass(self, x: Tensor) -> Tensor:
-        """Return the log probability of 8-bit images, (B,), in nats."""
-        masses = log_gaussian_mass(x, self._mean, wide(self._log_scale).exp())
-        return sum_image(masses).to(self._mean.dtype)
+    def log_interval_mass(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """Return the log probability that every value lies between its edges, (B,), in float64."""
+        return sum_image(log_gaussian_mass(lower, upper, self._mean, wide(self._log_scale).exp()))
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the cdf of each value, (B, C, H, W), in float64."""
+        z: Tensor = (value - wide(self._mean)) / wide(self._log_scale).exp()
+        return torch.special.ndtr(z)
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W)."""
-        mean, scale = wide(self._mean), wide(self._log_scale).exp()
-        lower, upper = (torch.special.ndtr((edge - mean) / scale) for edge in bin_edges(x))
-        return lower, upper
+        return levels_of_cdf(self.cdf, x)
 
     def _draw(self, shape: torch.Size) -> Tensor:
         noise = torch.randn(shape, dtype=self._mean.dtype, device=self._mean.device)
@@ -159,27 +168,43 @@ class GaussianScaleMixture(ImageDistribution):
         )
         return sum_image(log_density.logsumexp(-1))
 
-    def log_mass(self, x: Tensor) -> Tensor:
-        """Return the log probability of 8-bit images, (B,), in nats. Waits for the device."""
-        terms = []
-        for k in self._weights.nonzero().flatten().tolist():
-            masses = log_gaussian_mass(x, self._mean, wide(self._log_scales[k]).exp())
-            terms.append(masses.sum(self._group, keepdim=True) + wide(self._weights[k]).log())
-        return sum_image(torch.stack(terms).logsumexp(0)).to(self._mean.dtype)
+    def log_interval_mass(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """Return the log probability that every value lies between its edges, (B,), in float64.
+
+        Waits for the device.
+        """
+        terms = [self._log_joint(k, lower, upper)[0] for k in self._bins()]
+        return sum_image(torch.stack(terms).logsumexp(0))
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the marginal cdf of each 8-bit value without and with its level.
 
-        Each (B, C, H, W). The values of a group are not independent: they share the variance that
-        was drawn for it. Waits for the device.
+        Each (B, C, H, W), of images whose every value lies in the range of the bins. The values of
+        a group are not independent: they share the variance that was drawn for it, and a variance
+        that throws many of them out of the range is rarer within it. Waits for the device.
         """
-        weights, scales = wide(self._weights), wide(self._log_scales).exp()
-        errors = torch.stack(bin_edges(x)) - wide(self._mean)
-        cdf = torch.zeros_like(errors)
-        for k in self._weights.nonzero().flatten().tolist():
-            cdf += weights[k] / weights.sum() * torch.special.ndtr(errors / scales[k])
-        below, above = cdf.clamp(max=1).unbind()
-        return below, above
+        mean, scales = wide(self._mean), wide(self._log_scales).exp()
+        edges = torch.stack(bin_edges(x))
+        start, end = (torch.full_like(mean, edge) for edge in RANGE)
+        inside = {k: self._log_joint(k, start, end) for k in self._bins()}
+        total = torch.stack([joint for joint, _ in inside.values()]).logsumexp(0)
+        cdf = torch.zeros_like(edges)
+        for k, (joint, each) in inside.items():
+            first, at = (torch.special.ndtr((e - mean) / scales[k]) for e in (start, edges))
+            cdf += (joint - total - each).exp() * (at - first)
+        below, above = cdf.clamp(0, 1).unbind()
+        level = to_levels(x)
+        return torch.where(level == 0, 0.0, below), torch.where(level == LEVELS - 1, 1.0, above)
+
+    def _bins(self) -> list[int]:
+        """Return the bins of the histogram that have a weight. Waits for the device."""
+        bins: list[int] = self._weights.nonzero().flatten().tolist()
+        return bins
+
+    def _log_joint(self, k: int, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ln(pi_k P(the group between its edges | k)), a group, and ln P of each value."""
+        masses = log_gaussian_mass(lower, upper, self._mean, wide(self._log_scales[k]).exp())
+        return masses.sum(self._group, keepdim=True) + wide(self._weights[k]).log(), masses
 
     def _draw(self, shape: torch.Size) -> Tensor:
         groups = list(shape)

@@ -17,6 +17,9 @@ LOG_SIGMA_MIN: Final = -6.0
 """Lower soft clip of a learned log scale: sigma is about half a grey level (the paper's choice)."""
 LOG_SIGMA_MAX: Final = 0.0
 """Upper soft clip: no scale exceeds one, that of the plain Gaussian decoder."""
+RANGE: Final = (-STEP / 2, 1 + STEP / 2)
+"""Where the bins of the 256 levels lie, in units of x."""
+OPEN: Final = (-math.inf, math.inf)
 FLAT: Final = 0.1  # rate below which `log_mean_decay` uses its series
 
 
@@ -25,11 +28,13 @@ def wide(values: Tensor) -> Tensor:
     return values.float() if values.device.type == "mps" else values.double()
 
 
-def bin_edges(x: Tensor, low: float = -math.inf, high: float = math.inf) -> tuple[Tensor, Tensor]:
-    """Return the edges of the bin around each value on the 8-bit grid, in float64.
+def bin_edges(x: Tensor, ends: tuple[float, float] = RANGE) -> tuple[Tensor, Tensor]:
+    """Return the edges of the bin around each value on the 8-bit grid, in units of x, in float64.
 
-    In units of x; the first bin begins at ``low`` and the last ends at ``high``: open ends.
+    The first bin begins and the last one ends at the ``ends``: half a level outside of [0, 1], or
+    infinitely far where the end bins are open (`OPEN`).
     """
+    low, high = ends
     level = to_levels(x)
     centre = wide(level)
     lower = torch.where(level == 0, low, (centre - 0.5) * STEP)
@@ -76,37 +81,44 @@ def log_mean_decay(rate: Tensor) -> Tensor:
     return torch.where(rate < FLAT, series, log1mexp(steep) - steep.log())
 
 
-def log_bin_mass(
-    x: Tensor,
-    location: Tensor,
-    scale: Tensor,
-    log_cdf: Function,
-    ends: tuple[float, float] = (-math.inf, math.inf),
+def log_interval_mass(
+    lower: Tensor, upper: Tensor, location: Tensor, scale: Tensor, log_cdf: Function
 ) -> Tensor:
-    """Return the log mass of each value's bin under a symmetric distribution, in float64.
+    """Return the log mass of intervals under a symmetric distribution, in float64.
 
-    Of the two edges of a bin, both mirrored to the lower tail where the bin is in the upper one,
-    ln(F(near) - F(far)) = ln F(near) + ln(1 - F(far) / F(near)): the ratio is formed in log space,
-    so nothing cancels or underflows in either tail.
+    Of the two edges of an interval, both mirrored to the lower tail where its middle is in the
+    upper one, ln(F(near) - F(far)) = ln F(near) + ln(1 - F(far) / F(near)): the ratio is formed in
+    log space, so nothing cancels or underflows in either tail.
 
-    The values x are on the 8-bit grid, locations and scales of shapes that broadcast with it. The
-    ``log_cdf`` is that of location 0 and scale 1, accurate in the lower tail. The first bin begins
-    and the last one ends at the ``ends``.
+    Edges, of which one may be infinite, locations and scales are of shapes that broadcast. The
+    ``log_cdf`` is that of location 0 and scale 1, accurate in the lower tail.
     """
     location, scale = wide(location), wide(scale)
-    below, above = (edge - location for edge in bin_edges(x, *ends))
+    below, above = lower - location, upper - location
     mirrored = below + above > 0
     near, far = torch.where(mirrored, -below, above), torch.where(mirrored, -above, below)
-    is_tail = far.isinf()  # of an open bin
+    is_tail = far.isinf()
     far = torch.where(is_tail, near, far)
     log_near, log_far = log_cdf(near / scale), log_cdf(far / scale)
     depth = torch.where(is_tail, 1.0, log_near - log_far)  # 1: any number with a gradient
     return log_near + torch.where(is_tail, 0.0, log1mexp(depth))
 
 
-def log_gaussian_mass(x: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-    """Return the log mass of each value's bin under a Gaussian; see `log_bin_mass`."""
-    return log_bin_mass(x, mean, scale, torch.special.log_ndtr)
+def log_gaussian_mass(lower: Tensor, upper: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    """Return the log mass of intervals under a Gaussian; see `log_interval_mass`."""
+    return log_interval_mass(lower, upper, mean, scale, torch.special.log_ndtr)
+
+
+def levels_of_cdf(cdf: Function, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the cdf of 8-bit values without and with their level, under closed, renormalised bins.
+
+    (cdf(edge) - cdf(start)) / (cdf(end) - cdf(start)) at the edges of the bins, from the start to
+    the end of `RANGE`; of the shape of ``x``.
+    """
+    level = to_levels(x)
+    start, end = (cdf(torch.full_like(wide(x), edge)) for edge in RANGE)
+    below, above = (((cdf(edge) - start) / (end - start)).clamp(0, 1) for edge in bin_edges(x))
+    return torch.where(level == 0, 0.0, below), torch.where(level == LEVELS - 1, 1.0, above)
 
 
 def mean_level(location: Tensor, scale: Tensor, ramp: Function, density: Function) -> Tensor:

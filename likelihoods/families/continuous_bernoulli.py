@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, constraints
 
 from likelihoods.core.base import Likelihood
-from likelihoods.core.numerics import FLAT, bin_edges, log_mean_decay
+from likelihoods.core.numerics import FLAT, log_mean_decay
 from likelihoods.core.registry import register
 
 TINY: Final = 1e-30  # least rate, so that nothing is divided by zero
@@ -65,12 +65,12 @@ class ContinuousBernoulli(Distribution):
         log_prob = -self._rate * self._from_end(value) - log_mean_decay(self._rate)
         return torch.where((value < 0) | (value > 1), -math.inf, log_prob)
 
-    def log_mass(self, x: Tensor) -> Tensor:
-        """Return the log mass of each 8-bit value's bin, the end bins cut off at 0 and 1.
+    def log_interval_mass(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """Return the log probability that a value lies between its edges, the part in [0, 1].
 
         From distance s on, over a width w, it is w e^(-t s) c(t w) / c(t).
         """
-        lower, upper = bin_edges(x, 0, 1)
+        lower, upper = lower.clamp(0, 1), upper.clamp(0, 1)
         width, rate = upper - lower, self._rate
         start = torch.where(self._rising, 1 - upper, lower)
         shape = log_mean_decay(rate * width) - log_mean_decay(rate)

@@ -8,7 +8,7 @@ from torch import Tensor
 from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import GaussianImages, ImageDistribution
 from likelihoods.core.grid import STEP, quantise
-from likelihoods.core.numerics import mean_level, soft_clip
+from likelihoods.core.numerics import OPEN, bin_edges, mean_level, soft_clip
 from likelihoods.core.registry import register
 
 
@@ -56,11 +56,13 @@ class DiscretizedGaussianImages(ImageDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log probability of 8-bit images, (B,), in nats, by way of float64."""
-        return self._gaussian.log_mass(value)
+        log_mass = self._gaussian.log_interval_mass(*bin_edges(value, OPEN))
+        return log_mass.to(value.dtype)
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W)."""
-        return self._gaussian.level_cdf(x)
+        below, above = map(self._gaussian.cdf, bin_edges(x, OPEN))
+        return below, above
 
     def _draw(self, shape: torch.Size) -> Tensor:
         return quantise(self._gaussian._draw(shape))

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Laplace
 
 from likelihoods.core.base import Likelihood
-from likelihoods.core.numerics import log_bin_mass, soft_clip
+from likelihoods.core.numerics import log_interval_mass, soft_clip
 from likelihoods.core.registry import register
 
 
@@ -36,11 +36,11 @@ class LaplaceLikelihood(Likelihood):
 
 
 class LaplaceWithMass(Laplace):
-    """Laplace of torch, with accurate masses of 8-bit values."""
+    """Laplace of torch, with accurate masses of intervals."""
 
-    def log_mass(self, x: Tensor) -> Tensor:
-        """Return the log mass of each 8-bit value's bin, the end bins open."""
-        return log_bin_mass(x, self.loc, self.scale, log_cdf)
+    def log_interval_mass(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """Return the log probability that a value lies between its edges."""
+        return log_interval_mass(lower, upper, self.loc, self.scale, log_cdf)
 
 
 def log_cdf(z: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from likelihoods.core.base import Likelihood, Shape
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import bin_edges, log1mexp, mean_level, soft_clip, wide
+from likelihoods.core.numerics import OPEN, bin_edges, log1mexp, mean_level, soft_clip, wide
 from likelihoods.core.options import integer
 from likelihoods.core.registry import register
 
@@ -127,7 +127,7 @@ class LogisticMixtureImages(ImageDistribution):
         location, scale = wide(self._location), wide(self._scale)
         lower, upper = (
             (weights * ((LAST * edge.unsqueeze(1) - location) / scale).sigmoid()).sum(1)
-            for edge in bin_edges(x)
+            for edge in bin_edges(x, OPEN)
         )
         return lower, upper.clamp(max=1)
 

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import ImageDistribution, sum_image
-from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import bin_edges, log1mexp, soft_clip, wide
+from likelihoods.core.numerics import levels_of_cdf, log1mexp, soft_clip, wide
 from likelihoods.core.registry import register
 
 DF_MIN: Final = 1.001  # least degrees of freedom; above one, so that the mean exists
 SHIFT: Final = 4  # how often `log_gamma_ratio` adds one to its argument before it uses its series
 FAR: Final = 1e6  # stands for an infinite distance, for which `log_tail` has no value
+NARROW: Final = 1.0  # half width, in scales, up to which `log_interval` is accurate
 TAIL: Final = 4.0  # distance from the centre beyond which the cdf is a continued fraction
 
 
@@ -67,28 +67,34 @@ class StudentTImages(ImageDistribution):
         z = (value - self._location) * torch.exp(-self._log_scale)
         return sum_image(log_density(z, self._df) - self._log_scale)
 
-    def log_mass(self, x: Tensor) -> Tensor:
-        """Return the log probability of 8-bit images, (B,), in nats. Waits for the device."""
-        level = to_levels(x)
+    def log_interval_mass(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """Return the log probability that every value lies between its edges, (B,), in float64.
+
+        An interval that is wider than two scales is a tail, or has the location in it. Waits for
+        the device.
+        """
         location, df, scale = wide(self._location), wide(self._df), wide(self._log_scale).exp()
-        z = (level.to(df.dtype) * STEP - location) / scale
-        half = STEP / 2 / scale
-        masses = log_interval(z, half, df)
-        # The open bins are tails; the upper one is mirrored to the lower.
-        last = level == LEVELS - 1
-        ends = (level == 0) | last
-        edges = torch.where(last, -z, z)[ends] + half[ends]
-        masses = masses.masked_scatter(ends, log_cdf(edges, df[ends]))
-        return sum_image(masses).to(self._location.dtype)
+        below, above, df = torch.broadcast_tensors(
+            (lower - location) / scale, (upper - location) / scale, df
+        )
+        masses, narrow = torch.empty_like(below), (above - below) / 2 < NARROW
+        a, b, k = below[narrow], above[narrow], df[narrow]
+        masses[narrow] = log_interval((a + b) / 2, (b - a) / 2, k)
+        a, b, k = below[~narrow].clamp(min=-FAR), above[~narrow].clamp(max=FAR), df[~narrow]
+        # Of a tail, its own logarithm; else one less both tails.
+        outside = log_cdf(a, k).exp() + log_cdf(-b, k).exp()
+        tail = log_cdf(torch.where(a == -FAR, b, -a), k)
+        masses[~narrow] = torch.where((a == -FAR) | (b == FAR), tail, torch.log1p(-outside))
+        return sum_image(masses)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the cdf of each value, (B, C, H, W), in float64."""
+        location, df, scale = wide(self._location), wide(self._df), wide(self._log_scale).exp()
+        return log_cdf(((value - location) / scale).clamp(-FAR, FAR), df).exp()
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W)."""
-        location, df, scale = wide(self._location), wide(self._df), wide(self._log_scale).exp()
-        lower, upper = (
-            log_cdf(((edge - location) / scale).clamp(-FAR, FAR), df).exp() for edge in bin_edges(x)
-        )
-        level = to_levels(x)
-        return torch.where(level == 0, 0.0, lower), torch.where(level == LEVELS - 1, 1.0, upper)
+        return levels_of_cdf(self.cdf, x)
 
     def _draw(self, shape: torch.Size) -> Tensor:
         half_df = (self._df / 2).expand(shape)

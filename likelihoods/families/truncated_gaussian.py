@@ -9,7 +9,7 @@ from torch.distributions import Distribution, Independent, constraints
 
 from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import LOG_TWO_PI
-from likelihoods.core.numerics import log_bin_mass, soft_clip, wide
+from likelihoods.core.numerics import log_gaussian_mass, soft_clip, wide
 from likelihoods.core.registry import register
 
 
@@ -68,11 +68,10 @@ class TruncatedGaussian(Distribution):
         log_prob = -0.5 * (z.square() + LOG_TWO_PI) - self._log_scale - self._inside.log()
         return torch.where((value < 0) | (value > 1), -math.inf, log_prob)
 
-    def log_mass(self, x: Tensor) -> Tensor:
-        """Return the log mass of each 8-bit value's bin, the end bins cut off at 0 and 1."""
-        log_ndtr = torch.special.log_ndtr
-        masses = log_bin_mass(x, self._location, self._scale, log_ndtr, ends=(0, 1))
-        return masses - self._inside.log()
+    def log_interval_mass(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """Return the log probability that a value lies between its edges, the part in [0, 1]."""
+        edges = lower.clamp(0, 1), upper.clamp(0, 1)
+        return log_gaussian_mass(*edges, self._location, self._scale) - self._inside.log()
 
     def cdf(self, value: Tensor) -> Tensor:
         """Return the probability of values up to ``value``."""

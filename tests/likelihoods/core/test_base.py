@@ -27,7 +27,8 @@ class Laplace(Likelihood):
         return D.Independent(D.Laplace(location.sigmoid(), log_scale.exp()), 3)
 
 
-def test_default_mass_is_that_of_scipy() -> None:
+@pytest.mark.parametrize("censored", [False, True])
+def test_default_mass_is_that_of_scipy(censored: bool) -> None:
     torch.manual_seed(0)
     likelihood = Laplace((2, 3, 3))
     outputs = torch.randn(5, 4, 3, 3)
@@ -35,10 +36,14 @@ def test_default_mass_is_that_of_scipy() -> None:
     levels[0], levels[1] = 0, 255
     location = outputs[:, :2].double().sigmoid().numpy()
     laplace = stats.laplace(location, outputs[:, 2:].double().exp().numpy())
-    below = np.where(levels == 0, 0, laplace.cdf((levels.numpy() - 0.5) / 255))
-    above = np.where(levels == 255, 1, laplace.cdf((levels.numpy() + 0.5) / 255))
-    expected = np.log(above - below).sum((1, 2, 3))
-    found = likelihood.log_mass(outputs, levels / 255)
+    below, above = (laplace.cdf((levels.numpy() + side) / 255) for side in (-0.5, 0.5))
+    total = laplace.cdf(255.5 / 255) - laplace.cdf(-0.5 / 255)
+    if censored:
+        below, above = np.where(levels == 0, 0, below), np.where(levels == 255, 1, above)
+        total = 1
+    expected = np.log((above - below) / total).sum((1, 2, 3))
+    method = likelihood.log_mass_censored if censored else likelihood.log_mass
+    found = method(outputs, levels / 255)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
 
 
@@ -50,10 +55,28 @@ def test_default_mass_is_good_in_tails_that_the_cdf_does_not_resolve(
     outputs = torch.tensor([location, -4.0]).view(1, 2, 1, 1)
     scale, distance = math.exp(-4), 200 / 255
     half = 0.5 / 255 / scale
-    expected = -distance / scale + math.log(math.sinh(half))
+    inside = 1 - math.exp(-0.5 / 255 / scale) / 2  # of the range of the bins, all but one tail
+    expected = -distance / scale + math.log(math.sinh(half)) - math.log(inside)
     found = likelihood.log_mass(outputs, torch.tensor(level / 255).view(1, 1, 1, 1)).item()
     assert found < -40
     assert found == pytest.approx(expected, abs=0.01)
+
+
+class Far(Likelihood):
+    """A Gaussian far outside of the range, whose mass there the cdf does not resolve."""
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
+        return D.Independent(D.Normal(outputs, 0.1), 3)
+
+
+def test_default_mass_sums_to_one_where_the_whole_range_is_in_a_tail() -> None:
+    levels = (torch.arange(256) / 255).view(256, 1, 1, 1)
+    masses = Far((1, 1, 1)).log_mass(torch.full((256, 1, 1, 1), 3.0), levels)
+    assert masses.exp().sum().item() == pytest.approx(1, abs=1e-4)
+    edges = (np.arange(257) - 0.5) / 255
+    tails = stats.norm(3, 0.1).logcdf(edges)
+    share = np.exp(tails[1:] - tails[-1]) - np.exp(tails[:-1] - tails[-1])
+    np.testing.assert_allclose(masses.exp().numpy(), share, atol=1e-3)
 
 
 class CutExponential(D.Distribution):

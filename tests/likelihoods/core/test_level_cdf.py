@@ -26,9 +26,8 @@ special: Any = scipy.special
 
 Array = npt.NDArray[np.float64]
 SHAPE = (2, 3, 4)
-EDGES = np.concatenate([[-np.inf], (np.arange(255) + 0.5) / 255, [np.inf]])[
-    :, None, None, None, None
-]
+EDGES = ((np.arange(257) - 0.5) / 255)[:, None, None, None, None]
+OPEN = np.concatenate([EDGES[1:-1], np.full_like(EDGES[:1], np.inf)])
 LEVELS = np.arange(256)[:, None, None, None, None]
 
 
@@ -50,6 +49,12 @@ def fitted(likelihood: Likelihood) -> None:
 def clip(log_scale: Array) -> Array:
     high = -np.logaddexp(0, -log_scale)
     return np.asarray(-6 + np.logaddexp(0, high + 6))
+
+
+def closed(density: Any) -> Array:
+    """The cdf of the levels under a density given that the value is in one of their bins."""
+    cdf = density.cdf(EDGES)
+    return np.asarray((cdf[1:] - cdf[:1]) / (cdf[-1:] - cdf[:1]))
 
 
 def bernoulli(_: Likelihood, outputs: Tensor) -> Array:
@@ -78,7 +83,7 @@ def logistic_mixture(likelihood: Likelihood, outputs: Tensor) -> Array:
     scale = np.exp(np.clip(log_scale, -7, 4))
     weights = special.softmax(logits, 0)
     cdf = sum(
-        w * stats.logistic(mean, s).cdf(2 * EDGES[1:] - 1)
+        w * stats.logistic(mean, s).cdf(2 * OPEN - 1)
         for w, mean, s in zip(weights, location, scale, strict=True)
     )
     return np.asarray(cdf)
@@ -87,12 +92,11 @@ def logistic_mixture(likelihood: Likelihood, outputs: Tensor) -> Array:
 def student_t(_: Likelihood, outputs: Tensor) -> Array:
     location, log_scale, excess = parts(outputs, 3)
     df = 1.001 + np.logaddexp(0, excess)
-    cdf = stats.t(df, special.expit(location), np.exp(clip(log_scale))).cdf(EDGES[1:])
-    return np.asarray(cdf)
+    return closed(stats.t(df, special.expit(location), np.exp(clip(log_scale))))
 
 
 def normal(mean: Array, sigma: Any) -> Array:
-    return np.asarray(stats.norm(mean, sigma).cdf(EDGES[1:]))
+    return closed(stats.norm(mean, sigma))
 
 
 def shared(likelihood: Likelihood, outputs: Tensor) -> Array:
@@ -112,21 +116,24 @@ def per_channel(likelihood: Likelihood, outputs: Tensor) -> Array:
 
 def laplace(_: Likelihood, outputs: Tensor) -> Array:
     location, log_scale = parts(outputs, 2)
-    return np.asarray(
-        stats.laplace(special.expit(location), np.exp(clip(log_scale))).cdf(EDGES[1:])
-    )
+    return closed(stats.laplace(special.expit(location), np.exp(clip(log_scale))))
 
 
 def discretized_logistic(_: Likelihood, outputs: Tensor) -> Array:
     location, log_scale = parts(outputs, 2)
     logistic = stats.logistic(special.expit(location), np.exp(clip(log_scale)))
-    return np.asarray(logistic.cdf(EDGES[1:]))
+    return np.asarray(logistic.cdf(OPEN))
+
+
+def discretized_gaussian(_: Likelihood, outputs: Tensor) -> Array:
+    location, log_scale = parts(outputs, 2)
+    gaussian = stats.norm(special.expit(location), np.exp(clip(log_scale)))
+    return np.asarray(gaussian.cdf(OPEN))
 
 
 def truncated_gaussian(_: Likelihood, outputs: Tensor) -> Array:
     location, scale = special.expit(parts(outputs, 2)[0]), np.exp(clip(parts(outputs, 2)[1]))
-    truncated = stats.truncnorm(-location / scale, (1 - location) / scale, location, scale)
-    return np.asarray(truncated.cdf(EDGES[1:]))
+    return closed(stats.truncnorm(-location / scale, (1 - location) / scale, location, scale))
 
 
 def continuous_bernoulli(_: Likelihood, outputs: Tensor) -> Array:
@@ -140,7 +147,13 @@ def per_image(likelihood: Likelihood, outputs: Tensor) -> Array:
     variances = np.exp(-12 + 12 / 64 * (np.arange(64) + 0.5))
     used = [(w, v) for w, v in zip(weights / weights.sum(), variances, strict=True) if w > 0]
     assert len(used) > 1
-    return np.asarray(sum(w * normal(mean, math.sqrt(v)) for w, v in used))
+    masses, cdfs = [], []
+    for weight, variance in used:  # a joint density of the image, given that all values are inside
+        gaussian = stats.norm(mean, math.sqrt(variance))
+        start, end = gaussian.cdf(EDGES[[0, -1]])
+        masses.append(weight * np.prod(end - start, (1, 2, 3), keepdims=True))
+        cdfs.append(normal(mean, math.sqrt(variance)))
+    return np.asarray(sum(m * cdf for m, cdf in zip(masses, cdfs, strict=True)) / sum(masses))
 
 
 REFERENCES: dict[str, Callable[[Likelihood, Tensor], Array]] = {
@@ -158,7 +171,7 @@ REFERENCES: dict[str, Callable[[Likelihood, Tensor], Array]] = {
     "optimal_per_channel_sigma": per_channel,
     "laplace": laplace,
     "discretized_logistic": discretized_logistic,
-    "discretized_gaussian": per_pixel,
+    "discretized_gaussian": discretized_gaussian,
     "truncated_gaussian": truncated_gaussian,
     "continuous_bernoulli": continuous_bernoulli,
 }

@@ -160,7 +160,7 @@ def test_an_init_without_the_base_class_is_told() -> None:
 
 
 def test_what_is_not_written_is_named() -> None:
-    likelihood = likelihoods.create("gaussian", (1, 2, 2))
+    likelihood = likelihoods.create("bernoulli", (1, 2, 2))
     for missing in ("cdf", "icdf"):
         with pytest.raises(NotImplementedError) as caught:
             getattr(likelihood(torch.zeros(1, 1, 2, 2)), missing)(torch.zeros(1, 1, 2, 2))

@@ -33,11 +33,11 @@ def test_logistic_is_a_mixture_of_one_with_a_sigmoid_as_location() -> None:
     torch.testing.assert_close(found.mean, mixture.mean)
 
 
-def test_gaussian_is_trained_on_the_mass_that_per_pixel_sigma_is_scored_by() -> None:
+def test_gaussian_is_trained_on_the_mass_of_a_censored_gaussian() -> None:
     outputs, x = inputs()
     outputs.requires_grad_()
     found = likelihoods.create("discretized_gaussian", SHAPE)(outputs).log_prob(x)
-    expected = likelihoods.create("per_pixel_sigma", SHAPE).log_mass(outputs, x)
+    expected = likelihoods.create("per_pixel_sigma", SHAPE).log_mass_censored(outputs, x)
     torch.testing.assert_close(found, expected)
     slopes = [torch.autograd.grad(value.sum(), outputs)[0] for value in (found, expected)]
     assert slopes[0].abs().max() > 1

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import likelihoods
-from likelihoods.core.numerics import log_gaussian_mass, soft_clip
+from likelihoods.core.numerics import OPEN, RANGE, bin_edges, log_gaussian_mass, soft_clip
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 
@@ -129,10 +129,11 @@ def test_paper_convention_is_the_loss_of_the_published_table() -> None:
 
 @pytest.mark.parametrize("sigma", [math.exp(-6), 0.01, 0.1, 1.0])
 @pytest.mark.parametrize("mean", [-0.2, 0.0, 0.3, 0.999, 1.0, 1.3])
-def test_log_mass_against_scipy(mean: float, sigma: float) -> None:
+@pytest.mark.parametrize("ends", [OPEN, RANGE])
+def test_log_mass_against_scipy(mean: float, sigma: float, ends: tuple[float, float]) -> None:
     levels = np.arange(256)
     edges = (np.arange(257) - 0.5) / 255
-    edges[0], edges[-1] = -np.inf, np.inf
+    edges[0], edges[-1] = ends
     z = (edges - mean) / sigma
     # Each bin from the side on which its tail is: differences of sf above the mean, of cdf below.
     cdf, sf = stats.norm.logcdf(z), stats.norm.logsf(z)
@@ -141,9 +142,13 @@ def test_log_mass_against_scipy(mean: float, sigma: float) -> None:
     far = np.where(upper, sf[1:], cdf[:-1])
     expected = near + np.log(-np.expm1(far - near))
     x = torch.from_numpy(levels / 255)
-    found = log_gaussian_mass(x, *torch.tensor([mean, sigma], dtype=torch.float64))
+    parameters = torch.tensor([mean, sigma], dtype=torch.float64)
+    found = log_gaussian_mass(*bin_edges(x, ends), *parameters)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9, atol=1e-9)
-    assert found.logsumexp(0).item() == pytest.approx(0, abs=1e-9)
+    whole = log_gaussian_mass(*torch.tensor(ends, dtype=torch.float64), *parameters)
+    assert found.logsumexp(0).item() == pytest.approx(
+        whole.item() if ends == RANGE else 0, abs=1e-9
+    )
 
 
 def test_mass_of_a_bin_far_out_in_the_tail_is_its_leading_term() -> None:
@@ -152,7 +157,8 @@ def test_mass_of_a_bin_far_out_in_the_tail_is_its_leading_term() -> None:
     z = (199.5 / 255) / sigma
     # Mills' ratio: Q(z) = phi(z) / z (1 - 1/z^2 + ...).
     leading = -0.5 * z**2 - 0.5 * math.log(2 * math.pi) - math.log(z)
-    found = log_gaussian_mass(x, mean, torch.tensor([sigma], dtype=torch.float64)).item()
+    scale = torch.tensor([sigma], dtype=torch.float64)
+    found = log_gaussian_mass(*bin_edges(x), mean, scale).item()
     assert found == pytest.approx(leading, abs=1e-4)
 
 

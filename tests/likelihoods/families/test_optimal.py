@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 import likelihoods
-from likelihoods.core.numerics import log_gaussian_mass
+from likelihoods.core.numerics import RANGE, bin_edges, log_gaussian_mass
 from likelihoods.families.optimal import LOG_VARIANCE_MIN, NEGLIGIBLE, OptimalSigma
 
 SHAPE = (3, 4, 5)
@@ -163,8 +163,13 @@ def test_per_image_mass_is_a_mixture_over_images() -> None:
     outputs, x = batch(4)
     weights, variances = prior(likelihood)
     sigma = variances.sqrt().double()
-    by_image = log_gaussian_mass(x[..., None], outputs.sigmoid()[..., None], sigma).sum((1, 2, 3))
-    expected = torch.logsumexp(by_image + weights.log(), 1).float()
+    mean, bins = outputs.sigmoid()[..., None], torch.stack(bin_edges(x[..., None]))
+    whole = torch.tensor(RANGE, dtype=torch.float64).view(2, 1, 1, 1, 1, 1).expand_as(bins)
+    inside, total = (
+        (log_gaussian_mass(*edges, mean, sigma).sum((1, 2, 3)) + weights.log()).logsumexp(1)
+        for edges in (bins, whole)
+    )
+    expected = (inside - total).float()
     torch.testing.assert_close(likelihood.log_mass(outputs, x), expected, rtol=1e-5, atol=1e-3)
 
 

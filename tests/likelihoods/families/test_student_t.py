@@ -45,18 +45,23 @@ def test_log_prob_against_scipy() -> None:
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5)
 
 
-def test_log_mass_against_scipy() -> None:
+@pytest.mark.parametrize("censored", [False, True])
+def test_log_mass_against_scipy(censored: bool) -> None:
     outputs, levels = inputs()
     location, scale, df = parameters(outputs)
     level = levels.numpy()
-    below = np.where(level == 0, -np.inf, ((level - 0.5) / 255 - location) / scale)
-    above = np.where(level == 255, np.inf, ((level + 0.5) / 255 - location) / scale)
+    start, end = (-np.inf, np.inf) if censored else (-0.5 / 255, 255.5 / 255)
+    below = (np.where(level == 0, start, (level - 0.5) / 255) - location) / scale
+    above = (np.where(level == 255, end, (level + 0.5) / 255) - location) / scale
     # Mirrored where the bin is above the centre, for the sake of scipy's accuracy.
     mirrored = below + above > 0
     low, high = np.where(mirrored, -above, below), np.where(mirrored, -below, above)
     mass = special.stdtr(df, high) - special.stdtr(df, low)
-    expected = np.log(mass).sum((1, 2, 3))
-    found = likelihoods.create("student_t", SHAPE).log_mass(outputs, levels / 255)
+    whole = (special.stdtr(df, (edge - location) / scale) for edge in (end, start))
+    expected = np.log(mass / np.subtract(*whole)).sum((1, 2, 3))
+    likelihood = likelihoods.create("student_t", SHAPE)
+    method = likelihood.log_mass_censored if censored else likelihood.log_mass
+    found = method(outputs, levels / 255)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5)
 
 

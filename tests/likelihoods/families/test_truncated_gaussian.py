@@ -9,7 +9,7 @@ import scipy.stats
 import torch
 
 import likelihoods
-from likelihoods.core.numerics import log_gaussian_mass
+from likelihoods.core.numerics import OPEN, bin_edges, log_gaussian_mass
 from likelihoods.families.truncated_gaussian import TruncatedGaussian
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs
@@ -41,12 +41,12 @@ def test_against_scipy(location: float, log_scale: float) -> None:
 @pytest.mark.parametrize(("location", "log_scale"), CASES)
 def test_log_mass_is_that_of_the_gaussian_inside(location: float, log_scale: float) -> None:
     x = torch.arange(256).double() / 255
-    found = ours(location, log_scale).log_mass(x)
+    found = ours(location, log_scale).log_interval_mass(*bin_edges(x))
     expected = reference(location, log_scale)
     parameters = torch.tensor([location, math.exp(log_scale)], dtype=torch.float64)
     inside = stats.norm(*parameters.tolist())
     total = math.log(inside.cdf(1) - inside.cdf(0))
-    gaussian = log_gaussian_mass(x, *parameters) - total
+    gaussian = log_gaussian_mass(*bin_edges(x, OPEN), *parameters) - total
     torch.testing.assert_close(found[1:-1], gaussian[1:-1], rtol=1e-9, atol=1e-9)
     assert found[0].exp().item() == pytest.approx(expected.cdf(0.5 / 255), abs=1e-12)
     assert found[-1].exp().item() == pytest.approx(expected.sf(254.5 / 255), abs=1e-12)
@@ -58,7 +58,7 @@ def test_white_seen_from_black_is_its_leading_term() -> None:
     z = 254.5 / 255 / sigma
     # Mills' ratio of the Gaussian of which half is inside; what is beyond 1 is less by e^-600.
     leading = math.log(2) - 0.5 * z**2 - 0.5 * math.log(2 * math.pi) - math.log(z)
-    found = ours(0.0, -6.0).log_mass(torch.ones(()).double()).item()
+    found = ours(0.0, -6.0).log_interval_mass(*bin_edges(torch.ones(()).double())).item()
     assert found < -80_000
     assert found == pytest.approx(leading, abs=1e-4)
 

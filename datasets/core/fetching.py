@@ -4,11 +4,10 @@ import re
 from pathlib import Path
 
 from datasets.core.dataset import SPLITS, DataError, FolderError, Status
-from datasets.core.loader import RECEIPT, Loader
-from datasets.core.registry import find
+from datasets.core.registry import RECEIPT, Loader, find
 from datasets.core.storage import STAGING, data_folder, lacking_space, locked, publish, staging
 from datasets.transport.partials import Partials, SourceError, TransferError, megabytes, say
-from datasets.transport.source import Source
+from datasets.transport.sources import Source
 
 
 def status(name: str, root: str | Path | None = None) -> Status:

@@ -5,8 +5,7 @@ from pathlib import Path
 from datasets.core.checksums import checksum
 from datasets.core.dataset import AUTOMATIC, Content, DataError, Dataset, FolderError
 from datasets.core.fetching import advice, fetch, present_files
-from datasets.core.loader import Loader
-from datasets.core.registry import find
+from datasets.core.registry import Loader, find
 from datasets.core.storage import data_folder
 
 

@@ -19,8 +19,8 @@ from bench.evaluation.base import (
     Trained,
     Trial,
 )
-from bench.metrics import Calibration as Summary
-from bench.metrics import Transforms, transform
+from bench.metrics.calibration import Calibration as Summary
+from bench.metrics.calibration import Transforms, transform
 from bench.models import Model
 from bench.settings import Count
 from likelihoods import checked_level_cdf

@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 from bench import seeds
 from bench.data import to_float
 from bench.evaluation.base import NotFiniteError
-from bench.metrics import quantise
+from bench.metrics.images import quantise
 from bench.models import Model
 
 

@@ -12,7 +12,8 @@ from bench import seeds
 from bench.data import subset
 from bench.evaluation.base import Measured, Measurement, Trained, Trial
 from bench.evaluation.latents import posterior_seconds, posteriors
-from bench.metrics import active_units, information
+from bench.metrics.information import information
+from bench.metrics.latents import active_units
 from bench.settings import Count
 from reports import Metric
 

@@ -12,7 +12,7 @@ from bench import seeds
 from bench.data import subset, to_float
 from bench.evaluation.base import Images, Measured, Measurement, Trained, Trial
 from bench.evaluation.generation import generate, repeated
-from bench.metrics import quantise
+from bench.metrics.images import quantise
 from reports import Metric
 
 GRID_COLUMNS = 8

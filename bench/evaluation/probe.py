@@ -7,7 +7,7 @@ from typing import ClassVar
 from bench.data import subset
 from bench.evaluation.base import Measured, Measurement, NotApplicableError, Trained, Trial
 from bench.evaluation.latents import posterior_seconds, posteriors
-from bench.metrics import probe_accuracy
+from bench.metrics.latents import probe_accuracy
 from bench.settings import Count
 from reports import Metric
 

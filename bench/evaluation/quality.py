@@ -20,9 +20,10 @@ from bench.errors import unknown
 from bench.evaluation.base import Measured, Measurement, Trained, Trial
 from bench.evaluation.generation import Generated, generate, generate_both, repeated
 from bench.evaluation.reference import SUBSETS, Reference, kernel, network, reference
-from bench.metrics import FeatureExtractor, frechet_distance, manifold, statistics
 from bench.metrics import features as extractors
-from bench.metrics.features import Description
+from bench.metrics.features import Description, FeatureExtractor
+from bench.metrics.frechet import frechet_distance, statistics
+from bench.metrics.manifold import manifold
 from reports import Metric
 
 Count = Annotated[int, Field(ge=6)]

@@ -15,15 +15,10 @@ from torch import Tensor
 from bench import seeds
 from bench.data import Data, images, subset
 from bench.evaluation.base import Cache
-from bench.metrics import (
-    FeatureExtractor,
-    KernelDistance,
-    Statistics,
-    frechet_distance,
-    kernel_distance,
-    statistics,
-)
 from bench.metrics import features as extractors
+from bench.metrics.features import FeatureExtractor
+from bench.metrics.frechet import Statistics, frechet_distance, statistics
+from bench.metrics.kernel import KernelDistance, kernel_distance
 
 AT_ONCE = 500
 SUBSETS = 10

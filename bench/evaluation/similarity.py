@@ -7,7 +7,8 @@ from typing import ClassVar
 from bench.data import subset, to_float
 from bench.evaluation.base import Measured, Measurement, Trained, Trial
 from bench.evaluation.generation import generate
-from bench.metrics import BestOfSamples, quantise
+from bench.metrics.images import quantise
+from bench.metrics.video import BestOfSamples
 from bench.models import Model
 from bench.settings import Count
 from reports import Metric

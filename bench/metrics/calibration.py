@@ -23,21 +23,15 @@ INTERVALS: Final = (50, 90, 99)
 class Calibration:
     """How uniform the transforms are.
 
-    Attributes:
-        histogram: share of the values in each of the `BINS` bins; they sum to one, and each is
-            1 / `BINS` under calibration.
-        error: mean over the inner edges p of the bins of |F(p) - p|, F the empirical cdf of the
-            transforms: 0 under calibration, at most 1/2 (Kuleshov et al. 2018, section 3.5,
-            arXiv:1807.00263, with absolute differences in place of squared ones).
-        coverage: percent of the interval -> percent of the values in it, that is of transforms in
-            [(1 - c) / 2, (1 + c) / 2].
-        count: number of values.
+    The error is the mean over the inner edges p of the bins of |F(p) - p|, F the empirical cdf of
+    the transforms: 0 under calibration, at most 1/2 (Kuleshov et al. 2018, section 3.5,
+    arXiv:1807.00263, with absolute differences in place of squared ones).
     """
 
-    histogram: tuple[float, ...]
+    histogram: tuple[float, ...]  # share of the values in each bin, 1 / `BINS` under calibration
     error: float
-    coverage: dict[int, float]
-    count: int
+    coverage: dict[int, float]  # percent c -> percent of transforms in [(1 - c) / 2, (1 + c) / 2]
+    count: int  # of values
 
 
 class Transforms:
@@ -45,7 +39,7 @@ class Transforms:
 
     Example:
         >>> import torch
-        >>> from bench.metrics import Transforms
+        >>> from bench.metrics.calibration import Transforms
         >>> transforms = Transforms()
         >>> transforms.update((torch.arange(1000) + 0.5) / 1000)  # uniform
         >>> result = transforms.result()
@@ -107,7 +101,7 @@ def transform(below: Tensor, above: Tensor, generator: torch.Generator) -> Tenso
 
     Example:
         >>> import torch
-        >>> from bench.metrics import transform
+        >>> from bench.metrics.calibration import transform
         >>> below, above = torch.tensor([0.0, 0.5]), torch.tensor([0.5, 0.5])
         >>> u = transform(below, above, torch.Generator().manual_seed(0))
         >>> bool(0 <= u[0] <= 0.5), u[1].item()

@@ -14,7 +14,7 @@ def quantise(images: Tensor) -> Tensor:
 
     Example:
         >>> import torch
-        >>> from bench.metrics import quantise
+        >>> from bench.metrics.images import quantise
         >>> quantise(torch.tensor([-0.1, 0.5, 1.0])).tolist()
         [0, 128, 255]
     """

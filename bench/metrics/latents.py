@@ -23,7 +23,7 @@ def active_units(mean: Tensor) -> int:
 
     Example:
         >>> import torch
-        >>> from bench.metrics import active_units
+        >>> from bench.metrics.latents import active_units
         >>> active_units(torch.tensor([[0.0, 0.7], [1.0, 0.7]]))  # the second is constant
         1
     """
@@ -52,7 +52,7 @@ def probe_accuracy(
 
     Example:
         >>> import torch
-        >>> from bench.metrics import probe_accuracy
+        >>> from bench.metrics.latents import probe_accuracy
         >>> latents, labels = torch.tensor([[-2.0], [-1], [1], [2]]), torch.tensor([0, 0, 1, 1])
         >>> probe_accuracy(latents, labels, torch.tensor([[-3.0], [3]]), torch.tensor([0, 0]))
         0.5

@@ -19,23 +19,14 @@ _VALUES_AT_ONCE = 1 << 18  # about 15 MB in float32, whatever the number of sequ
 
 @dataclass(frozen=True)
 class VideoSimilarity:
-    """Similarity of the best of N samples to the truth, means over sequences.
+    """Similarity of the best of N samples to the truth, means over sequences."""
 
-    Attributes:
-        ssim: mean over frames and sequences of the samples chosen by SSIM; no unit, at most 1.
-        psnr_db: the same of the samples chosen by PSNR; dB, at most 58.92.
-        ssim_by_frame: (F,) means over sequences alone; its mean is `ssim`.
-        psnr_db_by_frame: (F,) likewise; its mean is `psnr_db`.
-        samples: N, samples of each sequence. Both similarities rise with it.
-        sequences: number of sequences S.
-    """
-
-    ssim: float
-    psnr_db: float
-    ssim_by_frame: tuple[float, ...]
-    psnr_db_by_frame: tuple[float, ...]
-    samples: int
-    sequences: int
+    ssim: float  # mean over frames too, of the samples chosen by SSIM; no unit, at most 1
+    psnr_db: float  # the same of the samples chosen by PSNR; dB, at most 58.92
+    ssim_by_frame: tuple[float, ...]  # (F,); its mean is `ssim`
+    psnr_db_by_frame: tuple[float, ...]  # (F,); its mean is `psnr_db`
+    samples: int  # N, of each sequence; both similarities rise with it
+    sequences: int  # S
 
 
 class BestOfSamples:
@@ -56,7 +47,7 @@ class BestOfSamples:
 
     Example:
         >>> import torch
-        >>> from bench.metrics import BestOfSamples
+        >>> from bench.metrics.video import BestOfSamples
         >>> truth = torch.zeros(1, 2, 1, 16, 16, dtype=torch.uint8)
         >>> samples = (truth + level for level in (100, 0))  # the second is exact
         >>> result = BestOfSamples().update(truth, samples).result()

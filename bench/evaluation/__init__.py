@@ -5,8 +5,6 @@ further edits. Its parameters become keys of a suite's table `evaluation`, its m
 the results. Nothing here knows of the disk: what is kept between runs is handed in.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 import time

@@ -1,7 +1,5 @@
 """What a measurement is: an object that turns a trained model into columns of the results."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time

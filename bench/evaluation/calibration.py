@@ -1,7 +1,5 @@
 """The calibration of a trained decoder on images that it was not trained on."""
 
-from __future__ import annotations
-
 import math
 from contextlib import suppress
 from typing import ClassVar

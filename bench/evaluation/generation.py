@@ -1,7 +1,5 @@
 """What a trained model generates."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

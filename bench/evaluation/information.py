@@ -1,7 +1,5 @@
 """What the latents say of the image, and how far the aggregate posterior is from the prior."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from functools import partial
 from typing import Annotated, ClassVar

@@ -1,7 +1,5 @@
 """The iwae: a tighter bound than the elbo, from K posterior samples an item."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """The pictures that are kept of a model for a person to look at."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How well a linear classifier tells classes from posterior means."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from bench.data import subset

@@ -4,8 +4,6 @@ Decoder means are what is shown; samples x ~ p(x|z) are what the likelihood says
 variance is too large has good means and noisy samples, so both are measured.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import chain

@@ -3,8 +3,6 @@
 They are computed once a data set and extractor, and kept in the store.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache

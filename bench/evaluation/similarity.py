@@ -1,7 +1,5 @@
 """How well the future of videos is predicted."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from bench.data import subset, to_float

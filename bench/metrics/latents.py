@@ -1,7 +1,5 @@
 """Measures of the posterior means: units in use, and classes that a linear classifier finds."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 ACTIVE_VARIANCE = 0.01

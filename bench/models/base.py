@@ -1,7 +1,5 @@
 """What a model family is: the interface that training and evaluation rely on, and the registry."""
 
-from __future__ import annotations
-
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The hierarchical VAE of the CelebA and CIFAR columns (Rybkin et al. 2021, appendix)."""
 
-from __future__ import annotations
-
 from typing import Literal, TypeVar
 
 import torch

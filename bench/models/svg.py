@@ -1,7 +1,5 @@
 """The video model of the BAIR column: SVG-LP (Denton & Fergus 2018)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """The small convolutional VAE of the SVHN column (Rybkin et al. 2021, appendix)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -118,11 +118,8 @@ def take(measurement: Measurement, trained: Trained) -> Result:
 __all__ = [
     "MEASUREMENTS",
     "Evaluation",
-    "Images",
     "Measured",
     "Measurement",
-    "NotApplicableError",
-    "NotFiniteError",
     "Outcome",
     "Result",
     "Trained",

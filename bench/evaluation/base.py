@@ -139,12 +139,10 @@ class Measurement(Settings, ABC):
 
     def describe(self, items: str) -> str:
         """What is measured on how many `items` (images or videos), for the head of a report."""
-        del items
         return ""
 
     def fits(self, model: type[Model]) -> bool:
         """Whether models of this family are measured at all."""
-        del model
         return True
 
     def parts(self) -> tuple[Self, ...]:
@@ -160,7 +158,6 @@ class Measurement(Settings, ABC):
         Raises:
             bench.metrics.FeatureError: what it needs cannot be had.
         """
-        del fetch
         return self
 
     @property

@@ -27,16 +27,11 @@ from reports import Metric
 
 @torch.no_grad()
 def summarise_pit(model: Model, items: Tensor, *, seed: int, batch_size: int) -> Summary:
-    """Probability integral transforms of all values of items, in evaluation mode.
+    """Probability integral transforms of all values of items, uint8 (N, [T,] C, H, W).
 
     Each value is judged under p(x|z) with one z ~ q(z|x) an item. Latents and randomisation depend
-    on the seed and the batch alone, so they are the same for every likelihood.
-
-    Args:
-        model: any; it is put into evaluation mode.
-        items: uint8 (N, C, H, W) or (N, T, C, H, W).
-        seed: of the run.
-        batch_size: items at once.
+    on the seed and the batch alone, so they are the same for every likelihood. The model is put
+    into evaluation mode.
 
     Raises:
         NotApplicableError: the likelihood has no cdf.

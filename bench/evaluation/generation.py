@@ -26,14 +26,10 @@ class Generated(NamedTuple):
 
 @torch.no_grad()
 def generate(model: Model, items: Tensor, seed: int, *purpose: str | int) -> Tensor:
-    """Decoder means uint8 of latents drawn from the prior.
+    """Decoder means uint8 of latents drawn from the prior, by a model in evaluation mode.
 
-    Args:
-        model: in evaluation mode.
-        items: uint8 (B, ...), as many as are wanted; a conditional model is given their context,
-            and nothing else of them is used.
-        seed: of the run.
-        purpose: what they are for, which the noise depends on.
+    As many as there are items (uint8), of which a conditional model is given the context, and
+    nothing else is used. The noise depends on the seed of the run and on the purpose.
 
     Returns:
         Images (B, C, H, W), or the predicted frames of videos (B, F, C, H, W).

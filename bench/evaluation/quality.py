@@ -80,12 +80,7 @@ _SHARES = (
         " (fidelity; may exceed 1); these balls reach the fifth nearest test image",
         _NAEEM,
     ),
-    (
-        "coverage",
-        "share of test images with a generated one in their ball",
-        " (diversity)",
-        _NAEEM,
-    ),
+    ("coverage", "share of test images with a generated one in their ball", " (diversity)", _NAEEM),
 )
 """Name, protocol, what else a definition says, and source."""
 

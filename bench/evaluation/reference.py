@@ -58,13 +58,9 @@ def network(name: str, device: torch.device) -> FeatureExtractor:
 
 
 def reference(cache: Cache, data: Data, extractor: FeatureExtractor, kept: int) -> Reference:
-    """What generated images are measured against, from the cache where it was computed before.
+    """What generated images are measured against: the test part, and of video all its frames.
 
-    Args:
-        cache: keeps it under the checksum of the data.
-        data: its test part is used, and of video all frames of it.
-        extractor: computes the features.
-        kept: images whose features are kept, at most.
+    The cache keeps it under the checksum of the data, with the features of `kept` images at most.
     """
     text = f"{data.checksum} test {extractor.fingerprint} {kept} {SUBSETS}"
     key = hashlib.sha256(text.encode()).hexdigest()[:20]

@@ -90,12 +90,8 @@ class Transforms:
 def transform(below: Tensor, above: Tensor, generator: torch.Generator) -> Tensor:
     """Return the randomised probability integral transform of each value, of the shape of `below`.
 
-    u = below + v (above - below), v uniform in [0, 1), one for each value.
-
-    Args:
-        below: the cdf of each value without its own level, in [0, 1].
-        above: the cdf of each value with its own level, at least `below`.
-        generator: source of v, on the device of `below`.
+    u = below + v (above - below), with the cdf of each value without and with its own level, and v
+    uniform in [0, 1), one for each value, from the generator, which is on the device of both.
 
     Source: Czado, Gneiting & Held 2009, Biometrics 65, section 2.
 

@@ -7,14 +7,11 @@ ACTIVE_VARIANCE = 0.01
 
 
 def active_units(mean: Tensor) -> int:
-    """Return the number of units whose posterior mean depends on the image.
+    """Return the number of units whose posterior mean, of (N, L), depends on the image.
 
     These are the units u with Var_x E_q(u|x)[u] > 0.01, the variance over the N images (divisor N).
     Source: Burda, Grosse & Salakhutdinov 2016, "Importance Weighted Autoencoders", section 5.2,
     arXiv:1509.00519.
-
-    Args:
-        mean: (N, L) posterior means.
 
     Raises:
         ValueError: not (N, L) with N > 0, or a value is not finite.
@@ -39,11 +36,7 @@ def probe_accuracy(
     Nothing in it is random. Source: Alain & Bengio 2017, "Understanding intermediate layers using
     linear classifier probes", arXiv:1610.01644.
 
-    Args:
-        latents: (N, L), to fit on.
-        labels: int64 (N,), their classes.
-        test_latents: (M, L), to score on.
-        test_labels: int64 (M,), their classes.
+    It is fitted on latents (N, L) of the classes int64 (N,), and scored on others, (M, L) and (M,).
 
     Raises:
         ValueError: shapes do not fit, a value is not finite, or there are not two classes to fit.

@@ -52,7 +52,8 @@ class Model(nn.Module, ABC):
     is always one of single images: those of an item are independent given its code.
 
     The trunk (everything whose shape does not depend on the likelihood) and the head draw their
-    weights under separate seeds, so models of one seed share their trunk bit for bit.
+    weights under separate seeds, derived from the `seed` of the run, so models of one seed share
+    their trunk bit for bit.
     """
 
     name: ClassVar[str]

@@ -179,7 +179,6 @@ class HVAE(Model):
         blocks: residual blocks of a stage, in each direction.
         free_bits: nats of each layer and image that training does not penalise (Kingma et al.
             2016); measurements always have the full KL.
-        seed: the seed of the run; trunk and head derive theirs from it.
     """
 
     def __init__(

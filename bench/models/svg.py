@@ -100,14 +100,10 @@ def _convolutions(sizes: Sequence[int]) -> nn.Sequential:
 
 
 class FrameEncoder(nn.Module):
-    """Frame to features: the stages of a backbone, then one convolution over what is left.
+    """Frame to `features` G: the stages of a backbone, then one convolution over what is left.
 
-    Args:
-        backbone: the layers of the stages.
-        channels: of a frame.
-        width: filters of the first stage; each further stage has twice as many.
-        features: size G of the result.
-        rest: height and width after all stages.
+    The first stage has `width` filters, each further one twice as many; `rest` are the height and
+    width after all of them.
     """
 
     def __init__(
@@ -158,14 +154,7 @@ class FrameDecoder(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """A linear layer, LSTMs, and a linear layer, over the steps of a sequence.
-
-    Args:
-        inputs: size I of the input.
-        outputs: size O of the output.
-        hidden: units of each LSTM.
-        layers: number of LSTMs.
-    """
+    """A linear layer, LSTMs of `hidden` units each, and a linear layer, over a sequence."""
 
     def __init__(self, inputs: int, outputs: int, *, hidden: int, layers: int) -> None:
         super().__init__()
@@ -209,7 +198,6 @@ class SVG(Model):
         latents: size of the code of a step.
         past: P, the frames that are given.
         future: F in training: the first `past + future` frames of a video are used there.
-        seed: the seed of the run; trunk and head derive theirs from it.
     """
 
     video = True

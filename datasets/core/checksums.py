@@ -11,12 +11,9 @@ from datasets.core.dataset import SPLITS, Bytes, Content, DataError
 
 
 def read_verified(path: Path, algorithm: str, expected: str) -> Bytes:
-    """Read and verify one file, decompressed if it ends in .gz: uint8 (N,), writable.
+    """Read one file, decompressed if it ends in .gz, and verify its hash: uint8 (N,), writable.
 
-    Args:
-        path: the file.
-        algorithm: name of a hash in hashlib.
-        expected: hex digest of the (decompressed) content.
+    The algorithm is one of hashlib, the hash expected a hex digest of the (decompressed) content.
 
     Raises:
         DataError: unreadable, damaged, or not the content expected.

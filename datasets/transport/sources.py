@@ -43,12 +43,10 @@ class Source(ABC):
 
     @abstractmethod
     def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
-        """Put every member below folder.
+        """Put every member below an empty folder, which is thrown away if this fails.
 
-        Args:
-            folder: an empty folder that is thrown away if this fails.
-            partials: keeps what an interruption leaves of a download.
-            progress: show a bar on stderr; None: only on a terminal.
+        What an interruption leaves of a download is kept by the partials. The progress is a bar on
+        stderr; None: only on a terminal.
 
         Raises:
             SourceError, OSError, tarfile.TarError, zipfile.BadZipFile: the source did not
@@ -59,12 +57,9 @@ class Source(ABC):
 def extract(
     member: Callable[[str], IO[bytes] | None], paths: Mapping[str, str], folder: Path
 ) -> None:
-    """Copy the named members of an archive: no name inside it decides where a file is written.
+    """Copy members of an archive to their paths below folder; no name inside decides where.
 
-    Args:
-        member: opens a member; None or a KeyError means that there is none of this name.
-        paths: name of each member -> its path below folder.
-        folder: where they go.
+    The function opens a member; None or a KeyError means that there is none of this name.
     """
     for name, path in paths.items():
         try:

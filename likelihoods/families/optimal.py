@@ -46,7 +46,6 @@ class OptimalSigma(Likelihood):
     any training the variance is 1 and the histogram flat.
 
     Args:
-        shape: (C, H, W).
         share: what shares one sigma: "all" values; those of an "image"; those of a "channel",
             in all images; those at one "pixel" and channel, in all images. Or the axes to average
             over, some of "batch", "channels", "height", "width".

@@ -37,12 +37,10 @@ MEASUREMENTS: tuple[type[Measurement], ...] = tuple(
 )
 """All there are."""
 
-SET_BY_PLAN = ("fingerprint",)
-"""Parameters that no suite sets."""
+SET_BY_PLAN = ("fingerprint",)  # parameters that no suite sets
 
 
 def _parameters() -> dict[str, Any]:
-    """The parameters of all measurements, by name."""
     fields: dict[str, Any] = {}
     for measurement in MEASUREMENTS:
         for name, info in measurement.model_fields.items():
@@ -77,8 +75,7 @@ class Result:
     seconds: float
     columns: Mapping[str, Any] = field(default_factory=dict)
     images: Mapping[str, Images] = field(default_factory=dict)
-    reason: str = ""
-    """Why there are no columns."""
+    reason: str = ""  # why there are no columns
 
 
 def measurements(evaluation: Settings, model: type[Model]) -> tuple[Measurement, ...]:

@@ -52,8 +52,7 @@ class Trained:
 
     model: Model
     data: Data
-    seed: int
-    """Of the run: the noise of every measurement is derived from it."""
+    seed: int  # of the run: the noise of every measurement is derived from it
     cache: Cache = field(default_factory=MemoryCache)
     shared: dict[object, Any] = field(default_factory=dict)
     """What one measurement computed and another may use, by everything that it depends on."""
@@ -67,12 +66,10 @@ class Trained:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a measurement yields."""
+    """What a measurement yields; the images are for a person to look at."""
 
-    columns: Mapping[str, Any]
-    """Numbers, and a few words, by the key of their metric."""
-    images: Mapping[str, Images] = field(default_factory=dict)
-    """Name -> uint8 (n, H, W, C), for a person to look at."""
+    columns: Mapping[str, Any]  # numbers, and a few words, by the key of their metric
+    images: Mapping[str, Images] = field(default_factory=dict)  # name -> uint8 (n, H, W, C)
 
 
 class Trial:
@@ -116,8 +113,7 @@ class Measurement(Settings, ABC):
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
-    batch_size: Count = 128
-    """Items in one batch of the evaluation."""
+    batch_size: Count = 128  # items in one batch of the evaluation
 
     @property
     @abstractmethod

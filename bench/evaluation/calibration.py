@@ -88,8 +88,7 @@ class Calibration(Measurement):
 
     name: ClassVar[str] = "calibration"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    calibration_images: Count = 1000
-    """Test items whose values are judged."""
+    calibration_images: Count = 1000  # test items whose values are judged
 
     def measure(self, trained: Trained) -> Measured:
         """Take the pit of all values of a fixed subset of the test part."""

@@ -16,8 +16,7 @@ from bench.models import Model
 class Generated(NamedTuple):
     """Images uint8 (B, C, H, W), or the predicted frames of videos (B, F, C, H, W)."""
 
-    means: Tensor
-    """Decoder means of latents drawn from the prior."""
+    means: Tensor  # decoder means of latents drawn from the prior
     samples: Tensor
     """x ~ p(x|z) of the same latents: the means with the noise of the likelihood. Of video each
     frame is drawn given the means, not the samples, of the frames before it: what is fed back is
@@ -28,14 +27,10 @@ class Generated(NamedTuple):
 def generate(model: Model, items: Tensor, seed: int, *purpose: str | int) -> Tensor:
     """Decoder means uint8 of latents drawn from the prior, by a model in evaluation mode.
 
-    As many as there are items (uint8), of which a conditional model is given the context, and
-    nothing else is used. The noise depends on the seed of the run and on the purpose.
-
-    Returns:
-        Images (B, C, H, W), or the predicted frames of videos (B, F, C, H, W).
-
-    Raises:
-        NotFiniteError: one of them is not finite.
+    There are as many as items (uint8), of which a conditional model is given the context, and
+    nothing else is used. The noise depends on the seed of the run and on the purpose. Returns
+    images (B, C, H, W), or the predicted frames of videos (B, F, C, H, W); one that is not finite
+    raises a NotFiniteError.
     """
     return _generated(_decoded(model, items, seed, *purpose).mean, len(items), model)
 

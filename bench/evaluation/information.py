@@ -61,8 +61,7 @@ class Information(Measurement):
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     information_images: Annotated[int, Field(ge=2)] = 2000
     """Test images; the estimate of I_e cannot exceed the logarithm of their number."""
-    information_samples: Count = 4
-    """Posterior samples an image."""
+    information_samples: Count = 4  # posterior samples an image
 
     def measure(self, trained: Trained) -> Measured:
         """Estimate both from a fixed subset of the test part."""

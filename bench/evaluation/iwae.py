@@ -109,10 +109,8 @@ class Iwae(Measurement):
 
     name: ClassVar[str] = "iwae"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    importance_samples: Count = 100
-    """Posterior samples K an item."""
-    importance_images: Count = 500
-    """Test items; they are among those of the elbo."""
+    importance_samples: Count = 100  # posterior samples K an item
+    importance_images: Count = 500  # test items; they are among those of the elbo
 
     def measure(self, trained: Trained) -> Measured:
         """Take both bounds on a fixed subset of the test part."""

@@ -13,8 +13,7 @@ from bench.evaluation.generation import generate, repeated
 from bench.metrics.images import quantise
 from reports import Metric
 
-GRID_COLUMNS = 8
-"""Pictures side by side."""
+GRID_COLUMNS = 8  # pictures side by side
 SAMPLES = 8 * GRID_COLUMNS
 
 METRICS = (

@@ -95,8 +95,7 @@ class Quality(Measurement):
     name: ClassVar[str] = "quality"
     features: Annotated[tuple[str, ...], AfterValidator(_known)] = ("inception", "random_vgg")
     """Feature extractors."""
-    fingerprint: str = ""
-    """Of the extractor, where there is but one; set by the plan and not by a suite."""
+    fingerprint: str = ""  # of the extractor, where there is but one; set by the plan alone
     frechet_images: Count = 10000
     """Generated images (of videos, frames) for the Frechet distance; the reference is the whole
     test part."""
@@ -166,7 +165,6 @@ class Quality(Measurement):
             count, start = count + len(means), start + self.batch_size
 
     def _sizes(self, seen: Generated, real: Reference) -> dict[str, Any]:
-        """The numbers of images, the same for every extractor."""
         return {
             "frechet_images": len(seen.means),
             "sample_images": len(seen.samples),

@@ -19,8 +19,7 @@ from bench.metrics.frechet import Statistics, frechet_distance, statistics
 from bench.metrics.kernel import KernelDistance, kernel_distance
 
 AT_ONCE = 500
-SUBSETS = 10
-"""Disjoint subsets behind a kernel distance; its standard error is then known to a quarter."""
+SUBSETS = 10  # behind a kernel distance, disjoint: its standard error is known to a quarter
 
 
 @dataclass(frozen=True)
@@ -32,22 +31,18 @@ class Floor:
     """
 
     frechet: float
-    frechet_images: int
-    """Images of one half."""
+    frechet_images: int  # images of one half
     kernel: float
     kernel_standard_error: float
-    kernel_images: int
-    """Images of one half that take part."""
+    kernel_images: int  # images of one half that take part
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
     """What is known of the test part of a data set through one extractor."""
 
-    statistics: Statistics
-    """Of all its images; of video, of all frames."""
-    features: Tensor
-    """(N, F) float32 of a fixed random choice of them."""
+    statistics: Statistics  # of all its images; of video, of all frames
+    features: Tensor  # (N, F) float32 of a fixed random choice of them
     floor: Floor
 
 

@@ -43,10 +43,8 @@ class Similarity(Measurement):
 
     name: ClassVar[str] = "similarity"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    best_of: Count = 100
-    """Predictions of each video, of which the most similar one counts."""
-    best_of_videos: Count = 256
-    """Test videos."""
+    best_of: Count = 100  # predictions of each video, of which the most similar one counts
+    best_of_videos: Count = 256  # test videos
 
     def measure(self, trained: Trained) -> Measured:
         """Predict a fixed subset of the test videos several times."""

@@ -13,10 +13,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-BINS: Final = 20
-"""Number of bins of the histogram, equally wide."""
-INTERVALS: Final = (50, 90, 99)
-"""Percent of the central intervals whose coverage is counted."""
+BINS: Final = 20  # number of bins of the histogram, equally wide
+INTERVALS: Final = (50, 90, 99)  # percent of the central intervals whose coverage is counted
 
 
 @dataclass(frozen=True)
@@ -52,11 +50,7 @@ class Transforms:
         self._covered = torch.zeros(len(INTERVALS), dtype=torch.int64)
 
     def update(self, transforms: Tensor) -> None:
-        """Count transforms of any shape.
-
-        Raises:
-            ValueError: one of them is not in [0, 1].
-        """
+        """Count transforms of any shape; a ValueError if one of them is not in [0, 1]."""
         values = transforms.flatten()
         if not bool(((values >= 0) & (values <= 1)).all()):
             raise ValueError("a transform is not in [0, 1]")
@@ -68,11 +62,7 @@ class Transforms:
         self._covered += torch.stack(inside).cpu()
 
     def result(self) -> Calibration:
-        """Return the calibration of all transforms so far.
-
-        Raises:
-            ValueError: there are none.
-        """
+        """Return the calibration of all transforms so far; a ValueError if there are none."""
         count = int(self._bins.sum())
         if count == 0:
             raise ValueError("no transform was counted")

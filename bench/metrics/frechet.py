@@ -72,11 +72,7 @@ class Accumulator:
         self.count = total
 
     def statistics(self) -> Statistics:
-        """Return the statistics of everything added so far.
-
-        Raises:
-            ValueError: fewer than two images, which have no covariance.
-        """
+        """Return the statistics of everything so far; a ValueError of fewer than two images."""
         if self.count < 2:
             raise ValueError(f"a covariance needs at least 2 images, not {self.count}")
         covariance = self._scatter / (self.count - 1)

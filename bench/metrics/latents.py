@@ -2,8 +2,7 @@
 
 from torch import Tensor
 
-ACTIVE_VARIANCE = 0.01
-"""Least variance over images of the posterior mean of an active unit (Burda et al. 2016)."""
+ACTIVE_VARIANCE = 0.01  # least one over images of the posterior mean of an active unit
 
 
 def active_units(mean: Tensor) -> int:

@@ -95,8 +95,7 @@ def expected_coverage(real: int, generated: int, neighbours: int) -> float:
     image is not covered if its k nearest of the N - 1 other real and M generated images are all
     real.
 
-    Raises:
-        ValueError: N is not more than k, k less than 1 or M less than 0.
+    It raises a ValueError unless 1 <= k < N and M >= 0.
 
     Example:
         >>> from bench.metrics.manifold import expected_coverage

@@ -90,11 +90,7 @@ class BestOfSamples:
         return self
 
     def result(self) -> VideoSimilarity:
-        """Return the means over all sequences added so far.
-
-        Raises:
-            ValueError: there are none.
-        """
+        """Return the means over all sequences added so far; a ValueError if there are none."""
         if not self._best:
             raise ValueError("no sequence was added")
         ssim, psnr = torch.cat(self._best, dim=1)
@@ -156,7 +152,6 @@ def _curves(truth: Tensor, sample: Tensor) -> Tensor:
 
 
 def _unit(frames: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Return frames as values in [0, 1]."""
     values = frames.to(device, dtype)
     return values if frames.is_floating_point() else values / 255
 

@@ -12,12 +12,9 @@ from bench.models.normal import Normal, divergence, joined, log_ratio
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
-MIN_STD = 1e-3
-"""Standard deviations of codes stay above this, so that no KL divides by zero."""
-DIRECTION_STD = 0.05
-"""Of the weights before their normalisation (Salimans & Kingma 2016, section 3)."""
-UNIT = 0.5413248546129181
-"""softplus(UNIT) = 1: codes begin near the standard normal."""
+MIN_STD = 1e-3  # standard deviations of codes stay above this, so that no KL divides by zero
+DIRECTION_STD = 0.05  # of weights before normalisation (Salimans & Kingma 2016, section 3)
+UNIT = 0.5413248546129181  # softplus(UNIT) = 1: codes begin near the standard normal
 
 
 L = TypeVar("L", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)

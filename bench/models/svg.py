@@ -11,10 +11,8 @@ from bench.models.normal import Normal, divergence, log_ratio
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
-INITIAL_STD = 0.02
-"""Of the weights of convolutions, linear layers and normalisations, as in the public code."""
-HALVINGS = 4
-"""Stages of the frame encoder; each halves height and width."""
+INITIAL_STD = 0.02  # of convolutions, linear layers and normalisations, as in the public code
+HALVINGS = 4  # stages of the frame encoder; each halves height and width
 
 State = tuple[Tensor, Tensor]
 
@@ -25,8 +23,7 @@ class DCGAN:
     A stage is one convolution 4x4 of stride 2, mirrored by a transposed one.
     """
 
-    pooled = False
-    """Whether what lies between two stages halves and doubles height and width, not the stages."""
+    pooled = False  # whether height and width change between two stages, not in them
 
     @staticmethod
     def down(channels: int, width: int) -> list[nn.Sequential]:
@@ -270,8 +267,7 @@ class SVG(Model):
     ) -> Tensor:
         """Raw outputs of `horizon` frames after those of each context.
 
-        Raises:
-            ValueError: no context, or not of `count` videos with `past` frames each.
+        A context that is not of `count` videos with `past` frames each raises a ValueError.
         """
         if context is None or context.frames.shape[:2] != (count, self.past):
             found = "none" if context is None else tuple(context.frames.shape[:2])

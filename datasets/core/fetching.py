@@ -177,7 +177,6 @@ def load(name: str, root: str | Path | None = None, download: bool = True) -> Da
 
 
 def _read(loader: Loader, root: Path) -> tuple[Content, str]:
-    """Read the content of a data set; returns its checksum, too."""
     try:
         loader.convert(root)
         content = loader.read(root)

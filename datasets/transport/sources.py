@@ -232,7 +232,6 @@ def _run(
 
 
 def _only(folder: Path, pattern: str) -> Path:
-    """Path of the one file that a client left in folder."""
     files = list(folder.glob(pattern))
     if len(files) != 1:
         raise SourceError(f"the client left {len(files)} files {pattern}, not one")

@@ -65,8 +65,7 @@ class OptimalSigma(Likelihood):
 
     average: Tensor
     """Running average, biased: of sigma*^2 in its own shape, or of the histogram, (bins,)."""
-    weight: Tensor
-    """Sum of the weights in the average; one but for the start."""
+    weight: Tensor  # sum of the weights in the average; one but for the start
 
     def __init__(
         self,
@@ -108,7 +107,6 @@ class OptimalSigma(Likelihood):
 
     @property
     def _of_an_image(self) -> bool:
-        """Whether each image has a sigma of its own."""
         return AXES["batch"] not in self._axes
 
     @torch.no_grad()

@@ -58,11 +58,7 @@ Weights = dict[str, Tensor]
 
 
 def build(device: torch.device) -> FeatureExtractor:
-    """Return the extractor.
-
-    Raises:
-        FeatureError: no source has the weights.
-    """
+    """Return the extractor; a FeatureError if no source has the weights."""
     weights = load_weights()
     return FeatureExtractor(
         description=DESCRIPTION,
@@ -104,8 +100,7 @@ def network(weights: Weights) -> nn.Module:
 def load_weights() -> Weights:
     """Return the state dict of pytorch-fid's network; it may lack the classifier.
 
-    Raises:
-        FeatureError: every source failed; says which, why, and what file to put where.
+    If every source fails, a FeatureError says which, why, and what file to put where.
     """
     failures = []
     for name, source in (

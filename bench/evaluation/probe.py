@@ -28,7 +28,7 @@ class Probe(Measurement):
 
     name: ClassVar[str] = "probe"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    probe_images: Count = 2000  # training images to fit, and as many test images to score, at most
+    probe_images: Count = 2000  # training images to fit on, and as many test images to score
 
     def measure(self, trained: Trained) -> Measured:
         """Fit and score the classifier on fixed subsets."""

@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-ACTIVE_VARIANCE = 0.01  # least one over images of the posterior mean of an active unit
+ACTIVE_VARIANCE = 0.01  # least variance of the posterior means of an active unit (Burda et al.)
 
 
 def active_units(mean: Tensor) -> int:
-    """Return the number of units whose posterior mean, of (N, L), depends on the image.
+    """Return how many of L units have a posterior mean, in (N, L), that depends on the image.
 
     These are the units u with Var_x E_q(u|x)[u] > 0.01, the variance over the N images (divisor N).
     Source: Burda, Grosse & Salakhutdinov 2016, "Importance Weighted Autoencoders", section 5.2,

@@ -87,6 +87,7 @@ class Calibration(Measurement):
     """Whether what a decoder calls improbable happens as rarely as it says."""
 
     name: ClassVar[str] = "calibration"
+    version: ClassVar[int] = 2
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     calibration_images: Count = 1000  # test items whose values are judged
 

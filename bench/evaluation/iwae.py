@@ -108,6 +108,7 @@ class Iwae(Measurement):
     """The importance-weighted bound, and the elbo from the same weights."""
 
     name: ClassVar[str] = "iwae"
+    version: ClassVar[int] = 2
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     importance_samples: Count = 100  # posterior samples K an item
     importance_images: Count = 500  # test items; they are among those of the elbo

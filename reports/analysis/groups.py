@@ -4,7 +4,7 @@ Two rules are applied here and stated in the report:
 
 - Columns that use the same data set, model and protocol (equal stand-ins) are one group.
 - The row of a swept option shows one value of it, chosen on validation data: among the values
-  with the largest number of finished runs (one that lost a seed cannot win on its lucky ones),
+  with the largest number of sound runs (one that lost a seed cannot win on its lucky ones),
   the one with the lowest mean `validation_nll_nats` over seeds. Where that was not measured,
   `validation_bits_per_dim` decides. Test data have no say.
 """
@@ -20,7 +20,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from reports.analysis.statistics import estimate, finished, values
+from reports.analysis.collapse import with_collapse
+from reports.analysis.statistics import estimate, finished, sound, values
 from reports.content import (
     LACKING,
     PAPER,
@@ -66,6 +67,11 @@ class Entry:
     def undecided(self) -> bool:
         """Whether a sweep was run but no value of it could be chosen."""
         return bool(self.settings) and self.chosen is None
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether every run that finished is collapsed: its numbers decide nothing."""
+        return sound(self.runs).empty and not finished(self.runs).empty
 
     @property
     def measure(self) -> str | None:
@@ -205,7 +211,7 @@ def groups(content: Content) -> tuple[Group, ...]:
     """
     if content.results.empty:
         return ()
-    results, rows = content.results, decoders(content)
+    results, rows = with_collapse(content.results), decoders(content)
     keys = results.get("column_key", pd.Series("", index=results.index)).astype(str)
     names = zip(results["data_set"].astype(str), results["model"].astype(str), keys, strict=True)
     places = pd.Series(list(names), index=results.index, dtype=object)
@@ -283,6 +289,6 @@ def _entry(row: Row, runs: pd.DataFrame) -> Entry:
     for key in SELECTORS:  # see the head of this module
         measured = [(each, mean) for each in settings if (mean := estimate(each.runs, key))]
         if measured:
-            chosen, _ = min(measured, key=lambda pair: (-pair[1].count, pair[1].mean))
+            chosen, _ = min(measured, key=lambda pair: (-len(sound(pair[0].runs)), pair[1].mean))
             return Entry(row, chosen.runs, settings, chosen.value)
     return Entry(row, runs[runs["status"] != Status.FINISHED], settings)

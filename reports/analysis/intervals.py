@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from reports.analysis.statistics import finished
+from reports.analysis.statistics import finished, sound
 
 Values = npt.NDArray[np.float64]
 
@@ -108,11 +108,14 @@ def bootstrap(
     return Interval(float(limits.low), float(limits.high))
 
 
-def by_seed(runs: pd.DataFrame, key: str) -> pd.Series[float]:
-    """Return what the finished runs measured, seed -> value; missing values are left out."""
+def by_seed(runs: pd.DataFrame, key: str, *, collapsed: bool = False) -> pd.Series[float]:
+    """Return what sound runs measured, seed -> value; missing values are left out.
+
+    With `collapsed`, what all finished runs measured.
+    """
     if key not in runs or runs.empty:
         return pd.Series(dtype=np.float64)
-    ended = finished(runs)
+    ended = finished(runs) if collapsed else sound(runs)
     numbers = pd.to_numeric(ended[key], errors="coerce").groupby(ended["seed"]).mean()
     return numbers.dropna().astype(np.float64)
 

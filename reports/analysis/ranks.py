@@ -18,12 +18,13 @@ def compared_metrics(group: Group) -> list[Metric]:
 
 
 def contests(entries: Sequence[Entry], metric: Metric) -> list[list[Entry]]:
-    """Return the entries that compete with each other by a metric.
+    """Return the entries that compete with each other by a metric: all that are not collapsed.
 
-    All do, but by a native metric only those of one measure.
+    By a native metric only those of one measure compete.
     """
+    entries = [entry for entry in entries if not entry.collapsed]
     if not metric.native:
-        return [list(entries)]
+        return [entries]
     measures = dict.fromkeys(entry.measure for entry in entries if entry.measure)
     return [[e for e in entries if e.measure == measure] for measure in measures]
 
@@ -57,13 +58,13 @@ def ranks(
     """Return the rank of each entry by its mean, 1 the best; ties share their mean rank.
 
     One that lost a run ranks behind all others, since it cannot be trusted to end, or else by the
-    mean of what is left (`lost_last` False). None for one that was not run or not measured: nothing
-    is known of it.
+    mean of what is left (`lost_last` False). None for one that was not run or not measured, of
+    which nothing is known, and for one with a collapsed run.
     """
     order = []
     for entry in entries:
         mean, lost = estimate(entry.runs, metric.key), len(entry.runs) > len(finished(entry.runs))
-        if mean and (complete(entry.runs, metric.key) or not lost_last):
+        if mean and (complete(entry.runs, metric.key) or not (lost_last or entry.collapsed)):
             order.append(-mean.mean if metric.best == "highest" else mean.mean)
         else:
             order.append(np.inf if lost and lost_last else np.nan)

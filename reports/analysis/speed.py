@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.statistics import finished
+from reports.analysis.statistics import sound
 from reports.content import Content
 
 BITS, NLL = "bits_per_dim", "nll_nats"
@@ -54,8 +54,8 @@ def reach(curve: pd.DataFrame, target: float) -> Reach | None:
 
 
 def curves(content: Content, entry: Entry, key: str) -> dict[int, pd.DataFrame]:
-    """Return the curves of the finished runs that have one, by seed."""
-    ended = finished(entry.runs)
+    """Return the curves of the sound runs that have one, by seed."""
+    ended = sound(entry.runs)
     return {
         seed: curve
         for run, seed in zip(ended["run"], ended["seed"], strict=True)

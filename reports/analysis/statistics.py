@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from reports.analysis.collapse import COLLAPSED
 from reports.content import Status
 
 
@@ -26,16 +27,28 @@ def finished(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[runs["status"] == Status.FINISHED]
 
 
+def sound(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the finished runs that are not collapsed: those that decide anything."""
+    ended = finished(runs)
+    return ended[ended[COLLAPSED] == ""] if COLLAPSED in ended else ended
+
+
+def shown(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs whose numbers are shown: the sound ones, or where none is, all finished."""
+    kept = sound(runs)
+    return finished(runs) if kept.empty else kept
+
+
 def values(runs: pd.DataFrame, key: str) -> npt.NDArray[np.float64]:
-    """Return what the finished runs measured, (n,), without the missing values."""
+    """Return what the runs that are `shown` measured, (n,), without the missing values."""
     if key not in runs:
         return np.empty(0)
-    numbers = pd.to_numeric(finished(runs)[key], errors="coerce")
+    numbers = pd.to_numeric(shown(runs)[key], errors="coerce")
     return numbers.dropna().to_numpy(dtype=np.float64)
 
 
 def estimate(runs: pd.DataFrame, key: str) -> Estimate | None:
-    """Return mean and spread of a metric over the finished runs; None if none measured it."""
+    """Return mean and spread of a metric over the `shown` runs; None if none measured it."""
     return summary(values(runs, key))
 
 
@@ -50,8 +63,8 @@ def summary(measured: npt.NDArray[np.float64]) -> Estimate | None:
 
 
 def complete(runs: pd.DataFrame, key: str) -> bool:
-    """Tell whether every run finished and measured a metric: only then may it be called best.
+    """Tell whether every run is sound and measured a metric: only then may it be called best.
 
     The mean over the runs that survived favours the decoder that loses its worst runs.
     """
-    return 0 < len(runs) == values(runs, key).size
+    return 0 < len(runs) == len(sound(runs)) == values(runs, key).size

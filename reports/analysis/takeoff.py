@@ -56,7 +56,7 @@ def take_off(entry: Entry) -> TakeOff | NoTakeOff:
     measured = [
         (variance_of(setting), setting, heights_by_seed)
         for setting in entry.settings
-        if len(heights_by_seed := by_seed(setting.runs, MARGINAL))
+        if len(heights_by_seed := by_seed(setting.runs, MARGINAL, collapsed=True))
         and np.isfinite(array(heights_by_seed)).all()
     ]
     swept = sorted((each for each in measured if each[0] > 0), key=lambda each: each[0])

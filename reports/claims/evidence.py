@@ -91,6 +91,8 @@ def entry_of(group: Group, name: str) -> Entry:
     entry = min(entries, key=lambda each: bool(each.decoder.options))
     if finished(entry.every_run).empty:
         raise Absent(f"no run of {name} finished: {outcome(entry.every_run)}")
+    if entry.collapsed:
+        raise Absent(f"every run of {name} collapsed")
     if entry.undecided:
         raise Absent(f"no value of the sweep of {name} could be chosen")
     return entry
@@ -170,7 +172,11 @@ def lowest(
 ) -> Finding:
     """Return whether a decoder is the lowest: told apart from every other, or any told below it."""
     entry = measured(entry_of(group, name), metric)
-    others = [e for e in among if e.measure and values(e.runs, metric.key).size and e is not entry]
+    others = [
+        e
+        for e in among
+        if e.measure and values(e.runs, metric.key).size and e is not entry and not e.collapsed
+    ]
     if not others:
         raise Absent(f"no other decoder was measured by {metric.label}")
     pairs = [(each, paired(entry.runs, each.runs, metric.key)) for each in others]

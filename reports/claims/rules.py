@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from reports.analysis.collapse import COLLAPSED
 from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import FEWEST, LEVEL, Effect, Interval, by_seed, effect, paired
 from reports.analysis.speed import NLL, curves, log_ratios
@@ -180,7 +181,7 @@ def _good_nll_poor_samples(content: Content, group: Group) -> Iterator[Finding]:
         quantity = f"{metric.label}: {PER_PIXEL} − median of the other densities"
         yield piece(quantity, beside_median, group, PER_PIXEL, others, metric, side=region)
     yield from _no_frechet(group)
-    yield piece(f"diverged runs of {PER_PIXEL} without bounds", _diverges, group)
+    yield piece(f"diverged or collapsed runs of {PER_PIXEL} without bounds", _diverges, group)
 
 
 def _diverges(quantity: str, group: Group) -> Finding:
@@ -191,7 +192,11 @@ def _diverges(quantity: str, group: Group) -> Finding:
         raise Absent(f"no run of {PER_PIXEL} without bounds")
     if shared.empty:
         raise Absent("no run of a shared variance")
-    lost, never = ((each["status"] == Status.DIVERGED).sum() for each in (runs, shared))
+    # A collapsed run is as lost as a diverged one.
+    lost, never = (
+        ((each["status"] == Status.DIVERGED) | (each[COLLAPSED] != "")).sum()
+        for each in (runs, shared)
+    )
     interval = binomtest(int(lost), len(runs)).proportion_ci(LEVEL, method="exact")
     text = (
         f"{lost} of {len(runs)} [{interval.low:.2f}, {interval.high:.2f}]; "
@@ -201,11 +206,11 @@ def _diverges(quantity: str, group: Group) -> Finding:
         few = f"{plural(min(len(runs), len(shared)), 'run')}, {FEWEST} are needed"
         return Finding(quantity, text, Verdict.NOT_DECIDED, few)
     if never:
-        return Finding(quantity, text, Verdict.REFUTED, "a shared variance diverged too")
+        return Finding(quantity, text, Verdict.REFUTED, "a shared variance was lost too")
     if lost:
-        return Finding(quantity, text, Verdict.SUPPORTED, "it diverged and no shared variance did")
+        return Finding(quantity, text, Verdict.SUPPORTED, "it was and no shared variance was")
     verdict = Verdict.REFUTED if interval.high < OFTEN else Verdict.NOT_DECIDED
-    return Finding(quantity, text, verdict, f"none diverged in {plural(len(runs), 'run')}")
+    return Finding(quantity, text, verdict, f"none was lost in {plural(len(runs), 'run')}")
 
 
 def _together(entries: Sequence[Entry]) -> pd.DataFrame:
@@ -294,8 +299,9 @@ CLAIMS = (
         "shared one never does.",
         "Good: an NLL below the median of the other densities of the same seed. Poor: each "
         "Frechet distance above it. Runs without bounds: supported if one of at least "
-        f"{FEWEST} diverged and no run of a shared variance did; refuted if a shared one did, or "
-        f"if none diverged and the exact binomial interval of the share lies below {OFTEN:g}.",
+        f"{FEWEST} diverged or collapsed and no run of a shared variance did; refuted if a shared "
+        "one did, or if none did and the exact binomial interval of the share lies below "
+        f"{OFTEN:g}.",
         ("table-b", "differences"),
         _good_nll_poor_samples,
     ),

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pandas as pd
 
+from reports.analysis.collapse import COLLAPSED
 from reports.analysis.groups import Entry
 from reports.analysis.intervals import FEWEST, Effect, Interval, told_apart
 from reports.analysis.ranks import contests, ranking
-from reports.analysis.statistics import Estimate, estimate, finished
+from reports.analysis.statistics import Estimate, estimate, shown, sound, values
 from reports.content import Status
 from reports.metric import Metric
 from reports.printing.markup import bold
@@ -20,6 +21,12 @@ from reports.printing.words import decimals_for, number, short
 NOT_RUN, NOT_CHOSEN, NOT_MEASURED = "not run", "not chosen", "not measured"
 NOT_NORMALISED = "not normalised"
 UNNORMALISED = "unnormalised"
+DAGGER = "†"
+WITHOUT_CODE = (
+    ("mean_image", "mean image, one variance (no code)", "density"),
+    ("histogram", "grey-level histogram of each value (no code)", "mass"),
+)
+"""Prefix of the columns of each row without a code, how it is called, and its measure."""
 
 
 def leaders(entries: Sequence[Entry], metric: Metric) -> list[Entry]:
@@ -81,7 +88,8 @@ def cell(entry: Entry, metric: Metric, best: bool = False) -> str:
         return gap(entry, metric)
     if metric.constant:
         mean = replace(mean, spread=None)
-    text, ended = with_spread(mean, metric.decimals or 0), len(finished(entry.runs))
+    text, ended = with_spread(mean, metric.decimals or 0), len(shown(entry.runs))
+    text += mark(entry, metric)
     parts = [
         bold(text) if best else text,
         "" if mean.count == ended else f"{NOT_MEASURED} ({ended - mean.count}/{ended})",
@@ -90,12 +98,25 @@ def cell(entry: Entry, metric: Metric, best: bool = False) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def mark(entry: Entry, metric: Metric) -> str:
+    """Return a dagger if an entry is no better than a row without a code, else ""."""
+    mean, limits = estimate(entry.runs, metric.key), []
+    for key, _, measure in WITHOUT_CODE:
+        if not metric.native or entry.measure == measure:
+            limits += list(values(entry.runs, f"{key}_{metric.key}")[:1])
+    if mean is None or not limits or metric.best is None:
+        return ""
+    sign = -1 if metric.best == "highest" else 1
+    return DAGGER if sign * mean.mean >= min(sign * limit for limit in limits) else ""
+
+
 def gap(entry: Entry, metric: Metric | None = None) -> str:
     """Return why an entry has no measurement at all, of a metric or of something else."""
     if entry.runs.empty:
         return absent(entry)
-    unnormalised = metric and metric.native and entry.measure == UNNORMALISED
-    return outcome(entry.runs) or (NOT_NORMALISED if unnormalised else NOT_MEASURED)
+    if metric and metric.native and entry.measure == UNNORMALISED:
+        return outcome(entry.runs[entry.runs["status"] != Status.FINISHED]) or NOT_NORMALISED
+    return outcome(entry.runs) or NOT_MEASURED
 
 
 def absent(entry: Entry) -> str:
@@ -104,8 +125,11 @@ def absent(entry: Entry) -> str:
 
 
 def outcome(runs: pd.DataFrame) -> str:
-    """Return what became of the runs that did not finish, such as "diverged (2/3)"."""
-    statuses = [str(status) for status in runs["status"] if status != Status.FINISHED]
+    """Return what became of the runs that are not sound, such as "diverged (2/3)"."""
+    lost = runs.drop(sound(runs).index)
+    statuses = [
+        COLLAPSED if status == Status.FINISHED else str(status) for status in lost["status"]
+    ]
     return ", ".join(
         status if len(runs) == 1 else f"{status} ({statuses.count(status)}/{len(runs)})"
         for status in sorted(set(statuses))

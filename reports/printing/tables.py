@@ -10,7 +10,7 @@ from reports.analysis.groups import Entry, Group, lacking
 from reports.analysis.statistics import values
 from reports.analysis.takeoff import near_cap
 from reports.metric import Metric
-from reports.printing.cells import cell, cells
+from reports.printing.cells import WITHOUT_CODE, cell, cells, with_decimals
 from reports.printing.markup import LEFT, RIGHT, Field, escape, table_of
 from reports.printing.words import listing, number
 
@@ -26,9 +26,30 @@ def metric_fields(entries: Sequence[Entry], metrics: Sequence[Metric]) -> list[F
 
 
 def metric_table(group: Group, metrics: Sequence[Metric]) -> str:
-    """Return the table of these metrics; "" without any."""
+    """Return the table of these metrics, rows without a code below; "" without any."""
     fields = [decoders(group.entries), *metric_fields(group.entries, metrics)]
-    return table_of(fields) if metrics else ""
+    return table_of(with_references(group, fields, metrics)) if metrics else ""
+
+
+def with_references(
+    group: Group, fields: Sequence[Field], metrics: Sequence[Metric]
+) -> list[Field]:
+    """Return the fields with a row for each reference without a code that some metric has."""
+    by_heading = {metric.heading: metric for metric in metrics}
+    rows = []
+    for key, name, measure in WITHOUT_CODE:
+        printed = {"decoder": f"*{name}*", "measure": measure}
+        for heading, metric in by_heading.items():
+            reached = values(group.runs, f"{key}_{metric.key}")
+            if reached.size:
+                shown = with_decimals(metric, group.entries)
+                printed[heading] = number(float(reached[0]), shown.decimals or 0)
+        if by_heading.keys() & printed.keys():
+            rows.append(printed)
+    return [
+        (heading, side, [*cells, *(printed.get(heading, "-") for printed in rows)])
+        for heading, side, cells in fields
+    ]
 
 
 def information_fields(group: Group, entries: Sequence[Entry]) -> list[Field]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.analysis.collapse import COLLAPSED
 from reports.analysis.groups import Entry, Group, learned, recorded
 from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import estimate, values
@@ -50,8 +51,9 @@ def decoder_tables(subject: Subject) -> Section:
         "One row a decoder, measured on test images; lower is better (↓). NLL is the negative "
         "ELBO in the decoder's own measure, and **bold marks the best of each measure "
         "separately**, because a density and a mass do not compare. Bits/dim is the same bound "
-        "in the one unit that all decoders share. The Frechet distance compares generated with "
-        "test images and depends on its protocol:"
+        "in the one unit that all decoders share. The last rows know nothing of an image; † marks "
+        "what is no better than they are. The Frechet distance compares generated with test images "
+        "and depends on its protocol:"
     )
     reading = paragraphs(reading, bullets(protocols) or "- no Frechet distance was measured.")
 
@@ -63,6 +65,7 @@ def decoder_tables(subject: Subject) -> Section:
             BESIDE if group.published(content.budget) else "",
             bullets(_notes(content, group)),
             _listed("Runs that did not finish:", group, _what),
+            _listed("Collapsed runs, which decide nothing:", group, _why_collapsed),
             _listed("Measurements that finished runs lack:", group, _lacks),
             LAYERS if layers else "",
             layers,
@@ -88,10 +91,11 @@ def decoder_table(group: Group, budget: str) -> str:
     """Return table B of one group: native NLL, bits/dim and Frechet distances of every decoder."""
     entries = group.entries
     measures = [e.measure or ("not recorded" if len(e.every_run) else absent(e)) for e in entries]
+    compared = compared_metrics(group)
     fields = [
         tables.decoders(entries),
         ("measure", LEFT, measures),
-        *tables.metric_fields(entries, compared_metrics(group)),
+        *tables.metric_fields(entries, compared),
     ]
     if len({len(entry.runs) for entry in entries if len(entry.runs)}) > 1:
         fields.append(("runs", RIGHT, [str(len(entry.runs)) for entry in entries]))
@@ -99,7 +103,7 @@ def decoder_table(group: Group, budget: str) -> str:
         beside = [TABLE_B[published].get(entry.decoder.name) for entry in entries]
         for name, key in (("NLL", "nll_nats"), ("FID", "fid")):
             fields.append((f"published {name}", RIGHT, [_published(each, key) for each in beside]))
-    return table_of(fields)
+    return table_of(tables.with_references(group, fields, compared))
 
 
 def _published(cell: Published | None, field: str) -> str:
@@ -166,6 +170,10 @@ def _lacks(run: pd.Series[Any]) -> str:
     return escape(recorded(pd.DataFrame([run]), LACKING) or "")
 
 
+def _why_collapsed(run: pd.Series[Any]) -> str:
+    return str(run[COLLAPSED])
+
+
 def _what(run: pd.Series[Any]) -> str:
     if run["status"] == Status.FINISHED:
         return ""
@@ -210,14 +218,15 @@ def sweep_table(content: Content, group: Group) -> str:
     ]
     rows = [*swept, *learned(content, group)]
     option = next(entry.decoder.sweep or "" for entry in group.entries if entry.settings)
+    compared = compared_metrics(group)
     fields = [
         ("decoder", LEFT, [escape(entry.decoder.label) for entry in rows]),
         (option, RIGHT, ["learned" if e.chosen is None else f"{e.chosen:g}" for e in rows]),
         (group.metric("variance").label, RIGHT, [_variance(group, entry) for entry in rows]),
-        *tables.metric_fields(rows, compared_metrics(group)),
+        *tables.metric_fields(rows, compared),
         *tables.information_fields(group, rows),
     ]
-    return table_of(fields)
+    return table_of(tables.with_references(group, fields, compared))
 
 
 def _variance(group: Group, entry: Entry) -> str:

@@ -129,7 +129,8 @@ def _pairs(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Entry]
 def _against_best(entries: Sequence[Entry], metric: Metric, printed: dict[Entry, str]) -> list[str]:
     """Return the cells of one metric: what is printed, or why an entry was not compared."""
     best = dict.fromkeys(set(bests(entries, metric).values()), REFERENCE)
-    rest = {e: NO_BEST if values(e.runs, metric.key).size else gap(e, metric) for e in entries}
+    judged = [e for e in entries if values(e.runs, metric.key).size and not e.collapsed]
+    rest = {e: NO_BEST if e in judged else gap(e, metric) for e in entries}
     return [(rest | best | printed)[entry] for entry in entries]
 
 

@@ -153,7 +153,8 @@ def _latents(group: Group) -> Iterator[str]:
         active = group.metric("active_units")
         cells = [_active_units(entry, active) for entry in entries]
         fields += [*tables.information_fields(group, entries), (active.heading, RIGHT, cells)]
-    yield table_of([*fields, *tables.metric_fields(entries, group.measured("probe_accuracy"))])
+    fields += tables.metric_fields(entries, group.measured("probe_accuracy"))
+    yield table_of(tables.with_references(group, fields, measured))
     caps = sorted({short(cap) for cap in values(group.runs, "information_cap_nats")})
     unknown = escape(tables.without_information(group))
     yield f"The cap ln N is {listing(caps)} nats." if caps else unknown

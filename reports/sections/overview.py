@@ -13,7 +13,7 @@ from reports.analysis.ranks import ranking
 from reports.analysis.statistics import Estimate, estimate
 from reports.content import PAPER, Status
 from reports.metric import Metric
-from reports.printing.cells import decimals_of, level, printed_means, with_spread
+from reports.printing.cells import decimals_of, level, mark, printed_means, with_spread
 from reports.printing.markup import LEFT, bullets, escape, paragraphs, table
 from reports.printing.tables import counts
 from reports.printing.words import listing, plural, short
@@ -46,8 +46,9 @@ def summary(subject: Subject) -> Section:
     reading = "No decoder finished all its runs with a measurement, so none can be called best."
     if best:
         reading = (
-            "Lower is better in every line. Only decoders whose every run finished take part, and "
-            "a lead over those in the last column is none: the interval of their paired difference "
+            "Lower is better in every line. Only decoders whose every run finished and did not "
+            "collapse take part; † marks what is no better than a row without a code. A "
+            "lead over those in the last column is none: the interval of their paired difference "
             "contains 0."
         )
     variances = bullets(_variances(subject))
@@ -85,7 +86,10 @@ def best_table(groups: Sequence[Group]) -> str:
             if not ranked:
                 continue
             decimals = decimals_of(metric, [mean.mean for _, mean in ranked])
-            printed = [(escape(e.label), with_spread(mean, decimals)) for e, mean in ranked]
+            printed = [
+                (escape(e.label), with_spread(mean, decimals) + mark(e, metric))
+                for e, mean in ranked
+            ]
             means = printed_means(ranked, metric)
             ties = means.count(means[0])
             lowest = f"{ties} decoders tie: {means[0]}" if ties > 1 else ": ".join(printed[0])

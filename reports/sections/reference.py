@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports import published as paper
+from reports.analysis.collapse import LEAST_KL, SHARE
 from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.statistics import values
 from reports.content import PAPER, Content
@@ -25,6 +26,10 @@ TERMS = {
     "are the same.",
     "P": "probability of improvement: the share of pairs of runs in which one decoder is better "
     "than the other, ties counting half.",
+    "collapsed": f"a run that finished and whose decoder ignores the code: its KL is below "
+    f"{LEAST_KL:g} nats, or its MSE is at least {SHARE:.0%} of the mean image's. Its numbers are "
+    "those of a constant, so it is never the best and decides nothing.",
+    "†": "no better than a row without a code.",
     "diverged (k/n)": "the loss of k of n runs became infinite or not a number. *failed*: stopped "
     "by an error. *too large*: not tried, since memory is too small. *not run*: no such run is in "
     "the results. *not measured*: the run finished without this measurement.",

@@ -1,0 +1,48 @@
+"""Runs that ended as planned and learned nothing: their decoder ignores the code.
+
+A finished run is *collapsed* if its KL is below `LEAST_KL` nats an image, or its error on test
+images is at least `SHARE` of the mean training image's. Its numbers are those of a constant: they
+are shown, and decide nothing. What was not measured says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from reports.content import Status
+
+LEAST_KL = 0.1
+SHARE = 0.95
+COLLAPSED = "collapsed"
+"""Column of the results: why a run is collapsed, "" for one that is not."""
+
+KEYS = ("kl_nats", "mse", "mean_image_mse", "variance", "principal_variance")
+
+
+def with_collapse(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the results with the column `COLLAPSED`."""
+    if results.empty:
+        return results.assign(**{COLLAPSED: ""})
+    held = {key: results.get(key, pd.Series(np.nan, index=results.index)) for key in KEYS}
+    numbers = pd.DataFrame(held).apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+    finished = results["status"] == Status.FINISHED
+    reasons = [_why(row) if ended else "" for row, ended in zip(numbers, finished, strict=True)]
+    return results.assign(**{COLLAPSED: reasons})
+
+
+def _why(numbers: Sequence[float]) -> str:
+    kl, mse, of_mean, variance, principal = numbers
+    parts = []
+    if kl < LEAST_KL:
+        parts.append(f"the KL is {kl:.2g} nats")
+    if mse >= SHARE * of_mean:
+        parts.append(f"the MSE is {mse:.3g}, that of the mean image {of_mean:.3g}")
+    if parts and variance > principal:
+        parts.append(
+            f"its σ² of {variance:.3g} exceeds the variance of the data along any direction, "
+            f"{principal:.3g} at most, so no code is worth its price"
+        )
+    return "; ".join(parts)

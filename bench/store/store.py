@@ -12,6 +12,7 @@ RESULTS/report/                         the report
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -116,7 +117,7 @@ class Store:
         """Make the run's folder and say what will be in it and where it is made."""
         folder = self._folder(spec.run_id)
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "spec.json", spec.content())
+        write_json(folder / "spec.json", spec.model_dump(mode="json"))
         write_json(folder / "environment.json", environment)
 
     def spec(self, run_id: str) -> RunSpec:
@@ -127,7 +128,7 @@ class Store:
         """
         content = read_json(self._folder(run_id) / "spec.json")
         try:
-            return RunSpec.from_content(content or {})
+            return RunSpec.model_validate_json(json.dumps(content))
         except ValueError as error:
             raise UsageError(
                 f"run {run_id!r} in {str(self.root)!r} has no usable specification: delete its "

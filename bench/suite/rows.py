@@ -58,8 +58,13 @@ def rows(
             named[addition.label] = text
         chosen += [each for each in same or [row] if each not in chosen]
     chosen = [row if likelihoods.is_own(row.likelihood) else _checked(row) for row in chosen]
-    _refuse_same_labels(suite, chosen, named)
-    _try_options(chosen)
+    labels = [row.label or row.likelihood for row in chosen]
+    for label in named:
+        if labels.count(label) > 1:
+            raise UsageError(f"suite {suite.name} has another row {label!r}: rename the class")
+    for row in chosen:
+        for variant in row.variants():  # a wrong option fails before anything is fetched
+            likelihoods.create(row.likelihood, shape=(1, 4, 4), **variant)
     return chosen, named
 
 
@@ -107,17 +112,3 @@ def _checked(row: SuiteRow) -> SuiteRow:
     warning = f"its numbers do not compare: `bench check` fails {properties}"
     say(f"{row.label or row.likelihood}: {warning}")
     return row.model_copy(update={"note": f"{row.note}; {warning}" if row.note else warning})
-
-
-def _refuse_same_labels(suite: Suite, chosen: list[SuiteRow], added: Mapping[str, str]) -> None:
-    labels = [row.label or row.likelihood for row in chosen]
-    for label in added:
-        if labels.count(label) > 1:
-            raise UsageError(f"suite {suite.name} has another row {label!r}: rename the class")
-
-
-def _try_options(chosen: list[SuiteRow]) -> None:
-    """Fail on a wrong name or option before anything is fetched or computed."""
-    for row in chosen:
-        for options in row.variants():
-            likelihoods.create(row.likelihood, shape=(1, 4, 4), **options)

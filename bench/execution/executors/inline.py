@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
-from bench.execution.executors.base import End, Ended, Executor, Failed, Listener, nothing
-from bench.execution.executors.worker import configure, listening
+from bench.execution.executors import base
+from bench.execution.executors.base import End, Ended, Executor, Failed, Listener
 
 
 class Inline(Executor):
@@ -18,7 +18,7 @@ class Inline(Executor):
 
     name: ClassVar[str] = "inline"
 
-    def __init__(self, jobs: int = 1, prepare: Callable[[], object] = nothing) -> None:
+    def __init__(self, jobs: int, prepare: Callable[[], object]) -> None:
         super().__init__(jobs, prepare)
         self._waiting: deque[tuple[str, Callable[..., object], tuple[object, ...]]] = deque()
 
@@ -26,13 +26,13 @@ class Inline(Executor):
         """Add a task."""
         self._waiting.append((name, function, arguments))
 
-    def ends(self, listener: Listener = nothing) -> Iterator[End]:
+    def ends(self, listener: Listener = base.nothing) -> Iterator[End]:
         """Carry out the tasks; `listener` is called from within `tell`."""
-        configure()
+        base.configure()
         while self._waiting:
             name, function, arguments = self._waiting.popleft()
             end: End
-            with listening(listener):
+            with base.listening(listener):
                 try:
                     end = Ended(name, function(*arguments))
                 except Exception as error:

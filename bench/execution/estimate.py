@@ -17,7 +17,7 @@ from bench.evaluation.elbo import scoring_seconds
 from bench.execution.executors import Ended, Executor
 from bench.execution.memory import check_memory
 from bench.execution.run import Task, build
-from bench.training import BatchOrder, optimiser, training_step
+from bench.training.trainer import BatchOrder, optimiser, training_step
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,9 @@ class Estimate:
 def kind(task: Task) -> str:
     """Tasks of one kind take the same time: they differ in seed and in values of options alone."""
     spec = task.spec
-    return repr(
-        (
-            spec.data_set,
-            spec.model,
-            spec.model_options,
-            spec.likelihood,
-            spec.training,
-            spec.history,
-            [measurement.key for measurement in task.measurements],
-            task.train,
-        )
-    )
+    varied = {"likelihood_options", "likelihood_source", "seed"}
+    measured = [measurement.key for measurement in task.measurements]
+    return f"{spec.model_dump_json(exclude=varied)} {measured} {task.train}"
 
 
 @likelihoods.without_validation()

@@ -21,7 +21,8 @@ from bench.execution.memory import TooLargeError, check_memory
 from bench.models import Model
 from bench.store import Store
 from bench.suite import RunSpec
-from bench.training import Progress, Trainer
+from bench.training import Trainer
+from bench.training.trainer import Progress
 from reports import Metric, Status
 
 

@@ -10,7 +10,8 @@ import torch
 import likelihoods
 from bench.data import Data
 from bench.execution.run import build
-from bench.training import BatchOrder, trainer
+from bench.training import trainer
+from bench.training.trainer import BatchOrder
 from tests.bench.conftest import MODELS, DataFor, MakeSpec, fit
 
 OWN = ("head.", "likelihood.")

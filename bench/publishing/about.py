@@ -10,7 +10,7 @@ import pandas as pd
 from bench import models
 from bench.environment import PACKAGES
 from bench.progress import duration
-from bench.publishing.plans import measurements_of
+from bench.publishing.table import measurements_of
 from bench.store import Store
 from bench.suite import RunSpec
 from bench.training import Training

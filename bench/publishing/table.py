@@ -8,27 +8,24 @@ from typing import Any
 
 import pandas as pd
 
-from bench.evaluation import Measurement, Outcome
-from bench.publishing.plans import measurements_of
+from bench.evaluation import Measurement, Outcome, restored
 from bench.store import Store
 from reports import Status
 
 
+def measurements_of(plan: Mapping[str, Any], column_key: str) -> list[Measurement]:
+    """What a stored plan measures in a column, without what this version no longer has."""
+    contents = plan["measurements"].get(column_key, ())
+    return [each for content in contents if (each := restored(content))]
+
+
 def results(store: Store, plan: Mapping[str, Any]) -> pd.DataFrame:
     """Return one row a run that has ended, every metric a column with its unit in the name."""
-    return pd.DataFrame(
-        [
-            _row(store, run_id, record, plan)
-            for run_id in plan["runs"]
-            if (record := store.record(run_id)) is not None
-        ]
-    )
+    return pd.DataFrame([_row(store, run, plan) for run in plan["runs"] if store.record(run)])
 
 
-def _row(
-    store: Store, run_id: str, record: Mapping[str, Any], plan: Mapping[str, Any]
-) -> dict[str, Any]:
-    spec = store.spec(run_id)
+def _row(store: Store, run_id: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+    spec, record = store.spec(run_id), store.record(run_id) or {}
     environment = store.environment(run_id)
     row = {
         "run": run_id,

@@ -12,10 +12,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from bench.errors import UsageError
+from bench.evaluation import Images
 from bench.progress import say
+
+COLUMNS = 8
+"""Images in one row of a sheet."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -78,6 +85,31 @@ def read_tensors(path: Path, device: torch.device) -> dict[str, Any] | None:
         say(f"{path} is damaged: it is kept as {aside.name} and made again")
         return None
     return state
+
+
+def write_images(path: Path, images: Images) -> None:
+    """Write uint8 images (n, H, W, C), n a multiple of `COLUMNS`, as one PNG without borders.
+
+    It says itself how it is divided.
+    """
+    _, height, width, channels = images.shape
+    sheet = images.reshape(-1, COLUMNS, height, width, channels).swapaxes(1, 2)
+    sheet = sheet.reshape(-1, COLUMNS * width, channels)
+    tile = PngInfo()
+    tile.add_text("tile", f"{height}x{width}")
+    buffer = io.BytesIO()
+    Image.fromarray(sheet if channels == 3 else sheet[..., 0]).save(buffer, "PNG", pnginfo=tile)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_images(path: Path) -> Images | None:
+    """Read the images (n, H, W, C) that `write_images` wrote; None if there are none."""
+    if not path.is_file():
+        return None
+    with Image.open(path) as sheet:
+        height, width = map(int, sheet.info["tile"].split("x"))
+        tiles = np.asarray(sheet).reshape(-1, height, COLUMNS, width, len(sheet.getbands()))
+    return tiles.swapaxes(1, 2).reshape(-1, height, width, tiles.shape[-1])
 
 
 def _without_nan(value: Any) -> Any:

@@ -17,7 +17,7 @@ from bench.evaluation.elbo import scoring_seconds
 from bench.execution.executors import Ended, Executor
 from bench.execution.memory import check_memory
 from bench.execution.run import Task, build
-from bench.training.trainer import BatchOrder, optimiser, training_step
+from bench.training.trainer import batch, optimiser, training_step
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,14 @@ def estimate(task: Task, device: torch.device) -> Estimate:
     if task.train:
         check_memory(model, data, spec.training)
         optimizer = optimiser(model, spec.training)
-        items = len(data.train)
-        batches = BatchOrder(items, spec.training.batch_size, spec.seed, data.train.device)
 
         def step() -> None:
             noise = seeds.generator(device, spec.seed, "estimate")
-            training_step(model, optimizer, to_float(data.train[batches(0)], device), noise)
+            items = batch(data.train, 0, spec.training.batch_size, spec.seed)
+            training_step(model, optimizer, to_float(items, device), noise)
 
         model.train()
-        train = timed(step, device) * spec.training.total_steps(items)
+        train = timed(step, device) * spec.training.total_steps(len(data.train))
         scored = min(spec.history.images, len(data.validation)) * spec.history.points
         train += scored * scoring_seconds(trial, spec.history.batch_size)
     model.eval()

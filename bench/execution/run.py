@@ -71,7 +71,7 @@ def execute(
     try:
         data = _data(spec, device)
         model = build(spec, data)
-        weights = None if task.train else store.weights(spec.run_id, device)
+        weights = None if task.train else store.state(spec.run_id, "weights", device)
         if weights is None:
             _train(spec, model, data, store, progress)
         else:
@@ -112,9 +112,10 @@ def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Prog
     store.begin(spec, environment(data.device))
     needed = check_memory(model, data, spec.training)
     trainer = Trainer(model, data, spec.training, spec.history, spec.seed)
-    if state := store.checkpoint(run_id, data.device):
+    if state := store.state(run_id, "checkpoint", data.device):
         trainer.load_state_dict(state)
-    trajectory = trainer.run(save=partial(store.write_checkpoint, run_id), progress=progress)
+    save = partial(store.write_state, run_id, "checkpoint")
+    trajectory = trainer.run(save=save, progress=progress)
     store.write_history(run_id, trajectory.history)
     record: dict[str, Any] = {
         "status": Status.FINISHED,
@@ -128,7 +129,7 @@ def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Prog
         "smallest_sigma_reached": float(trajectory.history["smallest_sigma"].min()),
     }
     if trajectory.diverged_step is None:
-        store.write_weights(run_id, model.state_dict())
+        store.write_state(run_id, "weights", model.state_dict())
     else:
         record |= {
             "status": Status.DIVERGED,

@@ -1,13 +1,6 @@
 """The store: every run, on disk. Only this file knows the names inside a results folder.
 
-RESULTS/format.json                     the layout of this folder
-RESULTS/plan.json                       what the report is about: the last suite that was run
-RESULTS/runs/<name>-<hash>/             one run: spec.json, environment.json, history.csv,
-                                        weights.pt, run.json (how training ended)
-RESULTS/runs/.../measurements/          one file a measurement, by its key
-RESULTS/runs/.../samples.png, ...       images for a person to look at
-RESULTS/cache/                          statistics of real images, by checksum
-RESULTS/report/                         the report
+docs/architecture.md shows its layout under "Results folder".
 """
 
 from __future__ import annotations
@@ -16,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import torch
@@ -27,8 +20,9 @@ from bench.store import files
 from bench.suite.spec import RunSpec
 from reports import Status
 
+Kind = Literal["checkpoint", "weights"]
 FORMAT = 2
-"""Of the layout above. Raise it where an older folder would be misread."""
+"""Of the layout. Raise it where an older folder would be misread."""
 
 
 class Store:
@@ -156,7 +150,7 @@ class Store:
 
     def write_error(self, run_id: str, text: str) -> None:
         """The traceback of a failed run, for whoever mends it."""
-        files.write_bytes(self._folder(run_id) / "error.txt", text.encode())
+        files.write_text(self._folder(run_id) / "error.txt", text)
 
     def is_trained(self, run_id: str) -> bool:
         """Whether the run never has to be trained again: it finished, or diverged."""
@@ -170,29 +164,20 @@ class Store:
 
     def write_history(self, run_id: str, history: pd.DataFrame) -> None:
         """The convergence curve, one row a point."""
-        text = history.to_csv(index=False)
-        files.write_bytes(self._folder(run_id) / "history.csv", text.encode())
+        files.write_text(self._folder(run_id) / "history.csv", history.to_csv(index=False))
 
     def history(self, run_id: str) -> pd.DataFrame | None:
         """The convergence curve of a run; None if it has none."""
         path = self._folder(run_id) / "history.csv"
         return pd.read_csv(path) if path.is_file() else None
 
-    def write_checkpoint(self, run_id: str, state: Mapping[str, Any]) -> None:
-        """Keep what training goes on from."""
-        files.write_tensors(self._folder(run_id) / "checkpoint.pt", state)
+    def write_state(self, run_id: str, kind: Kind, state: Mapping[str, Any]) -> None:
+        """Keep what training goes on from, or the weights of a trained model."""
+        files.write_tensors(self._folder(run_id) / f"{kind}.pt", state)
 
-    def checkpoint(self, run_id: str, device: torch.device) -> dict[str, Any] | None:
-        """What `write_checkpoint` kept; None if there is none, or if it is damaged."""
-        return files.read_tensors(self._folder(run_id) / "checkpoint.pt", device)
-
-    def write_weights(self, run_id: str, state: Mapping[str, Any]) -> None:
-        """Keep the weights of a trained model."""
-        files.write_tensors(self._folder(run_id) / "weights.pt", state)
-
-    def weights(self, run_id: str, device: torch.device) -> dict[str, Any] | None:
-        """What `write_weights` kept; None if there is none, or if it is damaged."""
-        return files.read_tensors(self._folder(run_id) / "weights.pt", device)
+    def state(self, run_id: str, kind: Kind, device: torch.device) -> dict[str, Any] | None:
+        """What `write_state` kept; None if there is none, or if it is damaged."""
+        return files.read_tensors(self._folder(run_id) / f"{kind}.pt", device)
 
     # --- measurements ---
 

@@ -6,6 +6,7 @@ Beside it, what belongs to the process that carries out a task, whatever the eng
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Executor(ABC):
     def __init__(self, jobs: int, prepare: Callable[[], object] = nothing) -> None:
         self.jobs = jobs
         self.prepare = prepare
+        self._waiting: deque[Any] = deque()  # tasks that have not begun
 
     @abstractmethod
     def submit(self, name: str, function: Callable[..., object], *arguments: object) -> None:

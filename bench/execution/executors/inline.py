@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
@@ -17,10 +16,6 @@ class Inline(Executor):
     """
 
     name: ClassVar[str] = "inline"
-
-    def __init__(self, jobs: int, prepare: Callable[[], object]) -> None:
-        super().__init__(jobs, prepare)
-        self._waiting: deque[tuple[str, Callable[..., object], tuple[object, ...]]] = deque()
 
     def submit(self, name: str, function: Callable[..., object], *arguments: object) -> None:
         """Add a task."""

@@ -14,7 +14,6 @@ import pickle
 import select
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
@@ -36,7 +35,6 @@ class Processes(Executor):
 
     def __init__(self, jobs: int, prepare: Callable[[], object]) -> None:
         super().__init__(jobs, prepare)
-        self._waiting: deque[tuple[str, bytes]] = deque()
         self._workers: list[_Worker] = []
 
     def submit(self, name: str, function: Callable[..., object], *arguments: object) -> None:

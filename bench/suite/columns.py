@@ -11,7 +11,6 @@ from bench import models
 from bench.errors import UsageError, unknown
 from bench.progress import say
 from bench.suite.schema import Protocol, Suite, SuiteColumn, SuiteRow
-from reports import Column
 
 
 @dataclass(frozen=True)
@@ -128,19 +127,3 @@ def check_column(column: SuiteColumn, data: ColumnData, row: SuiteRow, protocol:
         row.likelihood, shape=(channels, height, width), **row.variants()[0]
     )
     models.create(column.model, likelihood, seed=0, **protocol.options)
-
-
-def refuse_same_headings(columns: Sequence[Column]) -> None:
-    """Fail where a report could not tell two tables apart.
-
-    Raises:
-        UsageError: two columns of one heading, data set and model have different runs.
-    """
-    keys: dict[tuple[str, str, str], str] = {}
-    for column in columns:
-        name = (column.heading, column.data_set, column.model)
-        if keys.setdefault(name, column.key) != column.key:
-            raise UsageError(
-                f"two columns {column.heading!r} both use {column.data_set} with {column.model}, "
-                "under different training, options or history: give them different headings"
-            )

@@ -12,7 +12,7 @@ from bench.errors import UsageError
 from bench.evaluation import Measurement, measurements
 from bench.metrics import FeatureError
 from bench.progress import say
-from bench.suite.columns import ColumnData, check_column, column_data, columns, refuse_same_headings
+from bench.suite.columns import ColumnData, check_column, column_data, columns
 from bench.suite.rows import as_row, rows
 from bench.suite.schema import Protocol, Suite, SuiteColumn, SuiteRow
 from bench.suite.spec import RunSpec
@@ -87,7 +87,8 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
         fetch: whether absent data and weights of feature extractors are fetched.
 
     Raises:
-        UsageError: a name or option that does not exist, or nothing left to run.
+        UsageError: a name or option that does not exist, nothing left to run, or tables that a
+            report could not tell apart.
         datasets.DataError: data that are corrupt, or cannot be had and have no stand-in.
     """
     budget = suite.budget(choices.budget)
@@ -107,10 +108,22 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
             _add(plan, column, protocol, chosen, choices.seeds or budget.seeds, fetch=fetch)
         else:
             plan.columns.append(_column(column))
-    refuse_same_headings(plan.columns)
+    _refuse_same_headings(plan.columns)
     if not plan.runs:
         raise UsageError(f"suite {suite.name!r} has nothing to run with these choices")
     return plan
+
+
+def _refuse_same_headings(columns: Sequence[Column]) -> None:
+    """Fail where a report could not tell two tables apart."""
+    keys: dict[tuple[str, str, str], str] = {}
+    for column in columns:
+        name = (column.heading, column.data_set, column.model)
+        if keys.setdefault(name, column.key) != column.key:
+            raise UsageError(
+                f"two columns {column.heading!r} both use {column.data_set} with {column.model}, "
+                "under different training, options or history: give them different headings"
+            )
 
 
 def _add(

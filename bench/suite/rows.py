@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 import likelihoods
 from bench.errors import UsageError, unknown
@@ -17,6 +17,8 @@ from bench.settings import Option
 from bench.suite.schema import Suite, SuiteRow
 from likelihoods import check
 from reports import Row
+
+OPTIONS = TypeAdapter(dict[str, Option])
 
 
 def rows(
@@ -41,11 +43,8 @@ def rows(
     for pattern in patterns:
         if not fnmatch.filter(names, pattern):
             raise unknown(f"likelihood of suite {suite.name}", pattern, names)
-    chosen = [
-        row
-        for row in every
-        if any(fnmatch.fnmatch(row.likelihood, pattern) for pattern in patterns or ["*"])
-    ]
+    wanted = {name for pattern in patterns or ["*"] for name in fnmatch.filter(names, pattern)}
+    chosen = [row for row in every if row.likelihood in wanted]
     named: dict[str, str] = {}
     for text, addition in added.items():
         options = _as_in_toml(text, addition.options)
@@ -74,7 +73,7 @@ def as_row(row: SuiteRow, added_as: str | None) -> Row:
         name=row.likelihood,
         label=row.label or row.likelihood,
         options=row.options,
-        sweep=row.swept,
+        sweep=next(iter(row.sweep), None),
         note=row.note,
         may_diverge=row.may_diverge,
         given=added_as,
@@ -93,9 +92,7 @@ def _resolved(row: SuiteRow) -> SuiteRow:
 def _as_in_toml(text: str, options: Mapping[str, Any]) -> dict[str, Option]:
     """Options as a suite could have stated them."""
     try:
-        return SuiteRow.model_validate_json(
-            json.dumps({"likelihood": "", "options": dict(options)})
-        ).options
+        return OPTIONS.validate_json(json.dumps(dict(options)), strict=True)
     except (ValidationError, TypeError):
         raise UsageError(
             f"{text!r}: an option takes a number, a word, true or false, or a list of numbers"

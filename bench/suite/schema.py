@@ -104,11 +104,6 @@ class SuiteRow(Settings):
             raise ValueError("sweep takes one option with at least one value")
         return sweep
 
-    @property
-    def swept(self) -> str | None:
-        """The name of the swept option, if there is one."""
-        return next(iter(self.sweep), None)
-
     def variants(self, column: SuiteColumn | None = None) -> list[dict[str, Option]]:
         """The options of each run of this row, in a column that may sweep other values."""
         if not self.sweep:

@@ -25,7 +25,6 @@ COMMANDS = {
     module.__name__.rpartition(".")[2]: module
     for module in (run, report, compare, check, listing, new, data)
 }
-NEIGHBOURS = ("likelihoods", "datasets", "reports")
 INTERRUPTED = 130
 
 
@@ -110,7 +109,7 @@ def _culprit(error: BaseException) -> str:
 
 def _check_neighbours() -> None:
     """Fail clearly if another package called `datasets` (a popular one) hides ours."""
-    for name in NEIGHBOURS:
+    for name in ("likelihoods", "datasets", "reports"):
         spec = importlib.util.find_spec(name)
         origin = Path(spec.origin).resolve() if spec and spec.origin else None
         if origin is None or CHECKOUT not in origin.parents:

@@ -74,10 +74,9 @@ def estimates(tasks: list[Task], device: torch.device, executor: Executor) -> di
         executor.submit(name, estimate, task, device)
     measured = {end.name: end.result for end in executor.ends() if isinstance(end, Ended)}
     # What cannot take two steps will fail in its run, where the reason is kept.
-    typical = Estimate(
-        statistics.median([each.train for each in measured.values()] or [1.0]),
-        statistics.median([each.evaluate for each in measured.values()] or [1.0]),
-    )
+    known = list(measured.values()) or [Estimate(1.0, 1.0)]
+    train, evaluate = [each.train for each in known], [each.evaluate for each in known]
+    typical = Estimate(statistics.median(train), statistics.median(evaluate))
     return {task.spec.run_id: measured.get(kind(task), typical) for task in tasks}
 
 

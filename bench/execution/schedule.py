@@ -64,21 +64,15 @@ def carry_out(
     try:
         for end in _ends(executor, tasks, store.root, device, advance):
             task = tasks[end.name]
-            if isinstance(end, Failed):
-                progress.end(end.name, _line(task, _lost(task.spec, store, end.error)))
-            else:
-                progress.end(end.name, _line(task, end.result))
+            report = _lost(task.spec, store, end.error) if isinstance(end, Failed) else end.result
+            progress.end(end.name, _line(task, report))
     finally:
         progress.close()
     return all(_as_expected(plan, run, store) for run in plan.runs)
 
 
 def _ends(
-    executor: Executor,
-    tasks: Mapping[str, Task],
-    root: Path,
-    device: torch.device,
-    listener: Listener,
+    executor: Executor, tasks: dict[str, Task], root: Path, device: torch.device, listener: Listener
 ) -> Iterator[End]:
     """Do the tasks. Those whose process died are done once more, each alone: memory was short."""
     died = []

@@ -15,8 +15,7 @@ from bench import CHECKOUT
 from bench.metrics import features
 from bench.progress import say
 from bench.publishing.about import about
-from bench.publishing.catalogue import metrics, with_counts
-from bench.publishing.table import measurements_of, results
+from bench.publishing.table import measurements_of, metrics, results, with_counts
 from bench.store import Store
 
 T = TypeVar("T")

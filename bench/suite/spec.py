@@ -6,8 +6,7 @@ import hashlib
 import json
 
 from bench.settings import Option, Settings
-from bench.training import VERSION as TRAINING_VERSION
-from bench.training import History, Training
+from bench.training import VERSION, History, Training
 from reports import Row
 
 VARIED = {"likelihood", "likelihood_options", "likelihood_source", "seed"}
@@ -29,7 +28,7 @@ class RunSpec(Settings, protected_namespaces=()):
     training: Training
     history: History
     seed: int
-    training_version: int = TRAINING_VERSION
+    training_version: int = VERSION
 
     @property
     def label(self) -> str:

@@ -5,12 +5,12 @@ Beside it, what belongs to the process that carries out a task, whatever the eng
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 
@@ -45,7 +45,7 @@ def nothing(*_: object) -> None:
     """Do nothing: for who need not listen or prepare."""
 
 
-class Executor(ABC):
+class Executor(AbstractContextManager["Executor"]):
     """Carries out tasks. A context manager: leaving it ends its processes at once.
 
     The caller hears of everything in its own thread, while it waits for the next end: no lock
@@ -87,9 +87,6 @@ class Executor(ABC):
     @abstractmethod
     def close(self) -> None:
         """End all processes at once, whatever they are doing, and forget the tasks."""
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -110,10 +110,10 @@ def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:
     """The suite, and the name of its budget: the one asked for, or that which suits the device."""
     from bench.suite import load
 
-    suite, budget = load(options.suite), options.budget
-    why = "as asked"
+    suite, budget, why = load(options.suite), options.budget, "as asked"
     if budget is None:
-        budget, why = BUDGET_BY_DEVICE[device_type], f"the default on {device_type}"
+        budget = BUDGET_BY_DEVICE[device_type]
+        why = f"the default on {device_type}; --budget changes it"
         if budget not in suite.budgets and len(suite.budgets) == 1:
             budget = next(iter(suite.budgets))
         if budget not in suite.budgets:
@@ -121,7 +121,6 @@ def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:
                 f"suite {suite.name!r} has no budget {budget!r}: choose one with --budget "
                 f"(allowed: {', '.join(suite.budgets)})"
             )
-        why += "; --budget changes it"
     say(f"suite {suite.name}, budget {budget} ({why}): {suite.budget(budget).description}")
     return suite, budget
 

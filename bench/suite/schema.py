@@ -73,9 +73,8 @@ class SuiteColumn(Settings):
         changes = self.budgets.get(name, ColumnBudget())
         # A column that is not run may have no training; what it changes is checked all the same.
         training = self.training.model_dump(exclude_none=True) if self.training else {"steps": 1}
-        for length, other in (("steps", "epochs"), ("epochs", "steps")):
-            if length in changes.training:
-                training.pop(other, None)
+        if {"steps", "epochs"} & changes.training.keys():  # either replaces the other
+            training = {key: training[key] for key in training.keys() - {"steps", "epochs"}}
         return Protocol(
             Training.model_validate(training | changes.training),
             self.options | changes.options,

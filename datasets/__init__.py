@@ -13,10 +13,8 @@ The folders, each of which imports only those before it:
 """
 
 from datasets.core.dataset import AUTOMATIC, Content, DataError, Dataset, Status
-from datasets.core.fetching import fetch, status
-from datasets.core.loader import Loader
-from datasets.core.loading import load
-from datasets.core.registry import names, register
+from datasets.core.fetching import fetch, load, status
+from datasets.core.registry import Loader, names, register
 
 __all__ = [
     "AUTOMATIC",

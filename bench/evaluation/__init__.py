@@ -5,8 +5,6 @@ further edits. Its parameters become keys of a suite's table `evaluation`, its m
 the results. Nothing here knows of the disk: what is kept between runs is handed in.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 import time
@@ -39,12 +37,10 @@ MEASUREMENTS: tuple[type[Measurement], ...] = tuple(
 )
 """All there are."""
 
-SET_BY_PLAN = ("fingerprint",)
-"""Parameters that no suite sets."""
+SET_BY_PLAN = ("fingerprint",)  # parameters that no suite sets
 
 
 def _parameters() -> dict[str, Any]:
-    """The parameters of all measurements, by name."""
     fields: dict[str, Any] = {}
     for measurement in MEASUREMENTS:
         for name, info in measurement.model_fields.items():
@@ -79,8 +75,7 @@ class Result:
     seconds: float
     columns: Mapping[str, Any] = field(default_factory=dict)
     images: Mapping[str, Images] = field(default_factory=dict)
-    reason: str = ""
-    """Why there are no columns."""
+    reason: str = ""  # why there are no columns
 
 
 def measurements(evaluation: Settings, model: type[Model]) -> tuple[Measurement, ...]:
@@ -120,11 +115,8 @@ def take(measurement: Measurement, trained: Trained) -> Result:
 __all__ = [
     "MEASUREMENTS",
     "Evaluation",
-    "Images",
     "Measured",
     "Measurement",
-    "NotApplicableError",
-    "NotFiniteError",
     "Outcome",
     "Result",
     "Trained",

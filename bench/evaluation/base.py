@@ -1,7 +1,5 @@
 """What a measurement is: an object that turns a trained model into columns of the results."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time
@@ -54,8 +52,7 @@ class Trained:
 
     model: Model
     data: Data
-    seed: int
-    """Of the run: the noise of every measurement is derived from it."""
+    seed: int  # of the run: the noise of every measurement is derived from it
     cache: Cache = field(default_factory=MemoryCache)
     shared: dict[object, Any] = field(default_factory=dict)
     """What one measurement computed and another may use, by everything that it depends on."""
@@ -69,12 +66,10 @@ class Trained:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a measurement yields."""
+    """What a measurement yields; the images are for a person to look at."""
 
-    columns: Mapping[str, Any]
-    """Numbers, and a few words, by the key of their metric."""
-    images: Mapping[str, Images] = field(default_factory=dict)
-    """Name -> uint8 (n, H, W, C), for a person to look at."""
+    columns: Mapping[str, Any]  # numbers, and a few words, by the key of their metric
+    images: Mapping[str, Images] = field(default_factory=dict)  # name -> uint8 (n, H, W, C)
 
 
 class Trial:
@@ -118,8 +113,7 @@ class Measurement(Settings, ABC):
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
-    batch_size: Count = 128
-    """Items in one batch of the evaluation."""
+    batch_size: Count = 128  # items in one batch of the evaluation
 
     @property
     @abstractmethod
@@ -141,12 +135,10 @@ class Measurement(Settings, ABC):
 
     def describe(self, items: str) -> str:
         """What is measured on how many `items` (images or videos), for the head of a report."""
-        del items
         return ""
 
     def fits(self, model: type[Model]) -> bool:
         """Whether models of this family are measured at all."""
-        del model
         return True
 
     def parts(self) -> tuple[Self, ...]:
@@ -162,7 +154,6 @@ class Measurement(Settings, ABC):
         Raises:
             bench.metrics.FeatureError: what it needs cannot be had.
         """
-        del fetch
         return self
 
     @property

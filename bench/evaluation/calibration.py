@@ -1,7 +1,5 @@
 """The calibration of a trained decoder on images that it was not trained on."""
 
-from __future__ import annotations
-
 import math
 from contextlib import suppress
 from typing import ClassVar
@@ -19,8 +17,8 @@ from bench.evaluation.base import (
     Trained,
     Trial,
 )
-from bench.metrics import Calibration as Summary
-from bench.metrics import Transforms, transform
+from bench.metrics.calibration import Calibration as Summary
+from bench.metrics.calibration import Transforms, transform
 from bench.models import Model
 from bench.settings import Count
 from likelihoods import checked_level_cdf
@@ -29,16 +27,11 @@ from reports import Metric
 
 @torch.no_grad()
 def summarise_pit(model: Model, items: Tensor, *, seed: int, batch_size: int) -> Summary:
-    """Probability integral transforms of all values of items, in evaluation mode.
+    """Probability integral transforms of all values of items, uint8 (N, [T,] C, H, W).
 
     Each value is judged under p(x|z) with one z ~ q(z|x) an item. Latents and randomisation depend
-    on the seed and the batch alone, so they are the same for every likelihood.
-
-    Args:
-        model: any; it is put into evaluation mode.
-        items: uint8 (N, C, H, W) or (N, T, C, H, W).
-        seed: of the run.
-        batch_size: items at once.
+    on the seed and the batch alone, so they are the same for every likelihood. The model is put
+    into evaluation mode.
 
     Raises:
         NotApplicableError: the likelihood has no cdf.
@@ -95,8 +88,7 @@ class Calibration(Measurement):
 
     name: ClassVar[str] = "calibration"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    calibration_images: Count = 1000
-    """Test items whose values are judged."""
+    calibration_images: Count = 1000  # test items whose values are judged
 
     def measure(self, trained: Trained) -> Measured:
         """Take the pit of all values of a fixed subset of the test part."""

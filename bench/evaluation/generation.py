@@ -1,7 +1,5 @@
 """What a trained model generates."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch
@@ -11,15 +9,14 @@ from torch.distributions import Distribution
 from bench import seeds
 from bench.data import to_float
 from bench.evaluation.base import NotFiniteError
-from bench.metrics import quantise
+from bench.metrics.images import quantise
 from bench.models import Model
 
 
 class Generated(NamedTuple):
     """Images uint8 (B, C, H, W), or the predicted frames of videos (B, F, C, H, W)."""
 
-    means: Tensor
-    """Decoder means of latents drawn from the prior."""
+    means: Tensor  # decoder means of latents drawn from the prior
     samples: Tensor
     """x ~ p(x|z) of the same latents: the means with the noise of the likelihood. Of video each
     frame is drawn given the means, not the samples, of the frames before it: what is fed back is
@@ -28,20 +25,12 @@ class Generated(NamedTuple):
 
 @torch.no_grad()
 def generate(model: Model, items: Tensor, seed: int, *purpose: str | int) -> Tensor:
-    """Decoder means uint8 of latents drawn from the prior.
+    """Decoder means uint8 of latents drawn from the prior, by a model in evaluation mode.
 
-    Args:
-        model: in evaluation mode.
-        items: uint8 (B, ...), as many as are wanted; a conditional model is given their context,
-            and nothing else of them is used.
-        seed: of the run.
-        purpose: what they are for, which the noise depends on.
-
-    Returns:
-        Images (B, C, H, W), or the predicted frames of videos (B, F, C, H, W).
-
-    Raises:
-        NotFiniteError: one of them is not finite.
+    There are as many as items (uint8), of which a conditional model is given the context, and
+    nothing else is used. The noise depends on the seed of the run and on the purpose. Returns
+    images (B, C, H, W), or the predicted frames of videos (B, F, C, H, W); one that is not finite
+    raises a NotFiniteError.
     """
     return _generated(_decoded(model, items, seed, *purpose).mean, len(items), model)
 

@@ -1,7 +1,5 @@
 """What the latents say of the image, and how far the aggregate posterior is from the prior."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from functools import partial
 from typing import Annotated, ClassVar
@@ -12,7 +10,8 @@ from bench import seeds
 from bench.data import subset
 from bench.evaluation.base import Measured, Measurement, Trained, Trial
 from bench.evaluation.latents import posterior_seconds, posteriors
-from bench.metrics import active_units, information
+from bench.metrics.information import information
+from bench.metrics.latents import active_units
 from bench.settings import Count
 from reports import Metric
 
@@ -62,8 +61,7 @@ class Information(Measurement):
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     information_images: Annotated[int, Field(ge=2)] = 2000
     """Test images; the estimate of I_e cannot exceed the logarithm of their number."""
-    information_samples: Count = 4
-    """Posterior samples an image."""
+    information_samples: Count = 4  # posterior samples an image
 
     def measure(self, trained: Trained) -> Measured:
         """Estimate both from a fixed subset of the test part."""

@@ -1,7 +1,5 @@
 """The iwae: a tighter bound than the elbo, from K posterior samples an item."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 from typing import ClassVar
@@ -37,7 +35,7 @@ class IwaeEstimate:
 def estimate_iwae(
     model: Model, items: Tensor, *, seed: int, samples: int, batch_size: int
 ) -> IwaeEstimate:
-    """Bound ln p(x) of items by K importance samples each.
+    """Bound ln p(x) of items, uint8 (N, [T,] C, H, W), by K importance `samples` each.
 
         L_K = E_z1..zK~q(z|x) ln (1/K sum_k p(x|z_k) p(z_k) / q(z_k|x))
 
@@ -45,14 +43,7 @@ def estimate_iwae(
     equation 8. Beside it stands the elbo from the same weights, 1/K sum_k ln w_k, so that the two
     differ in nothing but the bound. The noise depends on the seed, the batch and the number of the
     sample alone, so it is the same for every likelihood. The weights are summed one sample after
-    the other: memory is that of one.
-
-    Args:
-        model: any; it is put into evaluation mode.
-        items: uint8 (N, C, H, W) or (N, T, C, H, W).
-        seed: of the run.
-        samples: K.
-        batch_size: items at once.
+    the other: memory is that of one. The model is put into evaluation mode.
     """
     model.eval()
     total = torch.zeros(2, 2, dtype=torch.float64, device=model.device)
@@ -118,10 +109,8 @@ class Iwae(Measurement):
 
     name: ClassVar[str] = "iwae"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    importance_samples: Count = 100
-    """Posterior samples K an item."""
-    importance_images: Count = 500
-    """Test items; they are among those of the elbo."""
+    importance_samples: Count = 100  # posterior samples K an item
+    importance_images: Count = 500  # test items; they are among those of the elbo
 
     def measure(self, trained: Trained) -> Measured:
         """Take both bounds on a fixed subset of the test part."""

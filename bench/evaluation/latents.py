@@ -1,7 +1,5 @@
 """The posteriors of many images, which measurements of the latents stand on."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """The pictures that are kept of a model for a person to look at."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np
@@ -12,11 +10,10 @@ from bench import seeds
 from bench.data import subset, to_float
 from bench.evaluation.base import Images, Measured, Measurement, Trained, Trial
 from bench.evaluation.generation import generate, repeated
-from bench.metrics import quantise
+from bench.metrics.images import quantise
 from reports import Metric
 
-GRID_COLUMNS = 8
-"""Pictures side by side."""
+GRID_COLUMNS = 8  # pictures side by side
 SAMPLES = 8 * GRID_COLUMNS
 
 METRICS = (
@@ -47,7 +44,6 @@ class Pictures(Measurement):
 
     def seconds(self, trial: Trial) -> float:
         """Too little to count."""
-        del trial
         return 0.0
 
 

@@ -1,13 +1,11 @@
 """How well a linear classifier tells classes from posterior means."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from bench.data import subset
 from bench.evaluation.base import Measured, Measurement, NotApplicableError, Trained, Trial
 from bench.evaluation.latents import posterior_seconds, posteriors
-from bench.metrics import probe_accuracy
+from bench.metrics.latents import probe_accuracy
 from bench.settings import Count
 from reports import Metric
 
@@ -30,8 +28,7 @@ class Probe(Measurement):
 
     name: ClassVar[str] = "probe"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    probe_images: Count = 2000
-    """Labelled training images to fit the classifier, and as many test images to score it."""
+    probe_images: Count = 2000  # training images to fit on, and as many test images to score
 
     def measure(self, trained: Trained) -> Measured:
         """Fit and score the classifier on fixed subsets."""

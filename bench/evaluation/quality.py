@@ -4,8 +4,6 @@ Decoder means are what is shown; samples x ~ p(x|z) are what the likelihood says
 variance is too large has good means and noisy samples, so both are measured.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import chain
@@ -20,9 +18,10 @@ from bench.errors import unknown
 from bench.evaluation.base import Measured, Measurement, Trained, Trial
 from bench.evaluation.generation import Generated, generate, generate_both, repeated
 from bench.evaluation.reference import SUBSETS, Reference, kernel, network, reference
-from bench.metrics import FeatureExtractor, frechet_distance, manifold, statistics
 from bench.metrics import features as extractors
-from bench.metrics.features import Description
+from bench.metrics.features import Description, FeatureExtractor
+from bench.metrics.frechet import frechet_distance, statistics
+from bench.metrics.manifold import manifold
 from reports import Metric
 
 Count = Annotated[int, Field(ge=6)]
@@ -81,12 +80,7 @@ _SHARES = (
         " (fidelity; may exceed 1); these balls reach the fifth nearest test image",
         _NAEEM,
     ),
-    (
-        "coverage",
-        "share of test images with a generated one in their ball",
-        " (diversity)",
-        _NAEEM,
-    ),
+    ("coverage", "share of test images with a generated one in their ball", " (diversity)", _NAEEM),
 )
 """Name, protocol, what else a definition says, and source."""
 
@@ -101,8 +95,7 @@ class Quality(Measurement):
     name: ClassVar[str] = "quality"
     features: Annotated[tuple[str, ...], AfterValidator(_known)] = ("inception", "random_vgg")
     """Feature extractors."""
-    fingerprint: str = ""
-    """Of the extractor, where there is but one; set by the plan and not by a suite."""
+    fingerprint: str = ""  # of the extractor, where there is but one; set by the plan alone
     frechet_images: Count = 10000
     """Generated images (of videos, frames) for the Frechet distance; the reference is the whole
     test part."""
@@ -172,7 +165,6 @@ class Quality(Measurement):
             count, start = count + len(means), start + self.batch_size
 
     def _sizes(self, seen: Generated, real: Reference) -> dict[str, Any]:
-        """The numbers of images, the same for every extractor."""
         return {
             "frechet_images": len(seen.means),
             "sample_images": len(seen.samples),

@@ -3,8 +3,6 @@
 They are computed once a data set and extractor, and kept in the store.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,19 +13,13 @@ from torch import Tensor
 from bench import seeds
 from bench.data import Data, images, subset
 from bench.evaluation.base import Cache
-from bench.metrics import (
-    FeatureExtractor,
-    KernelDistance,
-    Statistics,
-    frechet_distance,
-    kernel_distance,
-    statistics,
-)
 from bench.metrics import features as extractors
+from bench.metrics.features import FeatureExtractor
+from bench.metrics.frechet import Statistics, frechet_distance, statistics
+from bench.metrics.kernel import KernelDistance, kernel_distance
 
 AT_ONCE = 500
-SUBSETS = 10
-"""Disjoint subsets behind a kernel distance; its standard error is then known to a quarter."""
+SUBSETS = 10  # behind a kernel distance, disjoint: its standard error is known to a quarter
 
 
 @dataclass(frozen=True)
@@ -39,22 +31,18 @@ class Floor:
     """
 
     frechet: float
-    frechet_images: int
-    """Images of one half."""
+    frechet_images: int  # images of one half
     kernel: float
     kernel_standard_error: float
-    kernel_images: int
-    """Images of one half that take part."""
+    kernel_images: int  # images of one half that take part
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
     """What is known of the test part of a data set through one extractor."""
 
-    statistics: Statistics
-    """Of all its images; of video, of all frames."""
-    features: Tensor
-    """(N, F) float32 of a fixed random choice of them."""
+    statistics: Statistics  # of all its images; of video, of all frames
+    features: Tensor  # (N, F) float32 of a fixed random choice of them
     floor: Floor
 
 
@@ -65,13 +53,9 @@ def network(name: str, device: torch.device) -> FeatureExtractor:
 
 
 def reference(cache: Cache, data: Data, extractor: FeatureExtractor, kept: int) -> Reference:
-    """What generated images are measured against, from the cache where it was computed before.
+    """What generated images are measured against: the test part, and of video all its frames.
 
-    Args:
-        cache: keeps it under the checksum of the data.
-        data: its test part is used, and of video all frames of it.
-        extractor: computes the features.
-        kept: images whose features are kept, at most.
+    The cache keeps it under the checksum of the data, with the features of `kept` images at most.
     """
     text = f"{data.checksum} test {extractor.fingerprint} {kept} {SUBSETS}"
     key = hashlib.sha256(text.encode()).hexdigest()[:20]

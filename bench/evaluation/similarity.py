@@ -1,13 +1,12 @@
 """How well the future of videos is predicted."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from bench.data import subset, to_float
 from bench.evaluation.base import Measured, Measurement, Trained, Trial
 from bench.evaluation.generation import generate
-from bench.metrics import BestOfSamples, quantise
+from bench.metrics.images import quantise
+from bench.metrics.video import BestOfSamples
 from bench.models import Model
 from bench.settings import Count
 from reports import Metric
@@ -44,10 +43,8 @@ class Similarity(Measurement):
 
     name: ClassVar[str] = "similarity"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    best_of: Count = 100
-    """Predictions of each video, of which the most similar one counts."""
-    best_of_videos: Count = 256
-    """Test videos."""
+    best_of: Count = 100  # predictions of each video, of which the most similar one counts
+    best_of_videos: Count = 256  # test videos
 
     def measure(self, trained: Trained) -> Measured:
         """Predict a fixed subset of the test videos several times."""

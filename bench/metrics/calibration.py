@@ -13,31 +13,23 @@ from typing import Final
 import torch
 from torch import Tensor
 
-BINS: Final = 20
-"""Number of bins of the histogram, equally wide."""
-INTERVALS: Final = (50, 90, 99)
-"""Percent of the central intervals whose coverage is counted."""
+BINS: Final = 20  # number of bins of the histogram, equally wide
+INTERVALS: Final = (50, 90, 99)  # percent of the central intervals whose coverage is counted
 
 
 @dataclass(frozen=True)
 class Calibration:
     """How uniform the transforms are.
 
-    Attributes:
-        histogram: share of the values in each of the `BINS` bins; they sum to one, and each is
-            1 / `BINS` under calibration.
-        error: mean over the inner edges p of the bins of |F(p) - p|, F the empirical cdf of the
-            transforms: 0 under calibration, at most 1/2 (Kuleshov et al. 2018, section 3.5,
-            arXiv:1807.00263, with absolute differences in place of squared ones).
-        coverage: percent of the interval -> percent of the values in it, that is of transforms in
-            [(1 - c) / 2, (1 + c) / 2].
-        count: number of values.
+    The error is the mean over the inner edges p of the bins of |F(p) - p|, F the empirical cdf of
+    the transforms: 0 under calibration, at most 1/2 (Kuleshov et al. 2018, section 3.5,
+    arXiv:1807.00263, with absolute differences in place of squared ones).
     """
 
-    histogram: tuple[float, ...]
+    histogram: tuple[float, ...]  # share of the values in each bin, 1 / `BINS` under calibration
     error: float
-    coverage: dict[int, float]
-    count: int
+    coverage: dict[int, float]  # percent c -> percent of transforms in [(1 - c) / 2, (1 + c) / 2]
+    count: int  # of values
 
 
 class Transforms:
@@ -45,7 +37,7 @@ class Transforms:
 
     Example:
         >>> import torch
-        >>> from bench.metrics import Transforms
+        >>> from bench.metrics.calibration import Transforms
         >>> transforms = Transforms()
         >>> transforms.update((torch.arange(1000) + 0.5) / 1000)  # uniform
         >>> result = transforms.result()
@@ -58,11 +50,7 @@ class Transforms:
         self._covered = torch.zeros(len(INTERVALS), dtype=torch.int64)
 
     def update(self, transforms: Tensor) -> None:
-        """Count transforms of any shape.
-
-        Raises:
-            ValueError: one of them is not in [0, 1].
-        """
+        """Count transforms of any shape; a ValueError if one of them is not in [0, 1]."""
         values = transforms.flatten()
         if not bool(((values >= 0) & (values <= 1)).all()):
             raise ValueError("a transform is not in [0, 1]")
@@ -74,11 +62,7 @@ class Transforms:
         self._covered += torch.stack(inside).cpu()
 
     def result(self) -> Calibration:
-        """Return the calibration of all transforms so far.
-
-        Raises:
-            ValueError: there are none.
-        """
+        """Return the calibration of all transforms so far; a ValueError if there are none."""
         count = int(self._bins.sum())
         if count == 0:
             raise ValueError("no transform was counted")
@@ -96,18 +80,14 @@ class Transforms:
 def transform(below: Tensor, above: Tensor, generator: torch.Generator) -> Tensor:
     """Return the randomised probability integral transform of each value, of the shape of `below`.
 
-    u = below + v (above - below), v uniform in [0, 1), one for each value.
-
-    Args:
-        below: the cdf of each value without its own level, in [0, 1].
-        above: the cdf of each value with its own level, at least `below`.
-        generator: source of v, on the device of `below`.
+    u = below + v (above - below), with the cdf of each value without and with its own level, and v
+    uniform in [0, 1), one for each value, from the generator, which is on the device of both.
 
     Source: Czado, Gneiting & Held 2009, Biometrics 65, section 2.
 
     Example:
         >>> import torch
-        >>> from bench.metrics import transform
+        >>> from bench.metrics.calibration import transform
         >>> below, above = torch.tensor([0.0, 0.5]), torch.tensor([0.5, 0.5])
         >>> u = transform(below, above, torch.Generator().manual_seed(0))
         >>> bool(0 <= u[0] <= 0.5), u[1].item()

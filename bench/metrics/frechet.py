@@ -17,17 +17,11 @@ _ROWS_AT_ONCE = 8192  # bounds the float64 copy of the features: 128 MiB at 2048
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Mean and covariance of a set of features, on the CPU in float64.
+    """Mean and covariance of a set of features, on the CPU in float64."""
 
-    Attributes:
-        count: number of images N.
-        mean: (F,) mean.
-        covariance: (F, F) unbiased covariance, divided by N - 1 as in `numpy.cov`.
-    """
-
-    count: int
-    mean: Tensor
-    covariance: Tensor
+    count: int  # N, of images
+    mean: Tensor  # (F,)
+    covariance: Tensor  # (F, F), unbiased: divided by N - 1 as in `numpy.cov`
 
 
 class Accumulator:
@@ -38,7 +32,7 @@ class Accumulator:
 
     Example:
         >>> import torch
-        >>> from bench.metrics import Accumulator
+        >>> from bench.metrics.frechet import Accumulator
         >>> batches = torch.tensor([[0.0], [2.0]]), torch.tensor([[4.0]])
         >>> result = Accumulator().update(batches[0]).update(batches[1]).statistics()
         >>> result.count, result.mean.item(), result.covariance.item()
@@ -78,11 +72,7 @@ class Accumulator:
         self.count = total
 
     def statistics(self) -> Statistics:
-        """Return the statistics of everything added so far.
-
-        Raises:
-            ValueError: fewer than two images, which have no covariance.
-        """
+        """Return the statistics of everything so far; a ValueError of fewer than two images."""
         if self.count < 2:
             raise ValueError(f"a covariance needs at least 2 images, not {self.count}")
         covariance = self._scatter / (self.count - 1)
@@ -94,7 +84,7 @@ def statistics(features: Tensor) -> Statistics:
 
     Example:
         >>> import torch
-        >>> from bench.metrics import statistics
+        >>> from bench.metrics.frechet import statistics
         >>> statistics(torch.tensor([[0.0, 1.0], [2.0, 1.0]])).covariance.tolist()
         [[2.0, 0.0], [0.0, 0.0]]
     """
@@ -120,7 +110,7 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 
     Example:
         >>> import torch
-        >>> from bench.metrics import frechet_distance, statistics
+        >>> from bench.metrics.frechet import frechet_distance, statistics
         >>> features = torch.tensor([[0.0], [2.0]])
         >>> round(frechet_distance(statistics(features), statistics(features + 3)), 6)
         9.0

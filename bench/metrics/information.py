@@ -19,17 +19,12 @@ _ROWS, _COLUMNS = 1024, 4096  # a block of log densities is at most 32 MiB, what
 class Information:
     """The rate and its two parts, in nats per image; `rate_nats` is the sum of the other two.
 
-    Attributes:
-        rate_nats: mean KL(q(z|x) || p(z)), in closed form.
-        information_nats: Monte Carlo estimate of I_e(x; z), at most `information_cap_nats`.
-        marginal_kl_nats: KL(m || p), the difference. Noise may take it just below zero.
-        information_cap_nats: ln N. Near it the information is a lower bound, and the marginal KL an
-            upper one.
+    Near the cap ln N the information is a lower bound, and the marginal KL an upper one.
     """
 
-    rate_nats: float
-    information_nats: float
-    marginal_kl_nats: float
+    rate_nats: float  # mean KL(q(z|x) || p(z)), in closed form
+    information_nats: float  # Monte Carlo estimate of I_e(x; z), at most the cap
+    marginal_kl_nats: float  # KL(m || p), the difference; noise may take it just below zero
     information_cap_nats: float
 
 
@@ -58,7 +53,7 @@ def information(
 
     Example:
         >>> import torch
-        >>> from bench.metrics import information
+        >>> from bench.metrics.information import information
         >>> mean, std = torch.tensor([[-50.0], [50.0]]), torch.ones(2, 1)  # two images far apart
         >>> result = information(mean, std, generator=torch.Generator().manual_seed(0))
         >>> result.rate_nats, round(result.information_nats, 4)  # 50^2 / 2, ln 2

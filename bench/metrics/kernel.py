@@ -16,15 +16,10 @@ _ROWS = 1024  # a block of the kernel matrix is _ROWS x size
 
 @dataclass(frozen=True)
 class KernelDistance:
-    """The squared MMD, no unit.
+    """The squared MMD, no unit."""
 
-    Attributes:
-        mean: unbiased estimate. Negative by chance where the two distributions are alike.
-        standard_error: of the mean, over new draws of both sets of features.
-    """
-
-    mean: float
-    standard_error: float
+    mean: float  # unbiased: negative by chance where the two distributions are alike
+    standard_error: float  # of the mean, over new draws of both sets of features
 
 
 @torch.no_grad()
@@ -53,7 +48,7 @@ def kernel_distance(
 
     Example:
         >>> import torch
-        >>> from bench.metrics import kernel_distance
+        >>> from bench.metrics.kernel import kernel_distance
         >>> zeros, ones = torch.zeros(8, 1), torch.ones(8, 1)
         >>> generator = torch.Generator().manual_seed(0)
         >>> kernel_distance(zeros, ones, subsets=2, size=4, generator=generator).mean  # 1 + 8 - 2

@@ -1,29 +1,23 @@
 """Measures of the posterior means: units in use, and classes that a linear classifier finds."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
-ACTIVE_VARIANCE = 0.01
-"""Least variance over images of the posterior mean of an active unit (Burda et al. 2016)."""
+ACTIVE_VARIANCE = 0.01  # least variance of the posterior means of an active unit (Burda et al.)
 
 
 def active_units(mean: Tensor) -> int:
-    """Return the number of units whose posterior mean depends on the image.
+    """Return how many of L units have a posterior mean, in (N, L), that depends on the image.
 
     These are the units u with Var_x E_q(u|x)[u] > 0.01, the variance over the N images (divisor N).
     Source: Burda, Grosse & Salakhutdinov 2016, "Importance Weighted Autoencoders", section 5.2,
     arXiv:1509.00519.
-
-    Args:
-        mean: (N, L) posterior means.
 
     Raises:
         ValueError: not (N, L) with N > 0, or a value is not finite.
 
     Example:
         >>> import torch
-        >>> from bench.metrics import active_units
+        >>> from bench.metrics.latents import active_units
         >>> active_units(torch.tensor([[0.0, 0.7], [1.0, 0.7]]))  # the second is constant
         1
     """
@@ -41,18 +35,14 @@ def probe_accuracy(
     Nothing in it is random. Source: Alain & Bengio 2017, "Understanding intermediate layers using
     linear classifier probes", arXiv:1610.01644.
 
-    Args:
-        latents: (N, L), to fit on.
-        labels: int64 (N,), their classes.
-        test_latents: (M, L), to score on.
-        test_labels: int64 (M,), their classes.
+    It is fitted on latents (N, L) of the classes int64 (N,), and scored on others, (M, L) and (M,).
 
     Raises:
         ValueError: shapes do not fit, a value is not finite, or there are not two classes to fit.
 
     Example:
         >>> import torch
-        >>> from bench.metrics import probe_accuracy
+        >>> from bench.metrics.latents import probe_accuracy
         >>> latents, labels = torch.tensor([[-2.0], [-1], [1], [2]]), torch.tensor([0, 0, 1, 1])
         >>> probe_accuracy(latents, labels, torch.tensor([[-3.0], [3]]), torch.tensor([0, 0]))
         0.5

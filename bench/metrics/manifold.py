@@ -58,7 +58,7 @@ def manifold(
 
     Example:
         >>> import torch
-        >>> from bench.metrics import manifold
+        >>> from bench.metrics.manifold import manifold
         >>> real = torch.arange(8.0).view(8, 1)
         >>> result = manifold(real, real[:6])  # realistic, but two images are missing
         >>> result.precision, result.recall
@@ -95,11 +95,10 @@ def expected_coverage(real: int, generated: int, neighbours: int) -> float:
     image is not covered if its k nearest of the N - 1 other real and M generated images are all
     real.
 
-    Raises:
-        ValueError: N is not more than k, k less than 1 or M less than 0.
+    It raises a ValueError unless 1 <= k < N and M >= 0.
 
     Example:
-        >>> from bench.metrics import expected_coverage
+        >>> from bench.metrics.manifold import expected_coverage
         >>> expected_coverage(2, 2, 1)  # 1 - 1/3
         0.6666666666666667
     """

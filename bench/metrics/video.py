@@ -19,23 +19,14 @@ _VALUES_AT_ONCE = 1 << 18  # about 15 MB in float32, whatever the number of sequ
 
 @dataclass(frozen=True)
 class VideoSimilarity:
-    """Similarity of the best of N samples to the truth, means over sequences.
+    """Similarity of the best of N samples to the truth, means over sequences."""
 
-    Attributes:
-        ssim: mean over frames and sequences of the samples chosen by SSIM; no unit, at most 1.
-        psnr_db: the same of the samples chosen by PSNR; dB, at most 58.92.
-        ssim_by_frame: (F,) means over sequences alone; its mean is `ssim`.
-        psnr_db_by_frame: (F,) likewise; its mean is `psnr_db`.
-        samples: N, samples of each sequence. Both similarities rise with it.
-        sequences: number of sequences S.
-    """
-
-    ssim: float
-    psnr_db: float
-    ssim_by_frame: tuple[float, ...]
-    psnr_db_by_frame: tuple[float, ...]
-    samples: int
-    sequences: int
+    ssim: float  # mean over frames too, of the samples chosen by SSIM; no unit, at most 1
+    psnr_db: float  # the same of the samples chosen by PSNR; dB, at most 58.92
+    ssim_by_frame: tuple[float, ...]  # (F,); its mean is `ssim`
+    psnr_db_by_frame: tuple[float, ...]  # (F,); its mean is `psnr_db`
+    samples: int  # N, of each sequence; both similarities rise with it
+    sequences: int  # S
 
 
 class BestOfSamples:
@@ -56,7 +47,7 @@ class BestOfSamples:
 
     Example:
         >>> import torch
-        >>> from bench.metrics import BestOfSamples
+        >>> from bench.metrics.video import BestOfSamples
         >>> truth = torch.zeros(1, 2, 1, 16, 16, dtype=torch.uint8)
         >>> samples = (truth + level for level in (100, 0))  # the second is exact
         >>> result = BestOfSamples().update(truth, samples).result()
@@ -99,11 +90,7 @@ class BestOfSamples:
         return self
 
     def result(self) -> VideoSimilarity:
-        """Return the means over all sequences added so far.
-
-        Raises:
-            ValueError: there are none.
-        """
+        """Return the means over all sequences added so far; a ValueError if there are none."""
         if not self._best:
             raise ValueError("no sequence was added")
         ssim, psnr = torch.cat(self._best, dim=1)
@@ -165,7 +152,6 @@ def _curves(truth: Tensor, sample: Tensor) -> Tensor:
 
 
 def _unit(frames: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Return frames as values in [0, 1]."""
     values = frames.to(device, dtype)
     return values if frames.is_floating_point() else values / 255
 

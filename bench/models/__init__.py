@@ -1,7 +1,5 @@
 """Model families, one file each; every file of this folder is found without further edits."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 

@@ -1,7 +1,5 @@
 """What a model family is: the interface that training and evaluation rely on, and the registry."""
 
-from __future__ import annotations
-
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -43,8 +41,7 @@ class Context(NamedTuple):
     """What a conditional model is given of videos, and how far it is to go on from there."""
 
     frames: Tensor  # (B, P, C, H, W), float in [0, 1]
-    horizon: int
-    """F, the number of frames to predict."""
+    horizon: int  # F, the number of frames to predict
 
 
 class Model(nn.Module, ABC):
@@ -54,14 +51,14 @@ class Model(nn.Module, ABC):
     is always one of single images: those of an item are independent given its code.
 
     The trunk (everything whose shape does not depend on the likelihood) and the head draw their
-    weights under separate seeds, so models of one seed share their trunk bit for bit.
+    weights under separate seeds, derived from the `seed` of the run, so models of one seed share
+    their trunk bit for bit.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     """Raise it with any change of the network that changes weights: its runs are trained anew."""
-    video: ClassVar[bool] = False
-    """Whether an item is a video."""
+    video: ClassVar[bool] = False  # whether an item is a video
     likelihood: Likelihood
 
     @abstractmethod
@@ -139,11 +136,7 @@ def names() -> list[str]:
 
 
 def get(name: str) -> type[Model]:
-    """The class of a model family.
-
-    Raises:
-        UsageError: no such family.
-    """
+    """The class of a model family; a UsageError if there is none of this name."""
     if name not in _MODELS:
         raise unknown("model", name, names())
     return _MODELS[name]
@@ -152,8 +145,7 @@ def get(name: str) -> type[Model]:
 def create(name: str, likelihood: Likelihood, *, seed: int, **options: Any) -> Model:
     """Build a model around a likelihood; `options` are the keyword arguments of its class.
 
-    Raises:
-        UsageError: unknown family or option.
+    An unknown family or option, or a value that an option cannot take, raises a UsageError.
     """
     cls = get(name)
     allowed = {

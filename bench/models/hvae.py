@@ -1,7 +1,5 @@
 """The hierarchical VAE of the CelebA and CIFAR columns (Rybkin et al. 2021, appendix)."""
 
-from __future__ import annotations
-
 from typing import Literal, TypeVar
 
 import torch
@@ -14,12 +12,9 @@ from bench.models.normal import Normal, divergence, joined, log_ratio
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
-MIN_STD = 1e-3
-"""Standard deviations of codes stay above this, so that no KL divides by zero."""
-DIRECTION_STD = 0.05
-"""Of the weights before their normalisation (Salimans & Kingma 2016, section 3)."""
-UNIT = 0.5413248546129181
-"""softplus(UNIT) = 1: codes begin near the standard normal."""
+MIN_STD = 1e-3  # standard deviations of codes stay above this, so that no KL divides by zero
+DIRECTION_STD = 0.05  # of weights before normalisation (Salimans & Kingma 2016, section 3)
+UNIT = 0.5413248546129181  # softplus(UNIT) = 1: codes begin near the standard normal
 
 
 L = TypeVar("L", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -181,7 +176,6 @@ class HVAE(Model):
         blocks: residual blocks of a stage, in each direction.
         free_bits: nats of each layer and image that training does not penalise (Kingma et al.
             2016); measurements always have the full KL.
-        seed: the seed of the run; trunk and head derive theirs from it.
     """
 
     def __init__(

@@ -1,7 +1,5 @@
 """The video model of the BAIR column: SVG-LP (Denton & Fergus 2018)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -13,10 +11,8 @@ from bench.models.normal import Normal, divergence, log_ratio
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
-INITIAL_STD = 0.02
-"""Of the weights of convolutions, linear layers and normalisations, as in the public code."""
-HALVINGS = 4
-"""Stages of the frame encoder; each halves height and width."""
+INITIAL_STD = 0.02  # of convolutions, linear layers and normalisations, as in the public code
+HALVINGS = 4  # stages of the frame encoder; each halves height and width
 
 State = tuple[Tensor, Tensor]
 
@@ -27,8 +23,7 @@ class DCGAN:
     A stage is one convolution 4x4 of stride 2, mirrored by a transposed one.
     """
 
-    pooled = False
-    """Whether what lies between two stages halves and doubles height and width, not the stages."""
+    pooled = False  # whether height and width change between two stages, not in them
 
     @staticmethod
     def down(channels: int, width: int) -> list[nn.Sequential]:
@@ -102,14 +97,10 @@ def _convolutions(sizes: Sequence[int]) -> nn.Sequential:
 
 
 class FrameEncoder(nn.Module):
-    """Frame to features: the stages of a backbone, then one convolution over what is left.
+    """Frame to `features` G: the stages of a backbone, then one convolution over what is left.
 
-    Args:
-        backbone: the layers of the stages.
-        channels: of a frame.
-        width: filters of the first stage; each further stage has twice as many.
-        features: size G of the result.
-        rest: height and width after all stages.
+    The first stage has `width` filters, each further one twice as many; `rest` are the height and
+    width after all of them.
     """
 
     def __init__(
@@ -160,14 +151,7 @@ class FrameDecoder(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """A linear layer, LSTMs, and a linear layer, over the steps of a sequence.
-
-    Args:
-        inputs: size I of the input.
-        outputs: size O of the output.
-        hidden: units of each LSTM.
-        layers: number of LSTMs.
-    """
+    """A linear layer, LSTMs of `hidden` units each, and a linear layer, over a sequence."""
 
     def __init__(self, inputs: int, outputs: int, *, hidden: int, layers: int) -> None:
         super().__init__()
@@ -211,7 +195,6 @@ class SVG(Model):
         latents: size of the code of a step.
         past: P, the frames that are given.
         future: F in training: the first `past + future` frames of a video are used there.
-        seed: the seed of the run; trunk and head derive theirs from it.
     """
 
     video = True
@@ -284,8 +267,7 @@ class SVG(Model):
     ) -> Tensor:
         """Raw outputs of `horizon` frames after those of each context.
 
-        Raises:
-            ValueError: no context, or not of `count` videos with `past` frames each.
+        A context that is not of `count` videos with `past` frames each raises a ValueError.
         """
         if context is None or context.frames.shape[:2] != (count, self.past):
             found = "none" if context is None else tuple(context.frames.shape[:2])

@@ -1,7 +1,5 @@
 """The small convolutional VAE of the SVHN column (Rybkin et al. 2021, appendix)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
@@ -29,7 +27,6 @@ class VAE(Model):
         likelihood: any likelihood whose height and width are multiples of four.
         width: channels of the first layer.
         latents: size L of the latent vector.
-        seed: the seed of the run; trunk and head derive theirs from it.
     """
 
     def __init__(

@@ -11,15 +11,10 @@ from datasets.core.dataset import SPLITS, Bytes, Content, DataError
 
 
 def read_verified(path: Path, algorithm: str, expected: str) -> Bytes:
-    """Read and verify one file, decompressed if it ends in .gz: uint8 (N,), writable.
+    """Read one file, decompressed if it ends in .gz, and verify its hash: uint8 (N,), writable.
 
-    Args:
-        path: the file.
-        algorithm: name of a hash in hashlib.
-        expected: hex digest of the (decompressed) content.
-
-    Raises:
-        DataError: unreadable, damaged, or not the content expected.
+    The algorithm is one of hashlib, the hash expected a hex digest of the (decompressed) content.
+    A file that is unreadable, damaged, or not the one expected raises a DataError.
     """
     try:
         if path.suffix == ".gz":
@@ -34,11 +29,7 @@ def read_verified(path: Path, algorithm: str, expected: str) -> Bytes:
 
 
 def verify_file(path: Path, algorithm: str, expected: str) -> None:
-    """Verify a file that may be larger than memory; see `read_verified`.
-
-    Raises:
-        DataError: unreadable, or not the content expected.
-    """
+    """Verify a file that may be larger than memory; see `read_verified`."""
     try:
         with path.open("rb") as stream:
             actual = hashlib.file_digest(stream, algorithm).hexdigest()

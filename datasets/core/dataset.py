@@ -30,25 +30,17 @@ class FolderError(DataError):
 class Dataset:
     """Images in memory, or memory-mapped (see `formats.converted`), in fixed, disjoint splits.
 
-    Attributes:
-        name: registered name.
-        train: uint8 (N, C, H, W), or (N, T, C, H, W) for video; contiguous, in a fixed order.
-        validation: like train; never part of it.
-        test: like train; the official test part where there is one.
-        labels: split -> int64 (N,), or None where no labels are known.
-        source: origin of the content, a sentence for people.
-        checksum: SHA-256 (hex) of the three tensors, equal on every machine with equal content.
-        description: one sentence for a report: what is shown, how resized or padded, how split.
+    The splits are uint8 (N, C, H, W), or (N, T, C, H, W) for video; contiguous, in a fixed order.
     """
 
-    name: str
+    name: str  # the registered one
     train: Tensor = field(repr=False)
     validation: Tensor = field(repr=False)
-    test: Tensor = field(repr=False)
-    labels: Mapping[str, Tensor] | None = field(repr=False)
-    source: str
-    checksum: str
-    description: str
+    test: Tensor = field(repr=False)  # the official test part where there is one
+    labels: Mapping[str, Tensor] | None = field(repr=False)  # split -> int64 (N,); None: not known
+    source: str  # origin of the content, a sentence for people
+    checksum: str  # SHA-256 (hex) of the splits, equal on every machine with equal content
+    description: str  # one sentence for a report: what is shown, how resized or padded, how split
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -58,33 +50,20 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Status:
-    """What is on disk, and what a fetch would transfer; only `load` verifies the content.
+    """What is on disk, and what a fetch would transfer; only `load` verifies the content."""
 
-    Attributes:
-        name: registered name.
-        present: whether every file is there.
-        source: origin of the content or, while absent, the sources that `fetch` would try in turn.
-        bytes: size on disk or, while absent, the size it will have there.
-        path: the folder of the files.
-        train: number of training items; likewise validation and test.
-        shape: shape of one item, (C, H, W) or (T, C, H, W).
-        checksum: what `Dataset.checksum` will be; None where only loading can tell.
-        arrived: bytes that an interrupted `fetch` left, from which the next one goes on.
-        transfer: bytes that `fetch` would transfer at most; 0 while present, None without a source.
-    """
-
-    name: str
-    present: bool
-    source: str
-    bytes: int
-    path: Path
-    train: int
+    name: str  # the registered one
+    present: bool  # whether every file is there
+    source: str  # origin of the content or, while absent, what `fetch` would try in turn
+    bytes: int  # size on disk or, while absent, the size it will have there
+    path: Path  # the folder of the files
+    train: int  # number of items
     validation: int
     test: int
-    shape: tuple[int, ...]
-    checksum: str | None
-    arrived: int = 0
-    transfer: int | None = 0
+    shape: tuple[int, ...]  # of one item, (C, H, W) or (T, C, H, W)
+    checksum: str | None  # what `Dataset.checksum` will be; None where only loading can tell
+    arrived: int = 0  # bytes that an interrupted `fetch` left, from which the next one goes on
+    transfer: int | None = 0  # bytes that `fetch` would transfer at most; None without a source
 
     @property
     def automatic(self) -> bool:

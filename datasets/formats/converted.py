@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from datasets.core.checksums import checksum, heading
 from datasets.core.dataset import SPLITS, Bytes, Content, DataError, FolderError, split_labels
-from datasets.core.loader import RECEIPT, Loader, complete
+from datasets.core.registry import RECEIPT, Loader, complete
 from datasets.core.storage import lacking_space, locked, publish, staging
 
 FOLDER, LABELS, RECORD = "converted", "labels.npy", "content.json"

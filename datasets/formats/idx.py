@@ -13,7 +13,7 @@ import numpy as np
 
 from datasets.core.checksums import read_verified
 from datasets.core.dataset import Bytes, Content, DataError
-from datasets.core.loader import Loader, complete
+from datasets.core.registry import Loader, complete
 
 IMAGES, LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 NAMES = tuple(f"{part}-{kind}" for part in ("train", "t10k") for kind in (IMAGES, LABELS))
@@ -36,17 +36,13 @@ def parse(content: Bytes) -> Bytes:
 
 
 class IdxLoader(Loader):
-    """Four idx files, plain or compressed, in torchvision's layout.
-
-    Attributes:
-        md5: of the *decompressed* content of the files `NAMES`, in that order, because the same
-            content circulates compressed in several ways.
-    """
+    """Four idx files, plain or compressed, in torchvision's layout."""
 
     shape = (1, 28, 28)
     counts = (55_000, 5_000, 10_000)
     bytes = 54_950_048
     advice = f"put {', '.join(NAMES)} (plain or .gz) into {{folder}}"
+    # Of the decompressed content of `NAMES`: it circulates compressed in several ways.
     md5: tuple[str, str, str, str]
 
     def files(self, root: Path) -> list[Path]:

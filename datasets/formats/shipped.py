@@ -4,20 +4,16 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from datasets.core.loader import Loader, complete
+from datasets.core.registry import Loader, complete
 
 
 class ScikitLearnLoader(Loader):
-    """Data inside the installed scikit-learn package; the data folder is not used.
-
-    Attributes:
-        shipped: paths of the files below sklearn/datasets.
-    """
+    """Data inside the installed scikit-learn package; the data folder is not used."""
 
     folder = ""
     bytes = 0
     advice = "install scikit-learn, which ships it"
-    shipped: tuple[str, ...]
+    shipped: tuple[str, ...]  # paths of the files below sklearn/datasets
 
     def files(self, root: Path) -> list[Path]:
         """See `Loader.files`."""

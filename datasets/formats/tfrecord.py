@@ -28,13 +28,15 @@ def masked_crc(data: bytes) -> int:
     return (((crc >> 15) | (crc << 17)) + MASK) & 0xFFFFFFFF
 
 
-def records(file: str, opened: Callable[[], IO[bytes]]) -> Iterator[bytes]:
+def records(file: str, opened: Callable[[], IO[bytes] | None]) -> Iterator[bytes]:
     """Read the records of the file that a function opens, one at a time; its name is for messages.
 
     A file that cannot be read or ends within a record, or a CRC that is wrong, raises a DataError.
     """
     try:
-        with opened() as stream:
+        stream = opened()
+        assert stream is not None  # tarfile has None for what is not a regular file
+        with stream:
             number = 0
             while header := stream.read(HEADER.size):
                 where = f"{file} is corrupt (record {number}: "

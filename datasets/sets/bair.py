@@ -10,18 +10,16 @@ from typing import IO
 import numpy as np
 
 from datasets.core.dataset import Bytes, DataError
-from datasets.core.loader import complete
-from datasets.core.registry import register
+from datasets.core.registry import complete, register
 from datasets.formats.converted import Batch, ConvertedLoader
 from datasets.formats.tfrecord import byte_features, records
-from datasets.transport.servers import Download
+from datasets.transport.sources import Download
 
 FRAMES, SIDE = 30, 64
 FEATURE = "{}/image_aux1/encoded"  # raw pixels, whatever its name says
 FOLDER, ARCHIVE = "softmotion30_44k", "bair_robot_pushing_dataset_v0.tar"
 
-
-RecordFile = tuple[str, Callable[[], IO[bytes]]]
+RecordFile = tuple[str, Callable[[], IO[bytes] | None]]
 """A file of records: its name in messages, and a function that opens it."""
 
 
@@ -78,7 +76,6 @@ class Bair(ConvertedLoader):
 
 @contextmanager
 def _parts(folder: Path, originals: list[Path]) -> Iterator[dict[str, list[RecordFile]]]:
-    """The files of "train" and of "test"."""
     parts: dict[str, list[RecordFile]] = {"train": [], "test": []}
     if originals[0].name != ARCHIVE:
         for file in originals:
@@ -92,7 +89,7 @@ def _parts(folder: Path, originals: list[Path]) -> Iterator[dict[str, list[Recor
                 path = PurePosixPath(member.name)
                 if member.isreg() and path.suffix == ".tfrecords" and path.parent.name in parts:
                     name = f"{originals[0]}/{member.name}"
-                    parts[path.parent.name].append((name, partial(_open_member, archive, member)))
+                    parts[path.parent.name].append((name, partial(archive.extractfile, member)))
             yield parts
     except tarfile.TarError as error:
         raise DataError(f"{originals[0]} cannot be read ({error})") from error
@@ -102,13 +99,7 @@ def _open_file(file: Path) -> IO[bytes]:
     return file.open("rb")
 
 
-def _open_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
-    stream = archive.extractfile(member)
-    assert stream is not None  # it is None for a member that is not a regular file
-    return stream
-
-
-def _sequences(name: str, opened: Callable[[], IO[bytes]]) -> Iterator[Bytes]:
+def _sequences(name: str, opened: Callable[[], IO[bytes] | None]) -> Iterator[Bytes]:
     for number, record in enumerate(records(name, opened)):
         try:
             yield _sequence(record)

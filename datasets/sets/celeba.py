@@ -18,7 +18,7 @@ from datasets.core.checksums import read_verified, verify_file
 from datasets.core.dataset import Bytes, DataError
 from datasets.core.registry import register
 from datasets.formats.converted import Batch, ConvertedLoader, resized
-from datasets.transport.servers import GoogleDrive
+from datasets.transport.sources import GoogleDrive
 
 FOLDER = "celeba"
 IMAGES, PARTITION = "img_align_celeba", "list_eval_partition.txt"

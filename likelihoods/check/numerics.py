@@ -88,7 +88,6 @@ def finite_at_extremes(factory: Factory) -> Measurement:
 
 
 def _not_finite(infinite: list[str], alone: set[float]) -> str:
-    """Return what is not finite, in one line."""
     if not infinite:
         return "values or gradients that are not finite"
     more = f" and {len(infinite) - 3} more" if len(infinite) > 3 else ""

@@ -37,7 +37,6 @@ KOLMOGOROV: Final = 2.2
 uniform samples exceeds."""
 KINDS: Final = {"random": random_outputs, "extreme": extreme_outputs}
 NO_CDF: Final = "it has no level_cdf, so its calibration is not measured"
-"""Why properties of the cdf do not apply, and what its absence costs."""
 _stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 
 

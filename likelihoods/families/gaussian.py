@@ -86,7 +86,6 @@ class BetaVAE(GaussianLikelihood):
     (Rybkin et al. 2021, arXiv:2006.13202, section 3).
 
     Args:
-        shape: (C, H, W).
         beta: positive.
         convention: "slides": the objective above, sigma^2 = beta. "paper": the objective
             |x - mean|^2 + beta KL, of which the published table was made, sigma^2 = beta / 2.
@@ -125,7 +124,6 @@ class PerPixelSigma(GaussianLikelihood):
     """Gaussian with a mean and a sigma for each value, both outputs of the network.
 
     Args:
-        shape: (C, H, W).
         bounds: soft clip of ln sigma. The default is the paper's -6, about half a grey level, and
             0, the sigma of the plain Gaussian. None, or "none" where there is no null (TOML): no
             clip at all, with which training may diverge.

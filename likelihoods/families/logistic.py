@@ -57,7 +57,6 @@ class LogisticMixture(Likelihood):
     above, at 4. No coupling between channels.
 
     Args:
-        shape: (C, H, W).
         components: K.
 
     Example:

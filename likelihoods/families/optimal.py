@@ -46,7 +46,6 @@ class OptimalSigma(Likelihood):
     any training the variance is 1 and the histogram flat.
 
     Args:
-        shape: (C, H, W).
         share: what shares one sigma: "all" values; those of an "image"; those of a "channel",
             in all images; those at one "pixel" and channel, in all images. Or the axes to average
             over, some of "batch", "channels", "height", "width".
@@ -66,8 +65,7 @@ class OptimalSigma(Likelihood):
 
     average: Tensor
     """Running average, biased: of sigma*^2 in its own shape, or of the histogram, (bins,)."""
-    weight: Tensor
-    """Sum of the weights in the average; one but for the start."""
+    weight: Tensor  # sum of the weights in the average; one but for the start
 
     def __init__(
         self,
@@ -109,7 +107,6 @@ class OptimalSigma(Likelihood):
 
     @property
     def _of_an_image(self) -> bool:
-        """Whether each image has a sigma of its own."""
         return AXES["batch"] not in self._axes
 
     @torch.no_grad()

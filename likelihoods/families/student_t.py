@@ -177,6 +177,5 @@ def _log_constant(df: Tensor) -> Tensor:
 
 
 def _legendre(count: int) -> list[tuple[float, float]]:
-    """Return nodes and weights of the Gauss-Legendre rule on [-1, 1]."""
     nodes, weights = np.polynomial.legendre.leggauss(count)
     return list(zip(nodes.tolist(), weights.tolist(), strict=True))

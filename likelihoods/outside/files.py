@@ -1,7 +1,5 @@
 """Likelihoods as users name them: `NAME(option=value)` or `FILE.py:Class(option=value)`."""
 
-from __future__ import annotations
-
 import ast
 import sys
 import traceback

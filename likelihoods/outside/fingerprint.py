@@ -76,7 +76,6 @@ def _folder(name: str) -> Path | None:
 
 
 def _content(module: ModuleType) -> bytes:
-    """Return the source of a module."""
     content = getattr(module, CONTENT, None)
     if isinstance(content, bytes):
         return content

@@ -10,7 +10,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.metrics import Statistics, frechet_distance, statistics
+from bench.metrics.frechet import Statistics, frechet_distance, statistics
 from tests.bench.metrics.reference import pytorch_fid_distance
 
 DIMENSIONS = 2048

@@ -16,9 +16,9 @@ from datasets import Loader
 from datasets.core import registry
 from datasets.core.storage import LOCK
 from datasets.formats.idx import NAMES, IdxLoader
-from datasets.transport import packages
+from datasets.transport import sources
 from datasets.transport.partials import Partials, SourceError
-from datasets.transport.source import Source
+from datasets.transport.sources import Source
 
 COUNTS = (5, 2, 3)
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -35,7 +35,7 @@ def no_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", only_here)
     monkeypatch.setenv("PATH", str(tmp_path / "clients"))
-    monkeypatch.setattr(packages, "PIP", ("pip",))
+    monkeypatch.setattr(sources, "PIP", ("pip",))
     monkeypatch.setenv("LIKELIHOOD_BENCH_DATA", str(tmp_path / "default"))
 
 

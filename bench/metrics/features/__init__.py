@@ -61,7 +61,7 @@ def extractor(name: str, device: torch.device | str = "cpu") -> FeatureExtractor
 
     Example:
         >>> import torch
-        >>> from bench.metrics import extractor
+        >>> from bench.metrics.features import extractor
         >>> network = extractor("random_vgg")
         >>> network(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).shape
         torch.Size([2, 64])

@@ -14,50 +14,35 @@ class FeatureError(RuntimeError):
 
 @dataclass(frozen=True)
 class Description:
-    """What is known of an extractor without its weights.
+    """What is known of an extractor without its weights."""
 
-    Attributes:
-        name: registered name.
-        column: prefix of the column of results that holds this extractor's Frechet distance.
-        heading: heading of the Frechet distance; "FID" is reserved for the Inception network.
-        kernel_column: prefix of the columns that hold its kernel distance.
-        kernel_heading: heading of the kernel distance; "KID" is reserved likewise.
-        protocol: one sentence on resizing, scaling and weights, printed beside every number.
-    """
-
-    name: str
-    column: str
-    heading: str
-    kernel_column: str
-    kernel_heading: str
-    protocol: str
+    name: str  # the registered one
+    column: str  # prefix of the columns of results that hold its Frechet distance
+    heading: str  # of the Frechet distance; "FID" is reserved for the Inception network
+    kernel_column: str  # prefix of the columns that hold its kernel distance
+    kernel_heading: str  # of the kernel distance; "KID" is reserved likewise
+    protocol: str  # one sentence on resizing, scaling and weights, printed beside every number
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureExtractor:
     """A fixed map from 8-bit images to features.
 
-    Attributes:
-        description: names and protocol.
-        dimensions: number of features F.
-        fingerprint: hash of weights and preprocessing; features of one fingerprint are comparable.
-        batch_size: images that go through the network at once, unless a call chooses another.
-        network: maps RGB (B, 3, H, W) float32 in [0, 1] to (B, F); includes resizing and scaling.
-        device: device of the network.
+    The network maps RGB (B, 3, H, W) float32 in [0, 1] to (B, F); it resizes and scales.
 
     Example:
-        >>> from bench.metrics import extractor
+        >>> from bench.metrics.features import extractor
         >>> network = extractor("random_vgg")
         >>> network.description.heading, network.dimensions
         ('FD-random-VGG', 64)
     """
 
     description: Description
-    dimensions: int
-    fingerprint: str
-    batch_size: int
+    dimensions: int  # F
+    fingerprint: str  # hash of weights and preprocessing: features compare only where it is equal
+    batch_size: int  # images that go through the network at once, unless a call chooses another
     network: nn.Module
-    device: torch.device
+    device: torch.device  # of the network
 
     @torch.inference_mode()
     def __call__(self, images: Tensor, *, batch_size: int | None = None) -> Tensor:

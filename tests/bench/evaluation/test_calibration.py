@@ -16,7 +16,7 @@ from bench.data import Data, subset, to_float
 from bench.evaluation import Outcome, Trained, take
 from bench.evaluation.calibration import summarise_pit
 from bench.execution.run import build
-from bench.metrics import transform
+from bench.metrics.calibration import transform
 from tests.bench.conftest import MODELS, DataFor, MakeSpec, columns_of, fit, measurement
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs

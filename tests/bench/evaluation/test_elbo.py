@@ -15,7 +15,8 @@ from bench.evaluation.base import MemoryCache
 from bench.evaluation.elbo import estimate_elbo
 from bench.evaluation.generation import generate
 from bench.execution.run import build
-from bench.metrics import extractor, frechet_distance, statistics
+from bench.metrics.features import extractor
+from bench.metrics.frechet import frechet_distance, statistics
 from bench.models import Model
 from bench.suite import RunSpec
 from tests.bench.conftest import MakeSpec, columns_of, fit, measurement

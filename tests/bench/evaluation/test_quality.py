@@ -16,14 +16,11 @@ from bench.evaluation import Outcome, Trained, take
 from bench.evaluation.base import Cache, MemoryCache
 from bench.evaluation.generation import generate, generate_both
 from bench.execution.run import build
-from bench.metrics import (
-    extractor,
-    frechet_distance,
-    kernel_distance,
-    manifold,
-    quantise,
-    statistics,
-)
+from bench.metrics.features import extractor
+from bench.metrics.frechet import frechet_distance, statistics
+from bench.metrics.images import quantise
+from bench.metrics.kernel import kernel_distance
+from bench.metrics.manifold import manifold
 from bench.models import Model
 from bench.suite import RunSpec
 from tests.bench.conftest import MakeSpec, measurement

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from bench.data import Data, subset
 from bench.evaluation.base import MemoryCache
 from bench.evaluation.reference import reference
-from bench.metrics import FeatureExtractor, extractor, frechet_distance, statistics
-from bench.metrics.features import Description
+from bench.metrics.features import Description, FeatureExtractor, extractor
+from bench.metrics.frechet import frechet_distance, statistics
 from bench.store import Store
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pytorch_fid import fid_score
 from scipy import linalg
 
-from bench.metrics import Statistics
+from bench.metrics.frechet import Statistics
 
 
 def pytorch_fid_distance(a: Statistics, b: Statistics) -> float:

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 import likelihoods
-from bench.metrics import Calibration, Transforms, transform
-from bench.metrics.calibration import BINS, INTERVALS
+from bench.metrics.calibration import BINS, INTERVALS, Calibration, Transforms, transform
 
 stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 norm: Any = stats.norm

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.metrics import Accumulator, Statistics, frechet_distance, statistics
+from bench.metrics.frechet import Accumulator, Statistics, frechet_distance, statistics
 from tests.bench.metrics.reference import pytorch_fid_distance
 
 

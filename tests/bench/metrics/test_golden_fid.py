@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import datasets
-from bench.metrics import Accumulator, FeatureError, extractor, frechet_distance
+from bench.metrics.features import FeatureError, extractor
+from bench.metrics.frechet import Accumulator, frechet_distance
 
 GOLDEN = 3.15
 """FID of 50,000 training against 10,000 test images of CIFAR-10."""

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from bench.metrics import quantise
+from bench.metrics.images import quantise
 
 
 def test_quantise_is_the_identity_on_levels_and_rounds_to_the_nearest() -> None:

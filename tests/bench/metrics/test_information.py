@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch import distributions as D
 
-from bench.metrics import Information, information
+from bench.metrics.information import Information, information
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics.pairwise import polynomial_kernel
 from torch import Tensor
 
-from bench.metrics import KernelDistance, kernel_distance
+from bench.metrics.kernel import KernelDistance, kernel_distance
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_iris
 from torch import Tensor
 
-from bench.metrics import active_units, probe_accuracy
+from bench.metrics.latents import active_units, probe_accuracy
 
 
 def test_active_units_against_numpy() -> None:

@@ -9,7 +9,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from bench.metrics import Manifold, expected_coverage, manifold
+from bench.metrics.manifold import Manifold, expected_coverage, manifold
 
 
 def normal(count: int, dimensions: int, seed: int, mean: float = 0.0) -> Tensor:

@@ -21,7 +21,7 @@ from datasets.formats.tfrecord import byte_features, masked_crc, records
 from datasets.sets import bair
 from datasets.sets.bair import ARCHIVE, FOLDER, Bair
 from datasets.transport.partials import PARTIAL
-from datasets.transport.servers import Download
+from datasets.transport.sources import Download
 from tests.datasets.conftest import Pixels, entries
 
 COUNTS = (3, 2, 2)

@@ -232,7 +232,7 @@ def drive(archived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         Path(output).write_bytes(served[url.rpartition("=")[2]])
 
     monkeypatch.setattr(gdown, "download", download)
-    monkeypatch.setattr("datasets.core.loading.AUTOMATIC", 0)
+    monkeypatch.setattr("datasets.core.fetching.AUTOMATIC", 0)
     return served
 
 

@@ -15,7 +15,7 @@ from datasets.sets.digits import Digits
 from datasets.sets.mnist import Mnist
 from datasets.sets.moving_digits import FRAMES, MovingDigits, paths
 from datasets.transport.partials import SourceError
-from datasets.transport.source import Source
+from datasets.transport.sources import Source
 from tests.datasets.conftest import Fake, Pixels, entries, idx
 
 COUNTS = (60, 3, 2)  # more than a batch

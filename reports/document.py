@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.content import IDENTIFICATION, Content, ReportError
-from reports.figures import house_style
+from reports.figures.style import house_style
 from reports.metric import Metric, described
 from reports.printing.markup import escape, paragraphs
 from reports.sections import SECTIONS, Subject, budget
@@ -81,9 +81,8 @@ def document(content: Content) -> Document:
     sections = [section(subject) for section in SECTIONS]
     head = (f"# {escape(content.title)}", budget(subject))
     readme = paragraphs(*head, *(section.markdown for section in sections)) + "\n"
-    drawn = {name: figure for section in sections for name, figure in section.figures.items()}
     table = results_table(content).to_csv(index=False, lineterminator="\n")
-    return Document(readme, drawn, {RESULTS: table})
+    return Document(readme, subject.figures, {RESULTS: table})
 
 
 def results_table(content: Content) -> pd.DataFrame:
@@ -93,10 +92,8 @@ def results_table(content: Content) -> pd.DataFrame:
     """
     results = content.results
     identification = [Metric(key, key, "which run it is") for key in IDENTIFICATION]
-    order: list[str] = []
-    for metrics in (identification, content.metrics):
-        rest = [key for key in map(str, results) if key not in order]
-        order += [each.key for own in described(metrics, rest).values() for each in own]
+    known = described([*identification, *content.metrics], map(str, results))
+    order = [each.key for own in known.values() for each in own]
     ordered = results[[*order, *(key for key in map(str, results) if key not in order)]]
     return ordered if ordered.empty else ordered.sort_values("run")
 

@@ -90,15 +90,10 @@ class Targets(NamedTuple):
     """The median over decoders of the mean final value: half of them reach it."""
 
 
-def targets(curves_of: Mapping[Entry, Mapping[int, pd.DataFrame]]) -> Targets | None:
-    """Return the targets of these curves; None without any."""
-    finals = [[float(curve["value"].iloc[-1]) for curve in e.values()] for e in curves_of.values()]
-    finals = [each for each in finals if each]
+def targets(content: Content, group: Group, key: str) -> Targets | None:
+    """Return the targets of the curves of a group; None without any."""
+    every = [curves(content, entry, key).values() for entry in group.entries]
+    finals = [[float(curve["value"].iloc[-1]) for curve in held] for held in every if held]
     if not finals:
         return None
     return Targets(max(map(max, finals)), float(np.median([np.mean(each) for each in finals])))
-
-
-def group_curves(content: Content, group: Group, key: str) -> dict[Entry, dict[int, pd.DataFrame]]:
-    """Return the curves of every entry that has any."""
-    return {entry: held for entry in group.entries if (held := curves(content, entry, key))}

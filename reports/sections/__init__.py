@@ -5,12 +5,11 @@ A new section is a function from Subject to Section and a line here.
 
 from collections.abc import Callable
 
+from reports.sections import measurements
 from reports.sections.claims import claims
 from reports.sections.decoders import columns_not_run, decoder_tables, sweep_tables
 from reports.sections.differences import differences, rank_sections
-from reports.sections.measurements import calibration, iwae, latents, other, quality_tables
 from reports.sections.overview import budget, summary, what_was_run
-from reports.sections.pictures import convergence, images, information, rate_distortion
 from reports.sections.reference import files, published, reading
 from reports.sections.section import Section, Subject
 from reports.sections.training import cost_tables, speed, stability
@@ -22,19 +21,19 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     decoder_tables,
     differences,
     rank_sections,
-    quality_tables,
-    iwae,
+    measurements.quality_tables,
+    measurements.iwae,
     columns_not_run,
     sweep_tables,
     stability,
-    convergence,
+    measurements.convergence,
     speed,
-    information,
-    latents,
-    rate_distortion,
-    calibration,
-    images,
-    other,
+    measurements.information,
+    measurements.latents,
+    measurements.rate_distortion,
+    measurements.calibration,
+    measurements.images,
+    measurements.other,
     cost_tables,
     reading,
     published,

@@ -38,8 +38,7 @@ SWEPT = (
 OF_VIDEO = ("ssim_best_of_n", "psnr_best_of_n_db", "nll_nats_per_sequence", "kl_nats_per_sequence")
 
 
-def decoder_tables(subject: Subject) -> Section:
-    """Return table B, one table for each group, with notes on what is special in it."""
+def _protocols(subject: Subject) -> str:
     content = subject.content
     protocols = [
         f"{each.name}: {content.features[each.features]}; {each.protocol.rstrip('.')}."
@@ -53,24 +52,25 @@ def decoder_tables(subject: Subject) -> Section:
         "in the one unit that all decoders share. The Frechet distance compares generated with "
         "test images and depends on its protocol:"
     )
-    reading = paragraphs(reading, bullets(protocols) or "- no Frechet distance was measured.")
+    return paragraphs(reading, bullets(protocols) or "- no Frechet distance was measured.")
 
-    def part(group: Group) -> tuple[str, ...]:
-        layers = tables.layer_table(group)
-        return (
-            decoder_table(group, content.budget),
-            caption([entry.runs for entry in group.entries]),
-            BESIDE if group.published(content.budget) else "",
-            bullets(_notes(content, group)),
-            _listed("Runs that did not finish:", group, _what),
-            _listed("Measurements that finished runs lack:", group, _lacks),
-            LAYERS if layers else "",
-            layers,
-            _videos(group),
-        )
 
-    title, nothing = "Table B: all decoders", "There are no runs to show."
-    return by_group(subject, title, reading, part, nothing=nothing, anchor="table-b")
+@by_group(
+    "Table B: all decoders", _protocols, nothing="There are no runs to show.", anchor="table-b"
+)
+def decoder_tables(subject: Subject, group: Group) -> Iterator[str]:
+    """Yield table B of a group, with notes on what is special in it."""
+    content = subject.content
+    yield decoder_table(group, content.budget)
+    yield caption([entry.runs for entry in group.entries])
+    yield BESIDE if group.published(content.budget) else ""
+    yield bullets(_notes(content, group))
+    yield _listed("Runs that did not finish:", group, _what)
+    yield _listed("Measurements that finished runs lack:", group, _lacks)
+    if layers := tables.layer_table(group):
+        yield LAYERS
+        yield layers
+    yield _videos(group)
 
 
 def columns_not_run(subject: Subject) -> Section:
@@ -179,23 +179,28 @@ def _what(run: pd.Series[Any]) -> str:
     return text
 
 
-def sweep_tables(subject: Subject) -> Section:
-    """Return table A, one table for each group with a sweep."""
-
-    def part(group: Group) -> Iterator[str]:
-        settings = [setting.runs for entry in group.entries for setting in entry.settings]
-        if settings:
-            yield sweep_table(subject.content, group)
-            yield caption(settings)
-            yield _cap(group) or escape(tables.without_information(group))
-            if group.published(subject.content.budget) == SWEEP_COLUMN:
-                yield _published_sweep()
-
+def _swept(subject: Subject) -> str:
     entries = [entry for group in subject.groups for entry in group.entries if entry.settings]
     options = listing(list(dict.fromkeys(entry.decoder.sweep or "" for entry in entries)))
-    title = f"Table A: sweep of {options}" if options else "Table A: sweep"
-    none = "No option was swept, so there is no table."
-    return by_group(subject, title, SWEPT, part, nothing=none, alone=True, anchor="table-a")
+    return f"Table A: sweep of {options}" if options else "Table A: sweep"
+
+
+@by_group(
+    _swept,
+    SWEPT,
+    nothing="No option was swept, so there is no table.",
+    alone=True,
+    anchor="table-a",
+)
+def sweep_tables(subject: Subject, group: Group) -> Iterator[str]:
+    """Yield table A of a group with a sweep."""
+    settings = [setting.runs for entry in group.entries for setting in entry.settings]
+    if settings:
+        yield sweep_table(subject.content, group)
+        yield caption(settings)
+        yield _cap(group) or escape(tables.without_information(group))
+        if group.published(subject.content.budget) == SWEEP_COLUMN:
+            yield _published_sweep()
 
 
 def sweep_table(content: Content, group: Group) -> str:

@@ -7,18 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from reports.analysis.groups import Entry, Group, decoders
-from reports.analysis.intervals import (
-    FEWEST,
-    LEVEL,
-    MANY,
-    RESAMPLES,
-    array,
-    by_seed,
-    improvement,
-    paired,
-)
+from reports.analysis.intervals import FEWEST, LEVEL, MANY, RESAMPLES, paired
 from reports.analysis.ranks import bests, compared_metrics, ranks
 from reports.analysis.statistics import complete, values
+from reports.analysis.verdict import compared
 from reports.content import Content
 from reports.metric import Metric
 from reports.printing import tables
@@ -41,22 +33,18 @@ FEW_SEEDS = (
 )
 
 
-def differences(subject: Subject) -> Section:
+@by_group(
+    "Differences from the best",
+    "Δ is a decoder's value minus that of the best (of its measure, for the NLL), paired by seed, "
+    f"mean and {BOOTSTRAP}. An interval that contains 0 is no difference. P is the probability "
+    "that a run of the decoder is better than one of the best, ties counting half (Agarwal et al. "
+    f"2021): ½ is no difference; a P of 0 or 1 has no interval.\n\n{FEW_SEEDS}",
+    nothing="There are no runs to compare.",
+    anchor="differences",
+)
+def differences(subject: Subject, group: Group) -> tuple[str, str]:
     """Return the difference of every decoder from the best, with its uncertainty."""
-    reading = (
-        "Δ is a decoder's value minus that of the best (of its measure, for the NLL), paired by "
-        f"seed, mean and {BOOTSTRAP}. An interval that contains 0 is no difference. P is the "
-        "probability that a run of the decoder is better than one of the best, ties counting half "
-        "(Agarwal et al. 2021): ½ is no difference; a P of 0 or 1 has no interval."
-    )
-    return by_group(
-        subject,
-        "Differences from the best",
-        paragraphs(reading, FEW_SEEDS),
-        lambda group: (difference_table(group), without_intervals(group)),
-        nothing="There are no runs to compare.",
-        anchor="differences",
-    )
+    return difference_table(group), without_intervals(group)
 
 
 def rank_sections(subject: Subject) -> Section:
@@ -77,16 +65,10 @@ def difference_table(group: Group) -> str:
     """Return each decoder's difference from the best of the group, by every metric."""
     fields = [tables.decoders(group.entries)]
     for metric in compared_metrics(group):
-        pairs = _pairs(group.entries, metric)
-        effects = {entry: paired(entry.runs, best.runs, metric.key) for entry, best in pairs}
-        means = [each.mean for each in effects.values() if each.mean is not None]
-        decimals = decimals_of(metric, means)
-        chances = {}
-        for entry, best in pairs:
-            first, second = (array(by_seed(each.runs, metric.key)) for each in (entry, best))
-            chances[entry] = improvement(first, second, lower=metric.best != "highest")
-        deltas = {e: with_interval(each, decimals) + of_seeds(each) for e, each in effects.items()}
-        shares = {entry: with_interval(each, 2, sign=False) for entry, each in chances.items()}
+        pairs = {e: compared(e, best, metric) for e, best in _pairs(group.entries, metric)}
+        decimals = decimals_of(metric, [d.mean for d, _ in pairs.values() if d.mean is not None])
+        deltas = {e: with_interval(d, decimals) + of_seeds(d) for e, (d, _) in pairs.items()}
+        shares = {e: with_interval(chance, 2, sign=False) for e, (_, chance) in pairs.items()}
         for heading, printed in ((f"Δ {metric.label}", deltas), (f"P by {metric.name}", shares)):
             fields.append((heading, RIGHT, _against_best(group.entries, metric, printed)))
     return table_of(fields)
@@ -95,16 +77,13 @@ def difference_table(group: Group) -> str:
 def without_intervals(group: Group) -> str:
     """Return why some differences have no interval, one line a reason; "" if all have one."""
     reasons: dict[str, list[str]] = {}
-    compared = 0
     for metric in compared_metrics(group):
         for entry, best in _pairs(group.entries, metric):
-            difference = paired(entry.runs, best.runs, metric.key)
-            compared += 1
-            if difference.why:
-                pair = f"{escape(entry.label)}: {metric.label}"
-                reasons.setdefault(difference.why, []).append(pair)
-    if len(reasons) == 1 and compared == len(next(iter(reasons.values()))):
+            why = paired(entry.runs, best.runs, metric.key).why
+            reasons.setdefault(why, []).append(f"{escape(entry.label)}: {metric.label}")
+    if len(reasons) == 1 and "" not in reasons:
         return f"No difference has an interval: {next(iter(reasons))}."
+    reasons.pop("", None)
     return bullets(f"No interval ({why}): {listing(who)}." for why, who in reasons.items())
 
 

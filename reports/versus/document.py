@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 from reports.content import Content
 from reports.document import Document
-from reports.figures import Panel, convergence, forest
+from reports.figures import curves
+from reports.figures.forest import forest
 from reports.printing.markup import bullets, escape, paragraphs
 from reports.printing.words import listing
 from reports.sections import Subject, budget
 from reports.sections.differences import BOOTSTRAP, FEW_SEEDS
-from reports.sections.section import picture
 from reports.versus.choice import choose
 from reports.versus.pairs import Match, match
 from reports.versus.tables import cost_table, differences, equal_table, metric_table, rank_table
@@ -57,8 +57,7 @@ def compare(
     one, others = choose(content, new, against)
     matches = [match(content, group, one, others) for group in subject.groups]
     said = summary(matches)
-    figures: dict[str, Figure] = {}
-    parts = [paragraphs(*_on(subject, each, figures)) for each in matches]
+    parts = [paragraphs(*_on(subject, each)) for each in matches]
     named = listing([escape(each.label) for each in others])
     commands = missing(content, [one, *others], matches, command)
     readme = paragraphs(
@@ -74,7 +73,7 @@ def compare(
         commands,
     )
     table = differences(matches).to_csv(index=False, lineterminator="\n")
-    return Comparison(said, Document(readme + "\n", figures, {DIFFERENCES: table}))
+    return Comparison(said, Document(readme + "\n", subject.figures, {DIFFERENCES: table}))
 
 
 def write_comparison(comparison: Comparison, output: Path) -> Path:
@@ -107,12 +106,11 @@ def _reading(content: Content, name: str) -> str:
     return paragraphs(bullets(lines), FEW_SEEDS, definitions)
 
 
-def _on(subject: Subject, matched: Match, figures: dict[str, Figure]) -> Iterator[str]:
-    """Yield the parts that are on one group; its figures are added to `figures`."""
+def _on(subject: Subject, matched: Match) -> Iterator[str]:
     group = matched.group
     yield f"## {escape(group.heading)}, model {escape(group.model)}"
     words = f"Differences on {group.title}"
-    if shows := picture(figures, group, "differences", _forest(subject, matched), words):
+    if shows := subject.picture(group, "differences", _forest(subject, matched), words):
         yield shows
         yield (
             "A line is the interval of the difference, hidden where it is narrower than the "
@@ -128,7 +126,7 @@ def _on(subject: Subject, matched: Match, figures: dict[str, Figure]) -> Iterato
     )
     yield rank_table(matched)
     yield f"### {escape(group.title)}: equal steps and equal seconds"
-    yield from _equal(subject, matched, figures)
+    yield from _equal(subject, matched)
     yield f"### {escape(group.title)}: costs"
     yield (
         "Wall-clock seconds of one run; they compare only if nothing else ran on the machine. The "
@@ -137,7 +135,7 @@ def _on(subject: Subject, matched: Match, figures: dict[str, Figure]) -> Iterato
     yield cost_table(matched)
 
 
-def _equal(subject: Subject, matched: Match, figures: dict[str, Figure]) -> Iterator[str]:
+def _equal(subject: Subject, matched: Match) -> Iterator[str]:
     table = equal_table(matched)
     if table:
         yield (
@@ -156,18 +154,15 @@ def _equal(subject: Subject, matched: Match, figures: dict[str, Figure]) -> Iter
             f"{listing([escape(label) for label in short])}."
         )
     compared = replace(matched.group, entries=(matched.new, *matched.baselines))
-    drawn = convergence(matched.content, compared, subject.styles)
-    yield picture(figures, compared, "convergence", drawn, f"Convergence on {compared.title}")
+    drawn = curves.convergence(matched.content, compared, subject.styles)
+    yield subject.picture(compared, "convergence", drawn, f"Convergence on {compared.title}")
 
 
 def _forest(subject: Subject, matched: Match) -> Figure | None:
     panels = []
     for metric, each in matched.differences.items():
         side = "left" if metric.best == "lowest" else "right"
-        panels.append(Panel(f"Δ {metric.label}\n(better on the {side})", [d.effect for d in each]))
-    return forest(
-        f"{matched.new.label} minus each baseline: {matched.group.title}",
-        [entry.label for entry in matched.baselines],
-        [subject.styles[entry.decoder] for entry in matched.baselines],
-        panels,
-    )
+        panels.append((f"Δ {metric.label}\n(better on the {side})", [d.effect for d in each]))
+    title = f"{matched.new.label} minus each baseline: {matched.group.title}"
+    names = [entry.label for entry in matched.baselines]
+    return forest(title, names, [subject.styles[e.decoder] for e in matched.baselines], panels)

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.intervals import Effect, Interval, array, by_seed, effect, improvement, paired
+from reports.analysis.intervals import Effect, Interval, effect
 from reports.analysis.ranks import compared_metrics, contests
 from reports.analysis.speed import BITS, curves, log_ratios, points
 from reports.analysis.statistics import complete, finished, values
-from reports.analysis.verdict import ABOVE, BELOW, Verdict
+from reports.analysis.verdict import ABOVE, BELOW, Verdict, compared
 from reports.content import SMOKE, Content
 from reports.metric import Metric
 from reports.printing.cells import gap, outcome
@@ -112,9 +112,7 @@ def difference(content: Content, new: Entry, baseline: Entry, metric: Metric) ->
         why = f"{lacks[0].label}: {gap(lacks[0], metric)}" if lacks else why
         nothing = Effect(None, None, 0, why)
         return Difference(nothing, nothing, Verdict.NOT_DECIDED, why)
-    effect = paired(new.runs, baseline.runs, metric.key)
-    first, second = (array(by_seed(each.runs, metric.key)) for each in pair)
-    chance = improvement(first, second, lower=metric.best != "highest")
+    effect, chance = compared(new, baseline, metric)
     why = _no_verdict(content, pair, metric) or effect.why
     verdict, interval = Verdict.NOT_DECIDED, effect.interval
     if interval is not None and interval.excludes(0.0) and not why:

@@ -10,10 +10,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color
 from matplotlib.patches import StepPatch
 
-from reports import figures
 from reports.analysis.groups import decoders, groups
 from reports.document import document
-from reports.figures.calibration import histogram
+from reports.figures.histograms import calibration, histogram
+from reports.figures.style import styles as styles_of
 from reports.sections.measurements import calibration_table
 from tests.reports.example import DECODERS, MNIST, PATCHES, example
 from tests.reports.typed import cells, content, run
@@ -85,8 +85,8 @@ def test_bars_are_means_over_seeds_relative_to_uniform() -> None:
 def drawn(**changes: Any) -> Any:
     subject = example(seeds=1, columns=(MNIST,), images=False, **changes)
     (group,) = groups(subject)
-    styles = figures.styles(decoders(subject))
-    picture = figures.calibration(group, styles)
+    styles = styles_of(decoders(subject))
+    picture = calibration(group, styles)
     assert picture is not None
     return picture, group, styles
 
@@ -124,7 +124,7 @@ def test_a_bar_that_leaves_its_panel_says_how_high_it_is() -> None:
 def test_a_likelihood_of_any_name_is_drawn_and_one_without_a_measurement_is_not() -> None:
     subject = content([*runs(), run("$odd$", **measured(0.1, 50.0, (0.2, 0.3, 0.5)))])
     (group,) = groups(subject)
-    picture = figures.calibration(group, figures.styles(decoders(subject)))
+    picture = calibration(group, styles_of(decoders(subject)))
     assert picture is not None
     titles = [panel.get_title().split("\n")[0] for panel in panels(picture)]
     assert titles == ["Soft", "Wide", r"\$odd\$"]
@@ -137,7 +137,7 @@ def test_nothing_is_cut_off_or_overlaps(count: int) -> None:
     results = subject.results[subject.results["likelihood"].isin(keep)]
     subject = type(subject)(**vars(subject) | {"results": results})
     (group,) = groups(subject)
-    picture: Any = figures.calibration(group, figures.styles(decoders(subject)))
+    picture: Any = calibration(group, styles_of(decoders(subject)))
     canvas: Any = FigureCanvasAgg(picture)
     canvas.draw()
     renderer = canvas.get_renderer()

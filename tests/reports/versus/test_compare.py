@@ -18,8 +18,9 @@ from reports import Column, Content, Metric, ReportError, Row
 from reports.analysis.groups import Entry, groups
 from reports.analysis.intervals import Effect, Interval
 from reports.analysis.ranks import rank
-from reports.figures.forest import Panel, forest
+from reports.figures.forest import forest
 from reports.figures.style import Style
+from reports.figures.style import styles as styles_of
 from reports.versus.choice import choose
 from reports.versus.pairs import Equal, Match, difference, equal, match
 from tests.reports.example import MNIST, PATCHES, example
@@ -404,7 +405,7 @@ def test_the_forest_shows_means_intervals_and_what_is_told_apart() -> None:
         Effect(None, None, 0),
     ]
     styles = [Style(colour, "-", "o") for colour in ("#110000", "#220000", "#330000", "#440000")]
-    drawn = forest("Title", list("abcd"), styles, [Panel("Δ (bits)", effects), Panel("empty", [])])
+    drawn = forest("Title", list("abcd"), styles, [("Δ (bits)", effects), ("empty", [])])
     assert drawn is not None
     (axis,) = drawn.axes
     _, *lines = axis.get_lines()  # the first is the line at zero
@@ -419,7 +420,10 @@ def test_the_forest_shows_means_intervals_and_what_is_told_apart() -> None:
 
 
 def test_without_a_difference_there_is_no_forest() -> None:
-    assert forest("Title", ["a"], [Style("#110000", "-", "o")], [Panel("Δ", [None])]) is None
+    assert (
+        forest("Title", ["a"], [Style("#110000", "-", "o")], [("Δ", [Effect(None, None, 0)])])
+        is None
+    )
 
 
 def test_colours_are_those_of_the_report() -> None:
@@ -427,7 +431,7 @@ def test_colours_are_those_of_the_report() -> None:
     made = reports.compare(subject, "soft", ["wide"])
     figure = made.document.figures["differences-blobs-vae.png"]
     colours = {line.get_color() for line in figure.axes[0].get_lines()[1:]}
-    everything = reports.figures.styles([replace(row) for row in subject.rows])
+    everything = styles_of([replace(row) for row in subject.rows])
     assert colours == {everything[subject.rows[2]].colour}
 
 

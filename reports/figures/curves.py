@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,8 +23,7 @@ EARLY = 0.25
 """The part of a training that may lie above the axis, to keep the rest legible."""
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
+class Curve(NamedTuple):
     """One measurement of one decoder during training."""
 
     points: pd.DataFrame

@@ -78,9 +78,8 @@ class Document:
 def document(content: Content) -> Document:
     """Return the report on `content`; the same content gives the same text."""
     subject = Subject(content)
-    sections = [section(subject) for section in SECTIONS]
     head = (f"# {escape(content.title)}", budget(subject))
-    readme = paragraphs(*head, *(section.markdown for section in sections)) + "\n"
+    readme = paragraphs(*head, *(section(subject) for section in SECTIONS)) + "\n"
     table = results_table(content).to_csv(index=False, lineterminator="\n")
     return Document(readme, subject.figures, {RESULTS: table})
 
@@ -99,10 +98,5 @@ def results_table(content: Content) -> pd.DataFrame:
 
 
 def write(content: Content, output: Path) -> Path:
-    """Write README.md, results.csv and figures/ into the folder `output`; return the README.
-
-    Raises:
-        ReportError: the folder cannot be written.
-
-    """
+    """Write README.md, results.csv and figures/; return the README: see Document.write."""
     return document(content).write(output)

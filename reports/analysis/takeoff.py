@@ -10,6 +10,7 @@ import pandas as pd
 
 from reports.analysis.groups import Entry, Setting
 from reports.analysis.intervals import FEWEST, Interval, Values, array, bootstrap, by_seed
+from reports.analysis.speed import first_below
 from reports.analysis.statistics import estimate
 
 MARGINAL, INFORMATION = "marginal_kl_nats", "information_nats"
@@ -97,12 +98,7 @@ def crossing(places: Values, heights: Values) -> float | None:
     Followed from the smallest place, which must be above it, to the first that is not.
     """
     limit = threshold(heights)
-    below = np.flatnonzero(heights <= limit)
-    if not below.size or below[0] == 0:
-        return None
-    right = int(below[0])
-    part = (heights[right - 1] - limit) / (heights[right - 1] - heights[right])
-    return float(places[right - 1] + part * (places[right] - places[right - 1]))
+    return None if heights[0] <= limit else first_below(places, heights, limit)
 
 
 def near_cap(runs: pd.DataFrame) -> bool:

@@ -24,10 +24,9 @@ EARLY = 0.25
 
 
 class Curve(NamedTuple):
-    """One measurement of one decoder during training."""
+    """One measurement of one decoder during training: step, seconds, value; at least one row."""
 
     points: pd.DataFrame
-    """step, seconds, value; ascending, all finite, at least one row."""
     finished: bool
 
 

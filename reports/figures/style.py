@@ -12,6 +12,7 @@ from matplotlib import style as mpl_style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, Locator, NullLocator
@@ -95,8 +96,7 @@ def _colour(index: int) -> str:
         return PALETTE[index]
     extra = index - len(PALETTE)
     lightness = (0.35, 0.6)[extra % 2]
-    red, green, blue = colorsys.hls_to_rgb(extra * GOLDEN % 1, lightness, 0.55)
-    return f"#{round(red * 255):02X}{round(green * 255):02X}{round(blue * 255):02X}"
+    return to_hex(colorsys.hls_to_rgb(extra * GOLDEN % 1, lightness, 0.55)).upper()
 
 
 def figure(height: float, title: str) -> Figure:

@@ -1,6 +1,6 @@
 """The sections of the report, in the order in which they are printed.
 
-A new section is a function from Subject to Section and a line here.
+A new section is a function from Subject to Markdown and a line here.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from reports.sections.decoders import columns_not_run, decoder_tables, sweep_tab
 from reports.sections.differences import differences, rank_sections
 from reports.sections.overview import budget, summary, what_was_run
 from reports.sections.reference import files, published, reading
-from reports.sections.section import Section, Subject
-from reports.sections.training import cost_tables, speed, stability
+from reports.sections.section import Subject
+from reports.sections.training import costs, speed, stability
 
-SECTIONS: tuple[Callable[[Subject], Section], ...] = (
+SECTIONS: tuple[Callable[[Subject], str], ...] = (
     summary,
     what_was_run,
     claims,
@@ -34,10 +34,10 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     measurements.calibration,
     measurements.images,
     measurements.other,
-    cost_tables,
+    costs,
     reading,
     published,
     files,
 )
 
-__all__ = ["SECTIONS", "Section", "Subject", "budget"]
+__all__ = ["SECTIONS", "Subject", "budget"]

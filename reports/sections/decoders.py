@@ -16,7 +16,7 @@ from reports.printing.cells import absent, cell
 from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table, table_of
 from reports.printing.words import listing, number, short
 from reports.published import LEARNED, SWEEP_COLUMN, TABLE_A, TABLE_B, Published
-from reports.sections.section import Section, Subject, by_group, caption
+from reports.sections.section import Subject, by_group, caption, section
 
 LONGEST_ERROR = 160
 """Characters of an error message that are printed; results.csv holds all."""
@@ -73,7 +73,7 @@ def decoder_tables(subject: Subject, group: Group) -> Iterator[str]:
     yield _videos(group)
 
 
-def columns_not_run(subject: Subject) -> Section:
+def columns_not_run(subject: Subject) -> str:
     """Return the columns that are missing, each with its reason."""
     ran = {id(column) for group in subject.groups for column in group.columns}
     lines = []
@@ -81,7 +81,7 @@ def columns_not_run(subject: Subject) -> Section:
         if id(column) not in ran:
             reason = escape(column.not_run or "no run of it is in the results").rstrip(".")
             lines.append(f"**{escape(column.heading)}**: {reason}.")
-    return Section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
+    return section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
 
 
 def decoder_table(group: Group, budget: str) -> str:
@@ -193,28 +193,12 @@ def _swept(subject: Subject) -> str:
     anchor="table-a",
 )
 def sweep_tables(subject: Subject, group: Group) -> Iterator[str]:
-    """Yield table A of a group with a sweep."""
-    settings = [setting.runs for entry in group.entries for setting in entry.settings]
-    if settings:
-        yield sweep_table(subject.content, group)
-        yield caption(settings)
-        yield _cap(group) or escape(tables.without_information(group))
-        if group.published(subject.content.budget) == SWEEP_COLUMN:
-            yield _published_sweep()
-
-
-def sweep_table(content: Content, group: Group) -> str:
-    """Return table A of one group: every value of a sweep, then each learned variance.
-
-    The group must hold a sweep.
-    """
-    swept = [
-        Entry(entry.decoder, setting.runs, chosen=setting.value)
-        for entry in group.entries
-        for setting in entry.settings
-    ]
-    rows = [*swept, *learned(content, group)]
-    option = next(entry.decoder.sweep or "" for entry in group.entries if entry.settings)
+    """Yield table A of a group with a sweep: every value, then each learned variance."""
+    swept = [entry for entry in group.entries if entry.settings]
+    if not swept:
+        return
+    tried = [Entry(e.decoder, each.runs, chosen=each.value) for e in swept for each in e.settings]
+    rows, option = [*tried, *learned(subject.content, group)], swept[0].decoder.sweep or ""
     fields = [
         ("decoder", LEFT, [escape(entry.decoder.label) for entry in rows]),
         (option, RIGHT, ["learned" if e.chosen is None else f"{e.chosen:g}" for e in rows]),
@@ -222,7 +206,11 @@ def sweep_table(content: Content, group: Group) -> str:
         *tables.metric_fields(rows, compared_metrics(group)),
         *tables.information_fields(group, rows),
     ]
-    return table_of(fields)
+    yield table_of(fields)
+    yield caption([entry.runs for entry in tried])
+    yield _cap(group) or escape(tables.without_information(group))
+    if group.published(subject.content.budget) == SWEEP_COLUMN:
+        yield _published_sweep()
 
 
 def _variance(group: Group, entry: Entry) -> str:

@@ -17,7 +17,7 @@ from reports.printing import tables
 from reports.printing.cells import NOT_RUN, decimals_of, gap, of_seeds, with_interval
 from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table_of
 from reports.printing.words import listing, number
-from reports.sections.section import Section, Subject, by_group
+from reports.sections.section import Subject, by_group, section
 
 REFERENCE, NO_BEST = "the best", "no best"
 
@@ -44,25 +44,6 @@ FEW_SEEDS = (
 )
 def differences(subject: Subject, group: Group) -> tuple[str, str]:
     """Return the difference of every decoder from the best, with its uncertainty."""
-    return difference_table(group), without_intervals(group)
-
-
-def rank_sections(subject: Subject) -> Section:
-    """Return the rank of every decoder on every group."""
-    tables_of_ranks = rank_tables(subject.content, subject.groups)
-    reading = (
-        "Rank of each decoder by its mean, 1 the best; equal means share the mean of their ranks. "
-        "A decoder that lost a run (diverged, failed, too large) ranks behind all that did not. "
-        "One that was not run or not measured on some data has no rank there, and no mean rank. "
-        "A rank says nothing of distances, and order within the noise counts as much as any other."
-    )
-    parts = [paragraphs(f"### Ranks by {name}", table) for name, table in tables_of_ranks.items()]
-    nothing = "Fewer than two decoders were measured on the same data, so there are no ranks."
-    return Section("Ranks over all data", paragraphs(reading, *(parts or [nothing])))
-
-
-def difference_table(group: Group) -> str:
-    """Return each decoder's difference from the best of the group, by every metric."""
     fields = [tables.decoders(group.entries)]
     for metric in compared_metrics(group):
         pairs = {e: compared(e, best, metric) for e, best in _pairs(group.entries, metric)}
@@ -71,10 +52,10 @@ def difference_table(group: Group) -> str:
         shares = {e: with_interval(chance, 2, sign=False) for e, (_, chance) in pairs.items()}
         for heading, printed in ((f"Δ {metric.label}", deltas), (f"P by {metric.name}", shares)):
             fields.append((heading, RIGHT, _against_best(group.entries, metric, printed)))
-    return table_of(fields)
+    return table_of(fields), _without_intervals(group)
 
 
-def without_intervals(group: Group) -> str:
+def _without_intervals(group: Group) -> str:
     """Return why some differences have no interval, one line a reason; "" if all have one."""
     reasons: dict[str, list[str]] = {}
     for metric in compared_metrics(group):
@@ -85,6 +66,20 @@ def without_intervals(group: Group) -> str:
         return f"No difference has an interval: {next(iter(reasons))}."
     reasons.pop("", None)
     return bullets(f"No interval ({why}): {listing(who)}." for why, who in reasons.items())
+
+
+def rank_sections(subject: Subject) -> str:
+    """Return the rank of every decoder on every group."""
+    tables_of_ranks = rank_tables(subject.content, subject.groups)
+    reading = (
+        "Rank of each decoder by its mean, 1 the best; equal means share the mean of their ranks. "
+        "A decoder that lost a run (diverged, failed, too large) ranks behind all that did not. "
+        "One that was not run or not measured on some data has no rank there, and no mean rank. "
+        "A rank says nothing of distances, and order within the noise counts as much as any other."
+    )
+    parts = [paragraphs(f"### Ranks by {name}", table) for name, table in tables_of_ranks.items()]
+    nothing = "Fewer than two decoders were measured on the same data, so there are no ranks."
+    return section("Ranks over all data", paragraphs(reading, *(parts or [nothing])))
 
 
 def rank_tables(content: Content, groups: Sequence[Group]) -> dict[str, str]:

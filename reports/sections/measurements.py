@@ -12,7 +12,7 @@ from reports.analysis.intervals import LEVEL
 from reports.analysis.statistics import estimate, values
 from reports.analysis.takeoff import SHARE, NoTakeOff, TakeOff, take_off
 from reports.content import Content
-from reports.figures import curves, grids, histograms, sweeps
+from reports.figures import curves, grids, panels, sweeps
 from reports.metric import Metric
 from reports.printing import tables
 from reports.printing.cells import NOT_MEASURED, absent, cell, decimals_of, gap, short_interval
@@ -128,9 +128,9 @@ def iwae(subject: Subject, group: Group) -> Iterator[str]:
 
 @by_group("Calibration", CALIBRATED)
 def calibration(subject: Subject, group: Group) -> Iterator[str]:
-    """Yield table and histograms; say where nothing was measured."""
+    """Yield table and panels; say where nothing was measured."""
     yield calibration_table(group) or f"The calibration was {NOT_MEASURED}."
-    yield subject.picture(group, "calibration", histograms.calibration(group, subject.styles))
+    yield subject.picture(group, "calibration", panels.calibration(group, subject.styles))
 
 
 def calibration_table(group: Group) -> str:

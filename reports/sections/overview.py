@@ -17,7 +17,7 @@ from reports.printing.cells import decimals_of, level, printed_means, with_sprea
 from reports.printing.markup import LEFT, bullets, escape, paragraphs, table
 from reports.printing.tables import counts
 from reports.printing.words import listing, plural, short
-from reports.sections.section import Section, Subject
+from reports.sections.section import Subject, section
 
 IMAGES = ("test_images", "calibration_images", "frechet_images")
 FACTS = ("steps", "batch_size", "test_sequences", "predicted_frames", *IMAGES)
@@ -38,10 +38,10 @@ def budget(subject: Subject) -> str:
     )
 
 
-def summary(subject: Subject) -> Section:
+def summary(subject: Subject) -> str:
     """Return what came out, read from the results alone."""
     if not subject.groups:
-        return Section("Summary", "There are no runs in the results, so nothing was compared.")
+        return section("Summary", "There are no runs in the results, so nothing was compared.")
     best = best_table(subject.groups)
     reading = "No decoder finished all its runs with a measurement, so none can be called best."
     if best:
@@ -51,10 +51,10 @@ def summary(subject: Subject) -> Section:
             "contains 0."
         )
     variances = bullets(_variances(subject))
-    return Section("Summary", paragraphs(_count(subject), reading, best, variances))
+    return section("Summary", paragraphs(_count(subject), reading, best, variances))
 
 
-def what_was_run(subject: Subject) -> Section:
+def what_was_run(subject: Subject) -> str:
     """Return data, budget and circumstances of the runs."""
     content = subject.content
     columns = []
@@ -69,7 +69,7 @@ def what_was_run(subject: Subject) -> Section:
         "the same for every decoder of a column. A *stand-in* replaces a data set that was not at "
         "hand or not asked for; its numbers say nothing of the original's."
     )
-    return Section("What was run", paragraphs(reading, bullets(columns), bullets(about)))
+    return section("What was run", paragraphs(reading, bullets(columns), bullets(about)))
 
 
 def best_table(groups: Sequence[Group]) -> str:

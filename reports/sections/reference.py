@@ -10,7 +10,7 @@ from reports.analysis.statistics import values
 from reports.content import PAPER, Content
 from reports.metric import PLACEHOLDER, described
 from reports.printing.markup import RIGHT, bold, bullets, escape, paragraphs, table
-from reports.sections.section import Section, Subject
+from reports.sections.section import Subject, section
 
 TERMS = {
     "frame": "an image of a video. A video model is given the first frames and predicts the rest; "
@@ -32,14 +32,14 @@ TERMS = {
 """Words of the report that are no metric."""
 
 
-def reading(subject: Subject) -> Section:
+def reading(subject: Subject) -> str:
     """Return the definition of every number and word."""
     content = subject.content
     link = content.metrics_document
     more = f"Estimators and sources: [definition of every metric]({link})." if link else ""
     terms = (f"**{term}**: {text}" for term, text in TERMS.items())
     lines = bullets([*_definitions(content), *terms])
-    return Section("How to read each number", paragraphs(lines, more))
+    return section("How to read each number", paragraphs(lines, more))
 
 
 def _definitions(content: Content) -> Iterator[str]:
@@ -56,16 +56,16 @@ def _definitions(content: Content) -> Iterator[str]:
         yield f"**{escape(', '.join(of_it))}**: {definition}{cited}."
 
 
-def files(subject: Subject) -> Section:
+def files(subject: Subject) -> str:
     """Return links to the data behind the report."""
-    return Section(
+    return section(
         "Data behind this report",
         "[results.csv](results.csv) holds every run, one a row, with every measurement and its "
         "unit in the name of the column. The figures are in the folder `figures`.",
     )
 
 
-def published(subject: Subject) -> Section:
+def published(subject: Subject) -> str:
     """Return where published numbers are shown, why not elsewhere, and their audit."""
     beside = [group for group in subject.groups if group.published(subject.content.budget)]
     if beside:
@@ -78,7 +78,7 @@ def published(subject: Subject) -> Section:
         "Source: Rybkin, Daniilidis, Levine, *Simple and Effective VAE Training with Calibrated "
         "Decoders*, ICML 2021."
     )
-    return Section("Published numbers and their audit", paragraphs(f"{source} {shown}", audit()))
+    return section("Published numbers and their audit", paragraphs(f"{source} {shown}", audit()))
 
 
 def audit() -> str:
@@ -89,7 +89,7 @@ def audit() -> str:
         "even without error and KL; with a variance that equals the mean squared error it pays at "
         "least D/2 ln(2πeσ²).",
         _sweep_table(),
-        bullets([*_audit_sweep(), *_audit_others()]),
+        bullets(_audited()),
     )
 
 
@@ -107,14 +107,15 @@ def _sweep_table() -> str:
     return table(headers, rows, [RIGHT] * 4)
 
 
-def _audit_sweep() -> Iterator[str]:
+def _audited() -> Iterator[str]:
+    units = {name: cells[paper.UNIT].nll_nats for name, cells in paper.TABLE_B.items()}
     size = paper.DIMENSIONS[paper.SWEEP_COLUMN]
-    unit = paper.TABLE_B[paper.SWEEP_COLUMN][paper.UNIT].nll_nats
     yield (
         f"{paper.SWEEP_COLUMN}, D = {size}: the unit-variance Gaussian cannot go below "
-        f"{paper.floor(size, 1):.0f} nats; the {unit:g} of the table of decoders fits. The "
-        "sweep fits σ² = β/2 and not σ² = β, so it was made with the loss ‖x − x̂‖² + β KL. Under "
-        "the convention σ² = β, the default here, the same models sit at half those β."
+        f"{paper.floor(size, 1):.0f} nats; the {units[paper.SWEEP_COLUMN]:g} of the table of "
+        "decoders fits. The sweep fits σ² = β/2 and not σ² = β, so it was made with the loss "
+        "‖x − x̂‖² + β KL. Under the convention σ² = β, the default here, the same models sit at "
+        "half those β."
     )
     reported, variance = paper.LEARNED.nll_nats, paper.LEARNED.beta
     upper = variance + 0.0005  # the largest value that is printed as 0.006
@@ -125,14 +126,10 @@ def _audit_sweep() -> Iterator[str]:
         f"2σ² = {upper:g} it is {bound:.0f}, which leaves a plausible KL of "
         f"{reported - bound:.0f} nats."
     )
-
-
-def _audit_others() -> Iterator[str]:
-    reported = {name: cells[paper.UNIT].nll_nats for name, cells in paper.TABLE_B.items()}
     size = paper.DIMENSIONS["BAIR"]
     yield (
         f"BAIR, D = {size}: a unit-variance Gaussian cannot go below "
-        f"{paper.floor(size, 1):.0f}, so the reported {reported['BAIR']:g} is not in nats for a "
+        f"{paper.floor(size, 1):.0f}, so the reported {units['BAIR']:g} is not in nats for a "
         "64×64×3 frame with its constant. Compare that column by rank and by difference, not by "
         "value."
     )
@@ -141,7 +138,7 @@ def _audit_others() -> Iterator[str]:
     yield (
         f"CelebA and CIFAR, D = {size}: on pixels in [0, 1] a unit-variance Gaussian that always "
         f"predicts mid-grey and has no KL pays at most {grey:.0f} nats (its squared error is "
-        f"at most 1/4 a value); the reported {reported['CelebA']:g} and {reported['CIFAR']:g} are "
+        f"at most 1/4 a value); the reported {units['CelebA']:g} and {units['CIFAR']:g} are "
         "far above, so these columns are not on that scale. Compare them by rank and by difference "
         "as well."
     )

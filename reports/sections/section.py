@@ -1,4 +1,4 @@
-"""What every section of the report is given, and what it returns."""
+"""What every section of the report is given, and how it is put together."""
 
 from __future__ import annotations
 
@@ -44,20 +44,13 @@ class Subject:
         return f"![{escape(words or f'{name}: {group.title}')}](figures/{file})"
 
 
-@dataclass(frozen=True)
-class Section:
-    """One section: its heading and its Markdown."""
+def section(title: str, text: str, anchor: str = "") -> str:
+    """Return a section with its heading; "" where it has nothing to say.
 
-    title: str
-    text: str
-    anchor: str = ""
-    """What a link to it is called, whatever its title; "" if nothing links to it."""
-
-    @property
-    def markdown(self) -> str:
-        """The section with its heading; "" where it has nothing to say."""
-        anchor = f'<a id="{self.anchor}"></a>' if self.anchor else ""
-        return paragraphs(anchor, f"## {self.title}", self.text) if self.text else ""
+    `anchor` is what a link to it is called, whatever its title; "" if nothing links to it.
+    """
+    link = f'<a id="{anchor}"></a>' if anchor else ""
+    return paragraphs(link, f"## {title}", text) if text else ""
 
 
 Text = str | Callable[[Subject], str]
@@ -70,24 +63,24 @@ def by_group(
     nothing: str = "There are no runs.",
     alone: bool = False,
     anchor: str = "",
-) -> Callable[[Callable[[Subject, Group], Iterable[str]]], Callable[[Subject], Section]]:
+) -> Callable[[Callable[[Subject, Group], Iterable[str]]], Callable[[Subject], str]]:
     """Make a section of a function that gives the paragraphs on one group; a decorator.
 
     A group without any says `nothing`, below the reading. Where `alone`, it is left out, and the
     section says `nothing` without a reading if all are.
     """
 
-    def section_of(part: Callable[[Subject, Group], Iterable[str]]) -> Callable[[Subject], Section]:
+    def section_of(part: Callable[[Subject, Group], Iterable[str]]) -> Callable[[Subject], str]:
         @wraps(part)
-        def section(subject: Subject) -> Section:
-            made = [(group.heading, paragraphs(*part(subject, group))) for group in subject.groups]
-            made = [(name, text or ("" if alone else nothing)) for name, text in made]
-            parts = [paragraphs(f"### {escape(name)}", text) for name, text in made if text]
-            said = reading if isinstance(reading, str) else reading(subject)
-            shown = paragraphs("" if alone and not parts else said, *(parts or [nothing]))
-            return Section(title if isinstance(title, str) else title(subject), shown, anchor)
+        def made(subject: Subject) -> str:
+            said = [(group.heading, paragraphs(*part(subject, group))) for group in subject.groups]
+            said = [(name, text or ("" if alone else nothing)) for name, text in said]
+            parts = [paragraphs(f"### {escape(name)}", text) for name, text in said if text]
+            head = reading if isinstance(reading, str) else reading(subject)
+            shown = paragraphs("" if alone and not parts else head, *(parts or [nothing]))
+            return section(title if isinstance(title, str) else title(subject), shown, anchor)
 
-        return section
+        return made
 
     return section_of
 

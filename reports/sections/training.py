@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.speed import Targets, curves, reach, targets
+from reports.analysis.speed import curves, reach, targets
 from reports.analysis.statistics import estimate, summary
-from reports.content import Content, Status
+from reports.content import Status
 from reports.printing.cells import NOT_MEASURED, absent, gap, outcome, with_spread
 from reports.printing.markup import RIGHT, escape, table, table_of
 from reports.printing.tables import decoders, metric_fields
@@ -81,12 +81,9 @@ def speed(subject: Subject, group: Group) -> Iterator[str]:
         f"of them reach; {short(timed.median)} {name}, the median over decoders of the mean final "
         "value, which about half of them reach."
     )
-    yield speed_table(subject.content, group, timed)
-
-
-def speed_table(content: Content, group: Group, timed: Targets) -> str:
-    """Return steps and seconds of every decoder to both targets."""
-    entries = {entry: list(curves(content, entry, BITS).values()) for entry in group.entries}
+    entries = {
+        entry: list(curves(subject.content, entry, BITS).values()) for entry in group.entries
+    }
     fields = [decoders(group.entries)]
     for target in dict.fromkeys((timed.worst, timed.median)):
         for over, decimals in (("steps", 0), ("seconds", 1)):
@@ -99,7 +96,7 @@ def speed_table(content: Content, group: Group, timed: Targets) -> str:
                 parts = [part for part in (text, lost, outcome(entry.runs)) if part]
                 cells.append(", ".join(parts) if every else gap(entry))
             fields.append((f"{over} to {short(target)}", RIGHT, cells))
-    return table_of(fields)
+    yield table_of(fields)
 
 
 def _clock(subject: Subject) -> str:
@@ -114,9 +111,17 @@ def _clock(subject: Subject) -> str:
 
 
 @by_group("Costs", _clock, nothing="")
-def cost_tables(subject: Subject, group: Group) -> tuple[str, str]:
+def costs(subject: Subject, group: Group) -> tuple[str, str]:
     """Return what each decoder cost, and who took longer to evaluate than to train."""
-    return cost_table(group), _slower(group)
+    times = [group.metric("train_seconds"), group.metric("evaluate_seconds")]
+    metrics = [group.metric("parameters"), *group.measured("step_memory_megabytes"), *times]
+    fields = [
+        decoders(group.entries),
+        *metric_fields(group.entries, metrics),
+        ("runs", RIGHT, [str(len(entry.every_run)) for entry in group.entries]),
+        ("all runs (s)", RIGHT, [_total(entry) for entry in group.entries]),
+    ]
+    return table_of(fields), _slower(group)
 
 
 def _slower(group: Group) -> str:
@@ -130,19 +135,6 @@ def _slower(group: Group) -> str:
             times = f"{short(evaluate.mean)} s against {short(train.mean)} s{most}"
             slower.append(f"{escape(entry.label)} ({times})")
     return f"Evaluation took longer than training for {listing(slower)}." if slower else ""
-
-
-def cost_table(group: Group) -> str:
-    """Return what each decoder cost: parameters, seconds of one run, seconds of all its runs."""
-    times = [group.metric("train_seconds"), group.metric("evaluate_seconds")]
-    metrics = [group.metric("parameters"), *group.measured("step_memory_megabytes"), *times]
-    fields = [
-        decoders(group.entries),
-        *metric_fields(group.entries, metrics),
-        ("runs", RIGHT, [str(len(entry.every_run)) for entry in group.entries]),
-        ("all runs (s)", RIGHT, [_total(entry) for entry in group.entries]),
-    ]
-    return table_of(fields)
 
 
 def _total(entry: Entry) -> str:

@@ -23,7 +23,6 @@ from reports.analysis.verdict import ABOVE, BELOW, Verdict, compared
 from reports.content import SMOKE, Content
 from reports.metric import Metric
 from reports.printing.cells import gap, outcome
-from reports.versus.choice import Choice
 
 WORDS = {Verdict.SUPPORTED: "better", Verdict.REFUTED: "worse"}
 """A decoder is supported to be better."""
@@ -72,11 +71,6 @@ class Match:
     def bits(self) -> Metric:
         """The metric that all decoders share."""
         return self.group.metric("bits_per_dim")
-
-
-def match(content: Content, group: Group, new: Choice, against: Sequence[Choice]) -> Match:
-    """Return the comparison on one group."""
-    return Match(content, group, new.entry(group), tuple(each.entry(group) for each in against))
 
 
 @dataclass(frozen=True)

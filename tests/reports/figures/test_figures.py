@@ -15,7 +15,7 @@ from reports.analysis.groups import decoders, groups
 from reports.analysis.takeoff import TakeOff, take_off
 from reports.content import Content, Row
 from reports.document import document
-from reports.figures import curves, grids, histograms, sweeps
+from reports.figures import curves, grids, panels, sweeps
 from reports.figures.style import house_style
 from reports.figures.style import styles as styles_of
 from tests.reports.example import DECODERS, MNIST, example
@@ -177,7 +177,7 @@ def test_nothing_to_draw_is_none() -> None:
     styles = styles_of(decoders(subject))
     assert curves.convergence(subject, group, styles) is None
     assert sweeps.inflection(subject, group, styles) is None
-    assert histograms.calibration(group, styles) is None
+    assert panels.calibration(group, styles) is None
     assert sweeps.rate_distortion(group, styles) is None
     assert grids.sample_grid(subject, group) is None
     assert grids.reconstruction_grid(subject, group) is None

@@ -1,4 +1,4 @@
-"""Table and histograms of the calibration."""
+"""Table and panels of the calibration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.patches import StepPatch
 
 from reports.analysis.groups import decoders, groups
 from reports.document import document
-from reports.figures.histograms import calibration, histogram
+from reports.figures.panels import calibration, histogram
 from reports.figures.style import styles as styles_of
 from reports.sections.measurements import calibration_table
 from tests.reports.example import DECODERS, MNIST, PATCHES, example

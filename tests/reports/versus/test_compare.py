@@ -18,11 +18,11 @@ from reports import Column, Content, Metric, ReportError, Row
 from reports.analysis.groups import Entry, groups
 from reports.analysis.intervals import Effect, Interval
 from reports.analysis.ranks import rank
-from reports.figures.forest import forest
+from reports.figures.panels import forest
 from reports.figures.style import Style
 from reports.figures.style import styles as styles_of
 from reports.versus.choice import choose
-from reports.versus.pairs import Equal, Match, difference, equal, match
+from reports.versus.pairs import Equal, Match, difference, equal
 from tests.reports.example import MNIST, PATCHES, example
 from tests.reports.typed import STAND_IN, cells, content, run
 
@@ -39,7 +39,8 @@ def seeded(bits: dict[str, list[float]], **changes: Any) -> list[dict[str, Any]]
 
 def matched(subject: Content, new: str, *against: str) -> Match:
     (group,) = groups(subject)
-    return match(subject, group, *choose(subject, new, against))
+    one, others = choose(subject, new, against)
+    return Match(subject, group, one.entry(group), tuple(each.entry(group) for each in others))
 
 
 def ranked(found: Match, metric: Metric) -> tuple[float, int] | None:

@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 from reports.sections import measurements
 from reports.sections.claims import claims
-from reports.sections.decoders import columns_not_run, decoder_tables, sweep_tables
+from reports.sections.decoders import columns_not_run, decoder_tables, published, sweep_tables
 from reports.sections.differences import differences, rank_sections
-from reports.sections.overview import budget, summary, what_was_run
-from reports.sections.reference import files, published, reading
+from reports.sections.overview import budget, files, reading, summary, what_was_run
 from reports.sections.section import Subject
 from reports.sections.training import costs, speed, stability
 

@@ -11,7 +11,6 @@ from reports.analysis.intervals import FEWEST, LEVEL, MANY, RESAMPLES, paired
 from reports.analysis.ranks import bests, compared_metrics, ranks
 from reports.analysis.statistics import complete, values
 from reports.analysis.verdict import compared
-from reports.content import Content
 from reports.metric import Metric
 from reports.printing import tables
 from reports.printing.cells import NOT_RUN, decimals_of, gap, of_seeds, with_interval
@@ -70,25 +69,18 @@ def _without_intervals(group: Group) -> str:
 
 def rank_sections(subject: Subject) -> str:
     """Return the rank of every decoder on every group."""
-    tables_of_ranks = rank_tables(subject.content, subject.groups)
     reading = (
         "Rank of each decoder by its mean, 1 the best; equal means share the mean of their ranks. "
         "A decoder that lost a run (diverged, failed, too large) ranks behind all that did not. "
         "One that was not run or not measured on some data has no rank there, and no mean rank. "
         "A rank says nothing of distances, and order within the noise counts as much as any other."
     )
-    parts = [paragraphs(f"### Ranks by {name}", table) for name, table in tables_of_ranks.items()]
+    headlines = [metric for metric in subject.content.metrics if metric.headline]
+    metrics = [subject.groups[0].metric("bits_per_dim"), *headlines] if subject.groups else []
+    made = {m.label: text for m in metrics if (text := _rank_table(subject, m))}
+    parts = [paragraphs(f"### Ranks by {name}", table) for name, table in made.items()]
     nothing = "Fewer than two decoders were measured on the same data, so there are no ranks."
     return section("Ranks over all data", paragraphs(reading, *(parts or [nothing])))
-
-
-def rank_tables(content: Content, groups: Sequence[Group]) -> dict[str, str]:
-    """Return, by the name of a metric, the table of the ranks of every decoder in every group."""
-    if not groups:
-        return {}
-    headlines = [metric for metric in content.metrics if metric.headline]
-    metrics = [groups[0].metric("bits_per_dim"), *headlines]
-    return {m.label: text for m in metrics if (text := _rank_table(content, groups, m))}
 
 
 def _pairs(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Entry]]:
@@ -107,12 +99,12 @@ def _against_best(entries: Sequence[Entry], metric: Metric, printed: dict[Entry,
     return [(rest | best | printed)[entry] for entry in entries]
 
 
-def _rank_table(content: Content, groups: Sequence[Group], metric: Metric) -> str:
-    placed = {group: ranks(group.entries, metric) for group in groups}
+def _rank_table(subject: Subject, metric: Metric) -> str:
+    placed = {group: ranks(group.entries, metric) for group in subject.groups}
     placed = {g: each for g, each in placed.items() if sum(r is not None for r in each) > 1}
     if not placed:
         return ""
-    fields = [("decoder", LEFT, [escape(row.label) for row in decoders(content)])]
+    fields = [("decoder", LEFT, [escape(row.label) for row in decoders(subject.content)])]
     for group, each in placed.items():
         pairs = zip(group.entries, each, strict=True)
         fields.append((escape(group.heading), RIGHT, [_rank(e, r, metric) for e, r in pairs]))

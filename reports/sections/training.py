@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.speed import curves, reach, targets
+from reports.analysis.speed import BITS, curves, reach, targets
 from reports.analysis.statistics import estimate, summary
 from reports.content import Status
 from reports.printing.cells import NOT_MEASURED, absent, gap, outcome, with_spread
@@ -18,7 +18,6 @@ from reports.printing.words import listing, number, short
 from reports.sections.section import Subject, by_group
 
 SMALLEST = "smallest_sigma_reached"
-BITS = "bits_per_dim"
 PART = "evaluate_seconds_"
 """Begins the keys of the metrics that hold the seconds of one part of the evaluation."""
 

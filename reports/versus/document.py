@@ -50,11 +50,8 @@ def compare(
 ) -> Comparison:
     """Return the comparison of the decoder `new` with those that `against` matches.
 
-    Args:
-        content: the runs.
-        new: a name, name(option=value) or label of a decoder.
-        against: patterns of names, as in a shell; none means all others.
-        command: how missing runs are made; None names them only.
+    `new` is a name, name(option=value) or label of a decoder; `against` are patterns of names, as
+    in a shell, none means all others. `command` says how missing runs are made; None names them.
 
     Raises:
         ReportError: there is no such decoder, or a pattern matches none.
@@ -194,7 +191,7 @@ def _sentences(match: Match) -> Iterator[str]:
     name, bits = match.new.label, match.bits
     seeds = len(set(match.new.runs["seed"])) if len(match.new.runs) else 0
     pairs = dict(zip(match.baselines, match.differences[bits], strict=True))
-    measured = {entry: each for entry, each in pairs.items() if each.measured}
+    measured = {entry: each for entry, each in pairs.items() if each.effect.mean is not None}
     if not measured:
         reasons = dict.fromkeys(each.effect.why for each in pairs.values())
         yield f"{where}), {name} has no difference in {bits.label}: {'; '.join(reasons)}."

@@ -90,11 +90,6 @@ class Difference:
         """The verdict in words: better, worse, not told apart, or no verdict."""
         return WORDS.get(self.verdict, NONE if self.why else EVEN)
 
-    @property
-    def measured(self) -> bool:
-        """Whether there is a number."""
-        return self.effect.mean is not None
-
 
 def difference(content: Content, new: Entry, baseline: Entry, metric: Metric) -> Difference:
     """Return new minus baseline, paired by seed, with all that may be said of it."""
@@ -217,8 +212,6 @@ def _sooner(curves_of: Sequence[Mapping[int, _Curve]], over: str) -> Effect:
 
 
 def _curves(content: Content, entry: Entry) -> dict[int, _Curve]:
-    if entry.runs.empty:
-        return {}
     runs = {int(run["seed"]): run for _, run in finished(entry.runs).iterrows()}
     by_seed = {}
     for seed, curve in curves(content, entry, BITS).items():

@@ -12,7 +12,7 @@ from reports.document import document
 from reports.printing.cells import leaders
 from reports.sections import Subject
 from reports.sections.decoders import decoder_table
-from reports.sections.differences import differences, rank_tables
+from reports.sections.differences import differences, rank_sections
 from reports.sections.overview import best_table
 from tests.reports.typed import BITS_PER_DIM as BITS
 from tests.reports.typed import cells, content, run
@@ -117,7 +117,7 @@ def test_a_mean_rank_needs_a_rank_on_every_group() -> None:
         for name, value in zip(("soft", "hard", "wide"), values, strict=False)
     ]
     subject = content(runs)
-    table = rank_tables(subject, groups(subject))["bits/dim"]
+    table = rank_sections(Subject(subject))
     assert cells(table, "Soft")["mean rank"] == "1.50"
     assert cells(table, "Hard")["mean rank"] == "1.50"
     assert cells(table, "Wide")["mean rank"] == "ranked in 1 of 2"
@@ -126,14 +126,14 @@ def test_a_mean_rank_needs_a_rank_on_every_group() -> None:
 
 def test_a_lost_run_is_named_beside_its_rank() -> None:
     subject = content([run("soft"), run("hard", status="diverged", bits_per_dim=np.nan)])
-    table = rank_tables(subject, groups(subject))["bits/dim"]
+    table = rank_sections(Subject(subject))
     assert cells(table, "Hard")["mean rank"] == "2.00"
     assert "2 (did not finish)" in table
 
 
 def test_one_decoder_has_no_ranks() -> None:
     subject = content([run("soft")])
-    assert rank_tables(subject, groups(subject)) == {}
+    assert "|" not in rank_sections(Subject(subject))
     assert "there are no ranks" in document(subject).readme
 
 

@@ -36,9 +36,6 @@ from reports.content import (
 from reports.metric import Metric, described
 from reports.published import TABLE_B
 
-Place = tuple[str, str, str]
-"""Data set, model, and key of a column: what a group is made of."""
-
 SELECTORS = ("validation_nll_nats", "validation_bits_per_dim")
 
 
@@ -210,7 +207,7 @@ def groups(content: Content) -> tuple[Group, ...]:
     keys = results.get("column_key", pd.Series("", index=results.index))
     parts = [part.astype(str) for part in (results["data_set"], results["model"], keys)]
     runs_at: dict[Any, pd.DataFrame] = dict(list(results.groupby(parts)))
-    held: dict[Place, list[Column]] = {}
+    held: dict[tuple[str, str, str], list[Column]] = {}
     for column in content.columns:
         place = (column.data_set, column.model, column.key)
         if column.not_run is None and place in runs_at:

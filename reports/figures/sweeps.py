@@ -36,9 +36,6 @@ RATE, DISTORTION = "kl_nats", "mse"
 LINEAR = 1.0
 """Nats up to which the axis of rates is linear where a code is (nearly) empty."""
 
-Point = tuple[Estimate, Estimate]
-"""Rate and distortion."""
-
 
 @house_style()
 def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> Figure | None:
@@ -56,9 +53,8 @@ def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> F
         for entry in swept:
             style, points = styles[entry.decoder], _sweep(entry, measured)
             places, means, spreads = np.array(points).reshape(-1, 3).T
-            panel.plot(
-                places, means, **style.drawn, markersize=7, markeredgecolor="white", zorder=3
-            )
+            look = {"markersize": 7, "markeredgecolor": "white", "zorder": 3}
+            panel.plot(places, means, **style.drawn, **look)
             low, high = means - spreads, means + spreads
             panel.fill_between(places, low, high, color=style.colour, alpha=0.2, linewidth=0)
         for place, entry in enumerate(single):
@@ -69,9 +65,8 @@ def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> F
             if at and here:  # nearly coinciding, each is drawn smaller than the one below it
                 size = max(9, 15 - 4 * place)
                 bars(panel, [at], [here], style, markersize=size, capsize=3, zorder=3)
-        panel.set_xscale("log")
-        panel.set_xlabel(_axis(swept))
-        panel.set_ylabel(f"{name} ({group.metric(measured).unit})")
+        unit = group.metric(measured).unit
+        panel.set(xscale="log", xlabel=_axis(swept), ylabel=f"{name} ({unit})")
     shaded = [_shade(drawn.axes, rise) for e in swept if isinstance(rise := take_off(e), TakeOff)]
     capped = _cap(drawn.axes[0], group)
     for panel in drawn.axes:
@@ -155,21 +150,20 @@ def rate_distortion(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
 def _scale_rates(panel: Axes, rates: Sequence[float], metric: Metric) -> None:
     """Make the axis logarithmic; an empty code, whose rate is 0, needs a linear start."""
     if min(rates) >= LINEAR / 10:
-        panel.set_xscale("log")
-        panel.set_xlabel(f"rate: {metric.name} ({metric.unit}, log scale)")
+        panel.set(xscale="log", xlabel=f"rate: {metric.name} ({metric.unit}, log scale)")
         return
     panel.set_xscale("symlog", linthresh=LINEAR)
     panel.set_xlim(-0.15 * LINEAR, 1.5 * max(*rates, LINEAR))
     panel.set_xlabel(f"rate: {metric.name} ({metric.unit}, log scale, linear below {LINEAR:g})")
 
 
-def _points(entry: Entry) -> list[Point]:
+def _points(entry: Entry) -> list[tuple[Estimate, Estimate]]:
     """Return the values of a sweep, ascending, or the one place of an entry."""
     places = [setting.runs for setting in entry.settings] or [entry.runs]
     return [here for runs in places if (here := _point(runs))]
 
 
-def _point(runs: pd.DataFrame) -> Point | None:
+def _point(runs: pd.DataFrame) -> tuple[Estimate, Estimate] | None:
     rate, distortion = (estimate(runs, name) for name in (RATE, DISTORTION))
     # A logarithmic axis has no place for zero, which no decoder reaches on real data.
     known = rate and distortion and np.isfinite(rate.mean) and 0 < distortion.mean < np.inf

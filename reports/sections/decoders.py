@@ -172,8 +172,7 @@ def _what(run: pd.Series[Any]) -> str:
     text, step = str(run["status"]), run.get("diverged_step")
     if step is not None and not pd.isna(step):
         text += f" at step {number(float(step), 0)}"
-    error = recorded(pd.DataFrame([run]), "error")
-    if error:
+    if error := recorded(pd.DataFrame([run]), "error"):
         line = " ".join(error.replace("`", "'").split())
         text += f" (`{line[:LONGEST_ERROR]}{'…' if len(line) > LONGEST_ERROR else ''}`)"
     return text

@@ -129,15 +129,10 @@ def iwae(subject: Subject, group: Group) -> Iterator[str]:
 @by_group("Calibration", CALIBRATED)
 def calibration(subject: Subject, group: Group) -> Iterator[str]:
     """Yield table and panels; say where nothing was measured."""
-    yield calibration_table(group) or f"The calibration was {NOT_MEASURED}."
+    error, covered = (group.measured(key) for key in ("calibration_error", "coverage_{c}_percent"))
+    table = tables.metric_table(group, [*error, *covered] if error else [])
+    yield table or f"The calibration was {NOT_MEASURED}."
     yield subject.picture(group, "calibration", panels.calibration(group, subject.styles))
-
-
-def calibration_table(group: Group) -> str:
-    """Return how well each decoder is calibrated; "" where that was not measured."""
-    error = group.measured("calibration_error")
-    covered = group.measured("coverage_{c}_percent")
-    return tables.metric_table(group, [*error, *covered] if error else [])
 
 
 @by_group("Codes", LATENTS)

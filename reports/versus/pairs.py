@@ -152,10 +152,6 @@ class _Curve:
     def complete(self) -> bool:
         return self.at(self.end) is not None and self.points["step"].iloc[-1] == self.last
 
-    @property
-    def final(self) -> float:
-        return float(self.points["value"].iloc[-1])
-
     def at(self, seconds: float) -> float | None:
         """Return the value at a time; None outside of what was measured."""
         times, measured = (self.points[name].to_numpy(np.float64) for name in ("seconds", "value"))
@@ -178,7 +174,8 @@ def equal(content: Content, first: Entry, second: Entry) -> Equal:
         short += [e.label for e, missing in zip((first, second), cut, strict=True) if missing]
         short += [e.label for e, v in zip((first, second), read, strict=True) if v is None]
         if not any(cut) and pair[0].last == pair[1].last:
-            ends.append(pair[0].final - pair[1].final)
+            own, other = (float(curve.points["value"].iloc[-1]) for curve in pair)
+            ends.append(own - other)
         if None not in read:
             there.append(read)
             times.append(time)

@@ -14,7 +14,8 @@ from reports.analysis.groups import decoders, groups
 from reports.document import document
 from reports.figures.panels import calibration, histogram
 from reports.figures.style import styles as styles_of
-from reports.sections.measurements import calibration_table
+from reports.sections import Subject
+from reports.sections.measurements import calibration as section
 from tests.reports.example import DECODERS, MNIST, PATCHES, example
 from tests.reports.typed import cells, content, run
 
@@ -39,7 +40,7 @@ def runs() -> list[dict[str, Any]]:
 
 def test_the_lowest_error_is_bold_over_all_measures() -> None:
     subject = content(runs())
-    table = calibration_table(groups(subject)[0])
+    table = section(Subject(subject))
     assert cells(table, "Soft")[ERROR] == "**0.0200 ± 0.0141**"
     assert cells(table, "Wide")[ERROR] == "0.2000 ± 0.0000"
     assert cells(table, "Soft")[HALF] == "45.0 ± 7.1"
@@ -47,15 +48,16 @@ def test_the_lowest_error_is_bold_over_all_measures() -> None:
 
 
 def test_what_is_missing_says_why() -> None:
-    table = calibration_table(groups(content(runs()))[0])
+    table = section(Subject(content(runs())))
     assert set(cells(table, "Fit").values()) == {"Fit", "not measured"}
     assert cells(table, "Hard")[ERROR] == "not run"
     assert cells(table, "Odd")[ERROR] == "diverged"
 
 
 def test_intervals_stand_in_the_order_of_their_size() -> None:
-    (group,) = groups(example(seeds=1, columns=(MNIST,), images=False))
-    headings = [part.strip() for part in calibration_table(group).splitlines()[0].split("|")]
+    text = section(Subject(example(seeds=1, columns=(MNIST,), images=False)))
+    first = next(line for line in text.splitlines() if line.startswith("|"))
+    headings = [part.strip() for part in first.split("|")]
     assert headings[2:-1] == [ERROR, *(f"in {c} % interval (%)" for c in (50, 90, 99))]
 
 

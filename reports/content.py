@@ -150,7 +150,6 @@ class Content:
 
 
 def _problems(content: Content) -> Iterator[str]:
-    """Yield what makes the content unfit for a report, one line each."""
     results = content.results
     missing = [] if results.empty else [name for name in REQUIRED if name not in results]
     if missing:

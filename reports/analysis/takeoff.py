@@ -13,8 +13,7 @@ from reports.analysis.intervals import FEWEST, Interval, Values, array, bootstra
 from reports.analysis.speed import first_below
 from reports.analysis.statistics import estimate
 
-MARGINAL, INFORMATION = "marginal_kl_nats", "information_nats"
-CAP = "information_cap_nats"
+MARGINAL, INFORMATION, CAP = "marginal_kl_nats", "information_nats", "information_cap_nats"
 SHARE = 0.05
 """The threshold lies at this share of the range above the floor."""
 LEAST_RANGE = 1.0

@@ -87,7 +87,6 @@ def _sweep(entry: Entry, key: str) -> list[tuple[float, float, float]]:
 
 
 def _shade(panels: Sequence[Axes], rise: TakeOff) -> Artist:
-    """Shade where KL(m||p) takes off and return the key for it."""
     for panel in panels:
         panel.axvspan(rise.interval.low, rise.interval.high, color=SHADE, alpha=0.18, zorder=0)
         panel.axvline(rise.variance, color=SHADE, linestyle=(0, (1, 2)), linewidth=1.2)
@@ -158,7 +157,6 @@ def _scale_rates(panel: Axes, rates: Sequence[float], metric: Metric) -> None:
 
 
 def _points(entry: Entry) -> list[tuple[Estimate, Estimate]]:
-    """Return the values of a sweep, ascending, or the one place of an entry."""
     places = [setting.runs for setting in entry.settings] or [entry.runs]
     return [here for runs in places if (here := _point(runs))]
 

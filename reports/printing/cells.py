@@ -18,8 +18,7 @@ from reports.printing.markup import bold
 from reports.printing.words import decimals_for, number, short
 
 NOT_RUN, NOT_CHOSEN, NOT_MEASURED = "not run", "not chosen", "not measured"
-NOT_NORMALISED = "not normalised"
-UNNORMALISED = "unnormalised"
+NOT_NORMALISED, UNNORMALISED = "not normalised", "unnormalised"
 
 
 def leaders(entries: Sequence[Entry], metric: Metric) -> list[Entry]:

@@ -20,10 +20,6 @@ from reports.sections.section import Subject, by_group, caption, section
 
 LONGEST_ERROR = 160
 """Characters of an error message that are printed; results.csv holds all."""
-LAYERS = (
-    "KL of each stochastic layer, layer 1 next to the image; the sum is the KL of the bound. A "
-    "layer near 0 says nothing about the image."
-)
 BESIDE = (
     "Published: Rybkin et al. 2021, in the paper's own convention and with its own FID protocol; "
     "see the audit below before comparing."
@@ -68,7 +64,10 @@ def decoder_tables(subject: Subject, group: Group) -> Iterator[str]:
     yield _listed("Runs that did not finish:", group, _what)
     yield _listed("Measurements that finished runs lack:", group, _lacks)
     if layers := tables.layer_table(group):
-        yield LAYERS
+        yield (
+            "KL of each stochastic layer, layer 1 next to the image; the sum is the KL of the "
+            "bound. A layer near 0 says nothing about the image."
+        )
         yield layers
     yield _videos(group)
 
@@ -147,7 +146,6 @@ def _videos(group: Group) -> str:
 
 
 def _listed(title: str, group: Group, line: Callable[[pd.Series[Any]], str]) -> str:
-    """Return the runs on which `line` says something, below a title."""
     lines = []
     for entry in group.entries:
         option = entry.decoder.sweep
@@ -161,9 +159,8 @@ def _listed(title: str, group: Group, line: Callable[[pd.Series[Any]], str]) -> 
 
 
 def _lacks(run: pd.Series[Any]) -> str:
-    if run["status"] != Status.FINISHED:
-        return ""
-    return escape(recorded(pd.DataFrame([run]), LACKING) or "")
+    lacks = recorded(pd.DataFrame([run]), LACKING) if run["status"] == Status.FINISHED else None
+    return escape(lacks or "")
 
 
 def _what(run: pd.Series[Any]) -> str:
@@ -178,18 +175,14 @@ def _what(run: pd.Series[Any]) -> str:
     return text
 
 
-def _swept(subject: Subject) -> str:
+def _head(subject: Subject) -> str:
     entries = [entry for group in subject.groups for entry in group.entries if entry.settings]
     options = listing(list(dict.fromkeys(entry.decoder.sweep or "" for entry in entries)))
     return f"Table A: sweep of {options}" if options else "Table A: sweep"
 
 
 @by_group(
-    _swept,
-    SWEPT,
-    nothing="No option was swept, so there is no table.",
-    alone=True,
-    anchor="table-a",
+    _head, SWEPT, nothing="No option was swept, so there is no table.", alone=True, anchor="table-a"
 )
 def sweep_tables(subject: Subject, group: Group) -> Iterator[str]:
     """Yield table A of a group with a sweep: every value, then each learned variance."""

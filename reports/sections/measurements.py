@@ -59,11 +59,6 @@ GENERATED = (
     "each other: no model can be told apart from the data below it. Half as many images bias a "
     "Frechet distance upward, so of the whole test part it is lower."
 )
-RULE = (
-    f"KL(m‖p) takes off at the variance where its mean over seeds crosses floor + {SHARE:.0%} of "
-    "its range over the sweep (floor: its minimum), interpolated linearly in log σ²; of several "
-    "crossings the one at the smallest variance counts, after which it stays above."
-)
 
 
 def _metrics(content: Content, features: str) -> list[Metric]:
@@ -83,12 +78,11 @@ def _protocols(content: Content) -> Iterator[str]:
         yield f"{listing(list(of_it))}: {protocol}."
 
 
-def _quality(subject: Subject) -> str:
-    return paragraphs(GENERATED, bullets(_protocols(subject.content)))
-
-
 @by_group(
-    "Sample quality", _quality, nothing="Nothing was measured of generated images.", alone=True
+    "Sample quality",
+    lambda subject: paragraphs(GENERATED, bullets(_protocols(subject.content))),
+    nothing="Nothing was measured of generated images.",
+    alone=True,
 )
 def quality_tables(subject: Subject, group: Group) -> Iterator[str]:
     """Yield the metrics of generated images, one table for each kind of features."""
@@ -128,7 +122,7 @@ def iwae(subject: Subject, group: Group) -> Iterator[str]:
 
 @by_group("Calibration", CALIBRATED)
 def calibration(subject: Subject, group: Group) -> Iterator[str]:
-    """Yield table and panels; say where nothing was measured."""
+    """Yield table and histograms; say where nothing was measured."""
     error, covered = (group.measured(key) for key in ("calibration_error", "coverage_{c}_percent"))
     table = tables.metric_table(group, [*error, *covered] if error else [])
     yield table or f"The calibration was {NOT_MEASURED}."
@@ -201,16 +195,22 @@ def convergence(subject: Subject, group: Group) -> list[str]:
     "codes no longer fit the prior and KL(m‖p) takes off (right): samples from the prior then "
     "miss what the decoder was trained on. The line is the sweep; a vertical line with its own "
     "point is a variance learned in one run. The best place is the inflection, as far left as "
-    f"KL(m‖p) stays low. {RULE} The shaded region is its interval. Bands and bars are the "
-    "sample standard deviation over seeds.",
+    "KL(m‖p) stays low. KL(m‖p) takes off at the variance where its mean over seeds crosses floor "
+    f"+ {SHARE:.0%} of its range over the sweep (floor: its minimum), interpolated linearly in log "
+    "σ²; of several crossings the one at the smallest variance counts, after which it stays above. "
+    "The shaded region is its interval. Bands and bars are the sample standard deviation over "
+    "seeds.",
     nothing="No sweep with measured information: the plot needs at least one.",
     anchor="information",
 )
 def information(subject: Subject, group: Group) -> list[str]:
-    """Return the inflection plot, or why there is none."""
+    """Return the inflection plot and where KL(m‖p) takes off, or why there is none."""
     drawn = sweeps.inflection(subject.content, group, subject.styles)
     shown = _pictures(subject, group, {"information": drawn})
-    return [*shown, _take_offs(group)] if shown else [escape(tables.without_information(group))]
+    if not shown:
+        return [escape(tables.without_information(group))]
+    swept = [(entry.decoder.label, take_off(entry)) for entry in group.entries if entry.settings]
+    return [*shown, *(f"{escape(label)}: {_stated(rise)}" for label, rise in swept)]
 
 
 @by_group(
@@ -250,21 +250,12 @@ def images(subject: Subject, group: Group) -> list[str]:
 
 
 def _pictures(
-    subject: Subject,
-    group: Group,
-    drawn: Mapping[str, Figure | None],
-    missing: Sequence[Entry] = (),
+    subject: Subject, group: Group, made: Mapping[str, Figure | None], missing: Sequence[Entry] = ()
 ) -> list[str]:
     """Return the figures that are there, and below them who is missing, with the reason."""
-    shown = [subject.picture(group, name, figure) for name, figure in drawn.items() if figure]
+    shown = [subject.picture(group, name, figure) for name, figure in made.items() if figure]
     without = listing([f"{escape(entry.label)} ({gap(entry)})" for entry in missing])
     return [*shown, f"Not shown: {without}."] if shown and without else shown
-
-
-def _take_offs(group: Group) -> str:
-    """Say where KL(m‖p) takes off along each sweep, or why it does not."""
-    swept = [(e.decoder.label, take_off(e)) for e in group.entries if e.settings]
-    return paragraphs(*(f"{escape(label)}: {_stated(rise)}" for label, rise in swept))
 
 
 def _stated(rise: TakeOff | NoTakeOff) -> str:

@@ -91,16 +91,14 @@ def what_was_run(subject: Subject) -> str:
 
 
 def best_table(groups: Sequence[Group]) -> str:
-    """Return the two lowest of each group by bits/dim and by each headline; may be "".
+    """Return the two lowest of each group by bits/dim and each headline, and who equals the lowest.
 
-    A last column says who cannot be told apart from the lowest, so that no lead is read as a win
-    that is none.
+    "" where no decoder may be called best.
     """
     rows = []
     for group in groups:
         for metric in (group.metric("bits_per_dim"), *group.headlines):
-            ranked = ranking(group.entries, metric)
-            if not ranked:
+            if not (ranked := ranking(group.entries, metric)):
                 continue
             decimals = decimals_of(metric, [mean.mean for _, mean in ranked])
             printed = [(escape(e.label), with_spread(mean, decimals)) for e, mean in ranked]

@@ -80,14 +80,12 @@ def speed(subject: Subject, group: Group) -> Iterator[str]:
         f"of them reach; {short(timed.median)} {name}, the median over decoders of the mean final "
         "value, which about half of them reach."
     )
-    entries = {
-        entry: list(curves(subject.content, entry, BITS).values()) for entry in group.entries
-    }
+    held = {each: list(curves(subject.content, each, BITS).values()) for each in group.entries}
     fields = [decoders(group.entries)]
     for target in dict.fromkeys((timed.worst, timed.median)):
         for over, decimals in (("steps", 0), ("seconds", 1)):
             cells = []
-            for entry, every in entries.items():
+            for entry, every in held.items():
                 times = [getattr(at, over) for curve in every if (at := reach(curve, target))]
                 mean, missed = summary(np.array(times, dtype=float)), len(every) - len(times)
                 text = with_spread(mean, decimals) if mean else ""

@@ -28,7 +28,6 @@ MOST = 3
 """Baselines up to which each is named; of more, the best one and how many are how."""
 Command = Callable[[Row, int], str]
 """The command that runs a decoder with the seeds 0 to n - 1 on all data of the results."""
-DIFFERENCES = "differences.csv"
 MISSING = (
     "Finished runs are never computed again: each command makes only what is missing, on all data "
     "of these results."
@@ -80,7 +79,7 @@ def compare(
         commands,
     )
     table = tables.differences(matches).to_csv(index=False, lineterminator="\n")
-    return Comparison(said, Document(readme + "\n", subject.figures, {DIFFERENCES: table}))
+    return Comparison(said, Document(readme + "\n", subject.figures, {"differences.csv": table}))
 
 
 def write_comparison(comparison: Comparison, output: Path) -> Path:

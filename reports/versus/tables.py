@@ -138,7 +138,6 @@ def _interval(name: str, effect: Effect) -> dict[str, float | None]:
 
 
 def _printed(pair: Difference, decimals: int) -> tuple[str, str, str]:
-    """Return the difference, the probability and the verdict as printed."""
     if pair.effect.mean is None:
         return escape(pair.effect.why), "no pair", pair.words
     delta = with_interval(pair.effect, decimals)

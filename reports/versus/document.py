@@ -50,7 +50,7 @@ def compare(
     """Return the comparison of the decoder `new` with those that `against` matches.
 
     `new` is a name, name(option=value) or label of a decoder; `against` are patterns of names, as
-    in a shell, none means all others. `command` says how missing runs are made; None names them.
+    in a shell; none means all others. `command` is how missing runs are made; None names them only.
 
     Raises:
         ReportError: there is no such decoder, or a pattern matches none.

@@ -115,6 +115,7 @@ def take(measurement: Measurement, trained: Trained) -> Result:
 __all__ = [
     "MEASUREMENTS",
     "Evaluation",
+    "Images",
     "Measured",
     "Measurement",
     "Outcome",

@@ -11,16 +11,16 @@ from reports.claims import CLAIMS, Claim, Finding, findings, of_the_paper, overa
 from reports.content import PAPER
 from reports.printing.markup import LEFT, bold, escape, paragraphs, table
 from reports.printing.words import listing
-from reports.sections.section import Section, Subject
+from reports.sections.section import Subject, section
 
 Evidence = Mapping[Group, list[Finding]]
 
 
-def claims(subject: Subject) -> Section:
+def claims(subject: Subject) -> str:
     """Return a verdict on each claim, with the evidence of each group."""
     title = "The paper's claims on this data"
     if not subject.groups:
-        return Section(title, "There are no runs, so nothing is said of any claim.")
+        return section(title, "There are no runs, so nothing is said of any claim.")
     evidence = [
         {group: findings(claim, subject.content, of_the_paper(group)) for group in subject.groups}
         for claim in CLAIMS
@@ -38,7 +38,7 @@ def claims(subject: Subject) -> Section:
         details.append(paragraphs(f"### Claim {number}", *_details(claim, each, common)))
     headings = ["claim", *(escape(group.heading) for group in subject.groups), "on all data"]
     shown = table(headings, rows, [LEFT] * len(headings))
-    return Section(title, paragraphs(_reading(subject), none if common else "", shown, *details))
+    return section(title, paragraphs(_reading(subject), none if common else "", shown, *details))
 
 
 def _common(evidence: Sequence[Evidence]) -> str:

@@ -7,25 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from reports.analysis.groups import Entry, Group, decoders
-from reports.analysis.intervals import (
-    FEWEST,
-    LEVEL,
-    MANY,
-    RESAMPLES,
-    array,
-    by_seed,
-    improvement,
-    paired,
-)
+from reports.analysis.intervals import FEWEST, LEVEL, MANY, RESAMPLES, paired
 from reports.analysis.ranks import bests, compared_metrics, ranks
 from reports.analysis.statistics import complete, values
-from reports.content import Content
+from reports.analysis.verdict import compared
 from reports.metric import Metric
 from reports.printing import tables
 from reports.printing.cells import NOT_RUN, decimals_of, gap, of_seeds, with_interval
 from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table_of
 from reports.printing.words import listing, number
-from reports.sections.section import Section, Subject, by_group
+from reports.sections.section import Subject, by_group, section
 
 REFERENCE, NO_BEST = "the best", "no best"
 
@@ -41,80 +32,55 @@ FEW_SEEDS = (
 )
 
 
-def differences(subject: Subject) -> Section:
+@by_group(
+    "Differences from the best",
+    "Δ is a decoder's value minus that of the best (of its measure, for the NLL), paired by seed, "
+    f"mean and {BOOTSTRAP}. An interval that contains 0 is no difference. P is the probability "
+    "that a run of the decoder is better than one of the best, ties counting half (Agarwal et al. "
+    f"2021): ½ is no difference; a P of 0 or 1 has no interval.\n\n{FEW_SEEDS}",
+    nothing="There are no runs to compare.",
+    anchor="differences",
+)
+def differences(subject: Subject, group: Group) -> tuple[str, str]:
     """Return the difference of every decoder from the best, with its uncertainty."""
-    reading = (
-        "Δ is a decoder's value minus that of the best (of its measure, for the NLL), paired by "
-        f"seed, mean and {BOOTSTRAP}. An interval that contains 0 is no difference. P is the "
-        "probability that a run of the decoder is better than one of the best, ties counting half "
-        "(Agarwal et al. 2021): ½ is no difference; a P of 0 or 1 has no interval."
-    )
-    return by_group(
-        subject,
-        "Differences from the best",
-        paragraphs(reading, FEW_SEEDS),
-        lambda group: (difference_table(group), without_intervals(group)),
-        nothing="There are no runs to compare.",
-        anchor="differences",
-    )
+    fields = [tables.decoders(group.entries)]
+    for metric in compared_metrics(group):
+        pairs = {e: compared(e, best, metric) for e, best in _pairs(group.entries, metric)}
+        decimals = decimals_of(metric, [d.mean for d, _ in pairs.values() if d.mean is not None])
+        deltas = {e: with_interval(d, decimals) + of_seeds(d) for e, (d, _) in pairs.items()}
+        shares = {e: with_interval(chance, 2, sign=False) for e, (_, chance) in pairs.items()}
+        for heading, printed in ((f"Δ {metric.label}", deltas), (f"P by {metric.name}", shares)):
+            fields.append((heading, RIGHT, _against_best(group.entries, metric, printed)))
+    return table_of(fields), _without_intervals(group)
 
 
-def rank_sections(subject: Subject) -> Section:
+def _without_intervals(group: Group) -> str:
+    """Return why some differences have no interval, one line a reason; "" if all have one."""
+    reasons: dict[str, list[str]] = {}
+    for metric in compared_metrics(group):
+        for entry, best in _pairs(group.entries, metric):
+            why = paired(entry.runs, best.runs, metric.key).why
+            reasons.setdefault(why, []).append(f"{escape(entry.label)}: {metric.label}")
+    if len(reasons) == 1 and "" not in reasons:
+        return f"No difference has an interval: {next(iter(reasons))}."
+    reasons.pop("", None)
+    return bullets(f"No interval ({why}): {listing(who)}." for why, who in reasons.items())
+
+
+def rank_sections(subject: Subject) -> str:
     """Return the rank of every decoder on every group."""
-    tables_of_ranks = rank_tables(subject.content, subject.groups)
     reading = (
         "Rank of each decoder by its mean, 1 the best; equal means share the mean of their ranks. "
         "A decoder that lost a run (diverged, failed, too large) ranks behind all that did not. "
         "One that was not run or not measured on some data has no rank there, and no mean rank. "
         "A rank says nothing of distances, and order within the noise counts as much as any other."
     )
-    parts = [paragraphs(f"### Ranks by {name}", table) for name, table in tables_of_ranks.items()]
+    headlines = [metric for metric in subject.content.metrics if metric.headline]
+    metrics = [subject.groups[0].metric("bits_per_dim"), *headlines] if subject.groups else []
+    made = {m.label: text for m in metrics if (text := _rank_table(subject, m))}
+    parts = [paragraphs(f"### Ranks by {name}", table) for name, table in made.items()]
     nothing = "Fewer than two decoders were measured on the same data, so there are no ranks."
-    return Section("Ranks over all data", paragraphs(reading, *(parts or [nothing])))
-
-
-def difference_table(group: Group) -> str:
-    """Return each decoder's difference from the best of the group, by every metric."""
-    fields = [tables.decoders(group.entries)]
-    for metric in compared_metrics(group):
-        pairs = _pairs(group.entries, metric)
-        effects = {entry: paired(entry.runs, best.runs, metric.key) for entry, best in pairs}
-        means = [each.mean for each in effects.values() if each.mean is not None]
-        decimals = decimals_of(metric, means)
-        chances = {}
-        for entry, best in pairs:
-            first, second = (array(by_seed(each.runs, metric.key)) for each in (entry, best))
-            chances[entry] = improvement(first, second, lower=metric.best != "highest")
-        deltas = {e: with_interval(each, decimals) + of_seeds(each) for e, each in effects.items()}
-        shares = {entry: with_interval(each, 2, sign=False) for entry, each in chances.items()}
-        for heading, printed in ((f"Δ {metric.label}", deltas), (f"P by {metric.name}", shares)):
-            fields.append((heading, RIGHT, _against_best(group.entries, metric, printed)))
-    return table_of(fields)
-
-
-def without_intervals(group: Group) -> str:
-    """Return why some differences have no interval, one line a reason; "" if all have one."""
-    reasons: dict[str, list[str]] = {}
-    compared = 0
-    for metric in compared_metrics(group):
-        for entry, best in _pairs(group.entries, metric):
-            difference = paired(entry.runs, best.runs, metric.key)
-            compared += 1
-            if difference.why:
-                pair = f"{escape(entry.label)}: {metric.label}"
-                reasons.setdefault(difference.why, []).append(pair)
-    if len(reasons) == 1 and compared == len(next(iter(reasons.values()))):
-        return f"No difference has an interval: {next(iter(reasons))}."
-    return bullets(f"No interval ({why}): {listing(who)}." for why, who in reasons.items())
-
-
-def rank_tables(content: Content, groups: Sequence[Group]) -> dict[str, str]:
-    """Return, by the name of a metric, the table of the ranks of every decoder in every group."""
-    if not groups:
-        return {}
-    headlines = [metric for metric in content.metrics if metric.headline]
-    metrics = [groups[0].metric("bits_per_dim"), *headlines]
-    return {m.label: text for m in metrics if (text := _rank_table(content, groups, m))}
+    return section("Ranks over all data", paragraphs(reading, *(parts or [nothing])))
 
 
 def _pairs(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Entry]]:
@@ -134,12 +100,12 @@ def _against_best(entries: Sequence[Entry], metric: Metric, printed: dict[Entry,
     return [(rest | best | printed)[entry] for entry in entries]
 
 
-def _rank_table(content: Content, groups: Sequence[Group], metric: Metric) -> str:
-    placed = {group: ranks(group.entries, metric) for group in groups}
+def _rank_table(subject: Subject, metric: Metric) -> str:
+    placed = {group: ranks(group.entries, metric) for group in subject.groups}
     placed = {g: each for g, each in placed.items() if sum(r is not None for r in each) > 1}
     if not placed:
         return ""
-    fields = [("decoder", LEFT, [escape(row.label) for row in decoders(content)])]
+    fields = [("decoder", LEFT, [escape(row.label) for row in decoders(subject.content)])]
     for group, each in placed.items():
         pairs = zip(group.entries, each, strict=True)
         fields.append((escape(group.heading), RIGHT, [_rank(e, r, metric) for e, r in pairs]))

@@ -10,8 +10,9 @@ from reports.analysis.ranks import ranks
 from reports.content import Content
 from reports.document import document
 from reports.printing.cells import leaders
+from reports.sections import Subject
 from reports.sections.decoders import decoder_table
-from reports.sections.differences import difference_table, rank_tables, without_intervals
+from reports.sections.differences import differences, rank_sections
 from reports.sections.overview import best_table
 from tests.reports.typed import BITS_PER_DIM as BITS
 from tests.reports.typed import cells, content, run
@@ -72,8 +73,7 @@ def test_fewer_seeds_are_never_bold() -> None:
 
 def test_the_difference_stands_with_its_interval() -> None:
     subject = content(seeded(CLOSE))
-    (group,) = groups(subject)
-    table = difference_table(group)
+    table = differences(Subject(subject))
     assert cells(table, "Soft")["Δ bits/dim"] == "the best"
     assert cells(table, "Wide")["Δ bits/dim"] == "+1.100 [1.000, 1.200]"
     assert cells(table, "Hard")["Δ bits/dim"] == "+0.033 [-0.100, 0.100]"
@@ -83,8 +83,7 @@ def test_the_difference_stands_with_its_interval() -> None:
 
 def test_the_native_nll_is_compared_within_its_measure() -> None:
     subject = content()
-    (group,) = groups(subject)
-    table = difference_table(group)
+    table = differences(Subject(subject))
     nll = {name: cells(table, name)["Δ NLL (nats/image)"] for name in ("Soft", "Hard", "Wide")}
     assert nll == {"Soft": "+10.0", "Hard": "the best", "Wide": "+80.0"}
 
@@ -93,16 +92,14 @@ def test_lost_seeds_are_counted() -> None:
     runs = seeded(CLOSE | {"fit": [3.0, 4.5, 5.0]})
     runs[-1] |= {"status": "diverged", "bits_per_dim": np.nan}
     subject = content(runs)
-    (group,) = groups(subject)
-    table = difference_table(group)
+    table = differences(Subject(subject))
     assert cells(table, "Fit")["Δ bits/dim"] == "+2.250 (2 of 3 seeds)"
-    assert "No interval (2 seeds, an interval needs 3): Fit: NLL" in without_intervals(group)
+    assert "No interval (2 seeds, an interval needs 3): Fit: NLL" in table
 
 
 def test_one_reason_for_all_is_said_once() -> None:
     subject = content()
-    (group,) = groups(subject)
-    found = without_intervals(group)
+    found = differences(Subject(subject)).split("\n\n")[-1]
     assert found == "No difference has an interval: 1 seed, an interval needs 3."
 
 
@@ -120,7 +117,7 @@ def test_a_mean_rank_needs_a_rank_on_every_group() -> None:
         for name, value in zip(("soft", "hard", "wide"), values, strict=False)
     ]
     subject = content(runs)
-    table = rank_tables(subject, groups(subject))["bits/dim"]
+    table = rank_sections(Subject(subject))
     assert cells(table, "Soft")["mean rank"] == "1.50"
     assert cells(table, "Hard")["mean rank"] == "1.50"
     assert cells(table, "Wide")["mean rank"] == "ranked in 1 of 2"
@@ -129,14 +126,14 @@ def test_a_mean_rank_needs_a_rank_on_every_group() -> None:
 
 def test_a_lost_run_is_named_beside_its_rank() -> None:
     subject = content([run("soft"), run("hard", status="diverged", bits_per_dim=np.nan)])
-    table = rank_tables(subject, groups(subject))["bits/dim"]
+    table = rank_sections(Subject(subject))
     assert cells(table, "Hard")["mean rank"] == "2.00"
     assert "2 (did not finish)" in table
 
 
 def test_one_decoder_has_no_ranks() -> None:
     subject = content([run("soft")])
-    assert rank_tables(subject, groups(subject)) == {}
+    assert "|" not in rank_sections(Subject(subject))
     assert "there are no ranks" in document(subject).readme
 
 

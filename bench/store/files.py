@@ -8,10 +8,13 @@ import math
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from bench.errors import UsageError
@@ -78,6 +81,22 @@ def read_tensors(path: Path, device: torch.device) -> dict[str, Any] | None:
         say(f"{path} is damaged: it is kept as {aside.name} and made again")
         return None
     return state
+
+
+def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write named arrays, compressed."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Read what `write_arrays` wrote; nothing if it is not there, or damaged."""
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        return {}
 
 
 def _without_nan(value: Any) -> Any:

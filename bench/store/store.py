@@ -4,7 +4,8 @@ RESULTS/format.json                     the layout of this folder
 RESULTS/plan.json                       what the report is about: the last suite that was run
 RESULTS/runs/<name>-<hash>/             one run: spec.json, environment.json, history.csv,
                                         weights.pt, run.json (how training ended)
-RESULTS/runs/.../measurements/          one file a measurement, by its key
+RESULTS/runs/.../measurements/          one file a measurement, by its key; beside it one of its
+                                        values for each test image, if it has any
 RESULTS/runs/.../samples.png, ...       images for a person to look at
 RESULTS/cache/                          statistics of real images, by checksum
 RESULTS/report/                         the report
@@ -17,13 +18,23 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 
 from bench.errors import UsageError
 from bench.evaluation import Measurement, Outcome, Result
 from bench.store import sheets
-from bench.store.files import read_json, read_tensors, write_bytes, write_json, write_tensors
+from bench.store.files import (
+    read_arrays,
+    read_json,
+    read_tensors,
+    write_arrays,
+    write_bytes,
+    write_json,
+    write_tensors,
+)
 from bench.suite.spec import RunSpec
 from reports import Status
 
@@ -219,10 +230,12 @@ class Store:
         result: Result,
         environment: Mapping[str, Any],
     ) -> None:
-        """Keep the result of a measurement, its images first."""
+        """Keep the result of a measurement, its images and its values for each first."""
         folder = self._folder(run_id)
         for name, images in result.images.items():
             write_bytes(folder / f"{name}.png", sheets.as_png(images))
+        if result.per_image:
+            write_arrays(folder / "measurements" / f"{measurement.key}.npz", result.per_image)
         content = {
             **measurement.content(),
             "outcome": result.outcome,
@@ -232,6 +245,10 @@ class Store:
             "environment": environment,
         }
         write_json(folder / "measurements" / f"{measurement.key}.json", content)
+
+    def per_image(self, run_id: str, key: str) -> dict[str, npt.NDArray[np.float32]]:
+        """The values for each test image of a measurement; none if it has none."""
+        return read_arrays(self._folder(run_id) / "measurements" / f"{key}.npz")
 
     def images(self, run_id: str, name: str) -> sheets.Images | None:
         """The images (n, H, W, C) of a measurement by their name; None if there are none."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reports.analysis.intervals import Interval
+from reports.analysis.intervals import Effect, Interval
 
 
 class Verdict(StrEnum):
@@ -33,6 +33,17 @@ class Region:
             return Verdict.SUPPORTED
         outside = interval.high <= self.low or self.high <= interval.low
         return Verdict.REFUTED if outside else Verdict.NOT_DECIDED
+
+    def refuted(self, effect: Effect) -> float:
+        """Return the p-value, two-sided, of an effect that lies inside.
+
+        At 1 - LEVEL it says what `verdict` says of the effect's interval.
+        """
+        return min(1.0, 2 * min(effect.below(self.low), effect.above(self.high)))
+
+    def supported(self, effect: Effect) -> float:
+        """Return the p-value, two-sided, of an effect that lies outside."""
+        return min(1.0, 2 * max(effect.above(self.low), effect.below(self.high)))
 
 
 BELOW, ABOVE = Region(high=0.0), Region(low=0.0)

@@ -7,37 +7,39 @@ from collections.abc import Sequence
 import numpy as np
 
 from reports.analysis.groups import Entry, Group, decoders
+from reports.analysis.images import image_error
 from reports.analysis.intervals import (
     FEWEST,
     LEVEL,
-    MANY,
-    RESAMPLES,
     array,
     by_seed,
+    correlation,
     improvement,
     paired,
 )
-from reports.analysis.ranks import bests, compared_metrics, ranks
+from reports.analysis.ranks import behind, bests, compared_metrics, contests, ranking, ranks
 from reports.analysis.statistics import complete, values
 from reports.content import Content
 from reports.metric import Metric
 from reports.printing import tables
 from reports.printing.cells import NOT_RUN, decimals_of, gap, of_seeds, with_interval
-from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table_of
-from reports.printing.words import listing, number
+from reports.printing.markup import LEFT, RIGHT, bold, bullets, escape, paragraphs, table_of
+from reports.printing.words import decimals_for, listing, number, plural
 from reports.sections.section import Section, Subject, by_group
 
 REFERENCE, NO_BEST = "the best", "no best"
 
-BOOTSTRAP = (
-    f"[{LEVEL:.0%} bootstrap interval] over seeds ({RESAMPLES:,} resamples; percentile, from "
-    f"{MANY} seeds on BCa; none below {FEWEST} seeds or where all differences are the same)"
+INTERVAL = (
+    f"[{LEVEL:.0%} interval] over seeds (Student's t; none below {FEWEST} seeds or where all "
+    "differences are the same)"
 )
-FEW_SEEDS = (
-    "With few seeds the interval is optimistic: it lies within the range of the n differences, "
-    "and that covers a median with a probability of 1 − 2^(1−n) only, 75% for 3 seeds, 94% for "
-    "5. The best was picked on the same numbers, and nothing is corrected for the number of "
-    "comparisons."
+CHANCE = (
+    "P is the probability that a run of the one is better than one of the other, ties counting "
+    "half (Agarwal et al. 2021): ½ is no difference."
+)
+OF_IMAGES = (
+    "SE: standard error of a difference over the test images, paired by image, of one run each. It "
+    "is of the sampling of test images only, not of training: another seed may differ by more."
 )
 
 
@@ -45,15 +47,20 @@ def differences(subject: Subject) -> Section:
     """Return the difference of every decoder from the best, with its uncertainty."""
     reading = (
         "Δ is a decoder's value minus that of the best (of its measure, for the NLL), paired by "
-        f"seed, mean and {BOOTSTRAP}. An interval that contains 0 is no difference. P is the "
-        "probability that a run of the decoder is better than one of the best, ties counting half "
-        "(Agarwal et al. 2021): ½ is no difference; a P of 0 or 1 has no interval."
+        f"seed, mean and {INTERVAL}. **Bold: told apart from the best**, by Holm's correction for "
+        "all pairs of decoders, since the best was picked on the same numbers; the interval is "
+        f"that of one difference and is not corrected. {CHANCE}"
     )
     return by_group(
         subject,
         "Differences from the best",
-        paragraphs(reading, FEW_SEEDS),
-        lambda group: (difference_table(group), without_intervals(group)),
+        reading,
+        lambda group: (
+            difference_table(subject.content, group),
+            OF_IMAGES if _image_errors(subject.content, group) else "",
+            without_intervals(group),
+            pairing(group),
+        ),
         nothing="There are no runs to compare.",
         anchor="differences",
     )
@@ -73,23 +80,42 @@ def rank_sections(subject: Subject) -> Section:
     return Section("Ranks over all data", paragraphs(reading, *(parts or [nothing])))
 
 
-def difference_table(group: Group) -> str:
+def difference_table(content: Content, group: Group) -> str:
     """Return each decoder's difference from the best of the group, by every metric."""
     fields = [tables.decoders(group.entries)]
+    errors = _image_errors(content, group)
     for metric in compared_metrics(group):
+        ranked = [ranking(contest, metric) for contest in contests(group.entries, metric)]
+        apart = [entry for each in ranked for entry in behind(each, metric)]
         pairs = _pairs(group.entries, metric)
         effects = {entry: paired(entry.runs, best.runs, metric.key) for entry, best in pairs}
         means = [each.mean for each in effects.values() if each.mean is not None]
         decimals = decimals_of(metric, means)
-        chances = {}
+        deltas, shares = {}, {}
         for entry, best in pairs:
             first, second = (array(by_seed(each.runs, metric.key)) for each in (entry, best))
-            chances[entry] = improvement(first, second, lower=metric.best != "highest")
-        deltas = {e: with_interval(each, decimals) + of_seeds(each) for e, each in effects.items()}
-        shares = {entry: with_interval(each, 2, sign=False) for entry, each in chances.items()}
+            shares[entry] = number(improvement(first, second, lower=metric.best != "highest"), 2)
+            delta, error = with_interval(effects[entry], decimals), errors.get((entry, metric))
+            deltas[entry] = bold(delta) if entry in apart else delta
+            deltas[entry] += of_seeds(effects[entry])
+            if error is not None:
+                deltas[entry] += f" (SE {number(error, max(decimals, decimals_for([error], 2)))})"
         for heading, printed in ((f"Δ {metric.label}", deltas), (f"P by {metric.name}", shares)):
             fields.append((heading, RIGHT, _against_best(group.entries, metric, printed)))
     return table_of(fields)
+
+
+def pairing(group: Group) -> str:
+    """Return how much runs of one seed have in common, as a sentence; "" with too few seeds."""
+    ranked = ranking(group.entries, bits := group.metric("bits_per_dim"))
+    mean = correlation([by_seed(entry.runs, bits.key) for entry, _ in ranked])
+    if mean is None:
+        return ""
+    return (
+        f"Correlation of two decoders over paired seeds, mean over all pairs, {bits.label}: "
+        f"{number(mean, 2)} ({plural(ranked[0][1].count, 'seed')}). Where it is about 0, a "
+        "difference is no surer for being paired by seed."
+    )
 
 
 def without_intervals(group: Group) -> str:
@@ -124,6 +150,16 @@ def _pairs(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Entry]
         for entry, best in bests(entries, metric).items()
         if best is not entry and values(entry.runs, metric.key).size
     ]
+
+
+def _image_errors(content: Content, group: Group) -> dict[tuple[Entry, Metric], float]:
+    """Return the standard error over test images of each difference that has one."""
+    return {
+        (entry, metric): error
+        for metric in compared_metrics(group)
+        for entry, best in _pairs(group.entries, metric)
+        if (error := image_error(content, entry, best, metric.key)) is not None
+    }
 
 
 def _against_best(entries: Sequence[Entry], metric: Metric, printed: dict[Entry, str]) -> list[str]:

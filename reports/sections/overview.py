@@ -48,8 +48,8 @@ def summary(subject: Subject) -> Section:
         reading = (
             "Lower is better in every line. Only decoders whose every run finished and did not "
             "collapse take part; † marks what is no better than a row without a code. A "
-            "lead over those in the last column is none: the interval of their paired difference "
-            "contains 0."
+            "lead over those in the last column is none: their paired differences are within "
+            "what seeds do by chance."
         )
     variances = bullets(_variances(subject))
     return Section("Summary", paragraphs(_count(subject), reading, best, variances))

@@ -73,7 +73,9 @@ def _clause(entry: Entry, difference: Difference, bits: Metric) -> str:
     effect = difference.effect
     text, interval = f"{amount(effect, bits)} {entry.label}", _interval(effect, bits)
     if difference.words == EVEN:
-        return f"{text} ({interval}, which contains 0: {EVEN})"
+        inside = effect.interval and not effect.interval.excludes(0.0)
+        why = "which contains 0" if inside else "beside the other baselines"
+        return f"{text} ({interval}, {why}: {EVEN})"
     if difference.words == NONE:
         stated = f"{interval}; " if effect.interval else ""
         return f"{text} ({stated}{NONE}: {difference.why})"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 import datasets
-from bench.seeds import derive
+from bench.seeds import generator
 
 RESIDENT = 4 << 30
 """Bytes up to which a data set is moved to the device as a whole."""
@@ -54,9 +54,7 @@ def subset(items: Tensor, count: int, purpose: str) -> Tensor:
     """A fixed random choice of `count` items (0: all), the same for every run."""
     if count == 0 or count >= len(items):
         return items
-    order = torch.randperm(
-        len(items), generator=torch.Generator().manual_seed(derive(0, "subset", purpose))
-    )
+    order = torch.randperm(len(items), generator=generator("cpu", 0, "subset", purpose))
     return items[order[:count].to(items.device)]
 
 

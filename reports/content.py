@@ -23,19 +23,9 @@ Images = npt.NDArray[np.uint8]
 REQUIRED = ("run", "data_set", "model", "likelihood", "seed", "status")
 """Columns of the results without which no run can be placed in the report."""
 
-IDENTIFICATION = (
-    "run",
-    "data_set",
-    "model",
-    "column_key",
-    "likelihood",
-    "options",
-    "option_{name}",
-    "seed",
-    "budget",
-    "status",
-    "device",
-)
+APART = ("data_set", "model", "column_key", "likelihood", "options", "option_{name}", "seed")
+"""Columns of the results of which no two runs share all."""
+IDENTIFICATION = ("run", *APART, "budget", "status", "device")
 """Columns of the results that say which run it is, and no metric; in the order of results.csv."""
 
 PAPER = "paper"
@@ -163,7 +153,6 @@ class Content:
 
 
 def _problems(content: Content) -> Iterator[str]:
-    """Yield what makes the content unfit for a report, one line each."""
     results = content.results
     missing = [] if results.empty else [name for name in REQUIRED if name not in results]
     if missing:
@@ -202,8 +191,7 @@ def _ambiguities(results: pd.DataFrame) -> Iterator[str]:
     twice = results["run"][results["run"].duplicated()]
     if len(twice):
         yield f"the results name run {twice.iloc[0]} twice"
-    told_apart_by = set(IDENTIFICATION) - {"run", "budget", "status", "device"}
-    what = [name for name in results if name in told_apart_by or str(name).startswith("option_")]
+    what = [name for name in results if name in APART or str(name).startswith("option_")]
     same = results[results[what].astype(str).duplicated(keep=False)]  # options may be lists
     if len(same):
         yield (

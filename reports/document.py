@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.content import IDENTIFICATION, Content, ReportError
-from reports.figures import house_style
+from reports.figures.style import house_style
 from reports.metric import Metric, described
 from reports.printing.markup import escape, paragraphs
 from reports.sections import SECTIONS, Subject, budget
@@ -78,12 +78,10 @@ class Document:
 def document(content: Content) -> Document:
     """Return the report on `content`; the same content gives the same text."""
     subject = Subject(content)
-    sections = [section(subject) for section in SECTIONS]
     head = (f"# {escape(content.title)}", budget(subject))
-    readme = paragraphs(*head, *(section.markdown for section in sections)) + "\n"
-    drawn = {name: figure for section in sections for name, figure in section.figures.items()}
+    readme = paragraphs(*head, *(section(subject) for section in SECTIONS)) + "\n"
     table = results_table(content).to_csv(index=False, lineterminator="\n")
-    return Document(readme, drawn, {RESULTS: table})
+    return Document(readme, subject.figures, {RESULTS: table})
 
 
 def results_table(content: Content) -> pd.DataFrame:
@@ -93,19 +91,12 @@ def results_table(content: Content) -> pd.DataFrame:
     """
     results = content.results
     identification = [Metric(key, key, "which run it is") for key in IDENTIFICATION]
-    order: list[str] = []
-    for metrics in (identification, content.metrics):
-        rest = [key for key in map(str, results) if key not in order]
-        order += [each.key for own in described(metrics, rest).values() for each in own]
+    known = described([*identification, *content.metrics], map(str, results))
+    order = [each.key for own in known.values() for each in own]
     ordered = results[[*order, *(key for key in map(str, results) if key not in order)]]
     return ordered if ordered.empty else ordered.sort_values("run")
 
 
 def write(content: Content, output: Path) -> Path:
-    """Write README.md, results.csv and figures/ into the folder `output`; return the README.
-
-    Raises:
-        ReportError: the folder cannot be written.
-
-    """
+    """Write README.md, results.csv and figures/; return the README: see Document.write."""
     return document(content).write(output)

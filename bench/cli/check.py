@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from likelihoods.check import Result
+from functools import partial
 
 HELP = "check that a likelihood satisfies the contract, property by property"
 TRIED = (3, 4, 4)
@@ -40,7 +37,9 @@ def execute(options: argparse.Namespace) -> int:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in a run on the CPU
     try:
-        count = Counter(result.outcome for result in run(resolved.create, _print))
+        count = Counter(
+            result.outcome for result in run(resolved.create, partial(print, flush=True))
+        )
     finally:
         torch.set_num_threads(threads)
     print(
@@ -48,7 +47,3 @@ def execute(options: argparse.Namespace) -> int:
         f"{count['note']} noted"
     )
     return 1 if count["FAIL"] else 0
-
-
-def _print(result: Result) -> None:
-    print(result, flush=True)

@@ -27,24 +27,22 @@ def _status() -> int:
     import datasets
 
     rows = []
-    for name in datasets.names():
-        status = datasets.status(name)
+    for status in map(datasets.status, datasets.names()):
         arrived = f"no, {status.arrived / 1e6:.0f} MB of it" if status.arrived else "no"
         rows.append(
-            [
-                name,
-                "yes" if status.present else arrived,
-                f"{status.bytes / 1e6:.1f}",
-                "x".join(map(str, status.shape)),
-                status.train,
-                status.validation,
-                status.test,
-                status.source,
-                status.path,
-            ]
+            {
+                "name": status.name,
+                "here": "yes" if status.present else arrived,
+                "MB": f"{status.bytes / 1e6:.1f}",
+                "shape": "x".join(map(str, status.shape)),
+                "train": status.train,
+                "validation": status.validation,
+                "test": status.test,
+                "source": status.source,
+                "folder": status.path,
+            }
         )
-    headers = ["name", "here", "MB", "shape", "train", "validation", "test", "source", "folder"]
-    print(tabulate(rows, headers, tablefmt="simple"))
+    print(tabulate(rows, "keys", tablefmt="simple"))
     return 0
 
 

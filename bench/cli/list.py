@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from bench.errors import UsageError
 
@@ -14,8 +14,7 @@ SHAPE = (3, 32, 32)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is listed."""
-    kinds = ["likelihoods", "datasets", "models", "suites"]
-    parser.add_argument("kind", choices=kinds)
+    parser.add_argument("kind", choices=["likelihoods", "datasets", "models", "suites"])
     parser.add_argument(
         "files",
         nargs="*",
@@ -26,21 +25,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the list."""
+    import datasets
+    from bench import models, suite
+
     if options.kind == "likelihoods":
         print(_likelihoods(options.files))
         return 0
     if options.files:
         raise UsageError(f"`list {options.kind}` takes nothing more, not {options.files[0]!r}")
-    print("\n".join(_names(options.kind)()))
+    names = {"datasets": datasets.names, "models": models.names, "suites": suite.names}
+    print("\n".join(names[options.kind]()))
     return 0
-
-
-def _names(kind: str) -> Callable[[], list[str]]:
-    import datasets
-    from bench import models, suite
-
-    kinds = {"datasets": datasets.names, "models": models.names, "suites": suite.names}
-    return kinds[kind]
 
 
 def _likelihoods(files: Sequence[str]) -> str:
@@ -55,15 +50,14 @@ def _likelihoods(files: Sequence[str]) -> str:
         likelihood = resolved.create(SHAPE)
         options = ", ".join(f"{option}={value!r}" for option, value in likelihood.options.items())
         rows.append(
-            [
-                resolved.label,
-                likelihood.family,
-                likelihood.measure,
-                f"{likelihood.output_channels / SHAPE[0]:g}",
-                sum(parameter.numel() for parameter in likelihood.parameters()),
-                options or "none",
-                likelihood.reference or "none given",
-            ]
+            {
+                "name": resolved.label,
+                "family": likelihood.family,
+                "measure": likelihood.measure,
+                "outputs": f"{likelihood.output_channels / SHAPE[0]:g}",
+                "parameters": sum(parameter.numel() for parameter in likelihood.parameters()),
+                "options": options or "none",
+                "reference": likelihood.reference or "none given",
+            }
         )
-    headers = ["name", "family", "measure", "outputs", "parameters", "options", "reference"]
-    return str(tabulate(rows, headers, tablefmt="simple"))
+    return str(tabulate(rows, "keys", tablefmt="simple"))

@@ -14,7 +14,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from bench import CHECKOUT
@@ -23,15 +22,9 @@ from bench.cli import list as listing
 from bench.errors import UsageError
 
 COMMANDS = {
-    "run": run,
-    "report": report,
-    "compare": compare,
-    "check": check,
-    "list": listing,
-    "new": new,
-    "data": data,
+    module.__name__.rpartition(".")[2]: module
+    for module in (run, report, compare, check, listing, new, data)
 }
-NEIGHBOURS = ("likelihoods", "datasets", "reports")
 INTERRUPTED = 130
 
 
@@ -57,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command; returns the exit status."""
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # KeyboardInterrupt
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         options = parser().parse_args(words)
@@ -114,13 +107,9 @@ def _culprit(error: BaseException) -> str:
     return own[-1] if own else ""
 
 
-def _terminated(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def _check_neighbours() -> None:
     """Fail clearly if another package called `datasets` (a popular one) hides ours."""
-    for name in NEIGHBOURS:
+    for name in ("likelihoods", "datasets", "reports"):
         spec = importlib.util.find_spec(name)
         origin = Path(spec.origin).resolve() if spec and spec.origin else None
         if origin is None or CHECKOUT not in origin.parents:

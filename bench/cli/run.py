@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError
+from bench.progress import duration, say
 
 if TYPE_CHECKING:
+    import torch
+
     from bench.execution.estimate import Estimate
     from bench.execution.executors import Executor
     from bench.execution.run import Task
@@ -75,7 +78,6 @@ def execute(options: argparse.Namespace) -> int:
     from bench.environment import default_jobs, device
     from bench.execution.executors import create
     from bench.execution.schedule import carry_out, pending, recall
-    from bench.progress import say
     from bench.publishing import publish
     from bench.store import Store
 
@@ -90,7 +92,7 @@ def execute(options: argparse.Namespace) -> int:
     jobs = min(options.jobs or default_jobs(on), max(1, len(todo)))
     _say_what_is_missing(plan, todo)
     with create(jobs, partial(recall, likelihoods.references())) as executor:
-        expected = _estimates(plan, todo, on.type, executor, jobs) if todo else {}
+        expected = _estimates(plan, todo, on, executor, jobs) if todo else {}
         if options.dry_run:
             print(_table(plan, todo, store, expected))
             return 0
@@ -106,13 +108,12 @@ def execute(options: argparse.Namespace) -> int:
 
 def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:
     """The suite, and the name of its budget: the one asked for, or that which suits the device."""
-    from bench.progress import say
     from bench.suite import load
 
-    suite, budget = load(options.suite), options.budget
-    why = "as asked"
+    suite, budget, why = load(options.suite), options.budget, "as asked"
     if budget is None:
-        budget, why = BUDGET_BY_DEVICE[device_type], f"the default on {device_type}"
+        budget = BUDGET_BY_DEVICE[device_type]
+        why = f"the default on {device_type}; --budget changes it"
         if budget not in suite.budgets and len(suite.budgets) == 1:
             budget = next(iter(suite.budgets))
         if budget not in suite.budgets:
@@ -120,7 +121,6 @@ def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:
                 f"suite {suite.name!r} has no budget {budget!r}: choose one with --budget "
                 f"(allowed: {', '.join(suite.budgets)})"
             )
-        why += "; --budget changes it"
     say(f"suite {suite.name}, budget {budget} ({why}): {suite.budget(budget).description}")
     return suite, budget
 
@@ -128,7 +128,6 @@ def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:
 def _plan(options: argparse.Namespace, suite: Suite, budget: str) -> Plan:
     """The plan; a dry run fetches nothing, and says what would be."""
     import datasets
-    from bench.progress import say
     from bench.suite import Choices, make
 
     choices = Choices(
@@ -144,31 +143,24 @@ def _plan(options: argparse.Namespace, suite: Suite, budget: str) -> Plan:
 
 
 def _say_what_is_missing(plan: Plan, todo: Sequence[Task]) -> None:
-    from bench.progress import say
-
     train = sum(task.train for task in todo)
-    parts = {
-        "to be trained": train,
-        "only to be measured": len(todo) - train,
-        "done before": len(plan.runs) - len(todo),
-    }
+    measure, done = len(todo) - train, len(plan.runs) - len(todo)
+    parts = {"to be trained": train, "only to be measured": measure, "done before": done}
     counts = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
     say(f"{len(plan.runs)} runs: {counts}")
 
 
 def _estimates(
-    plan: Plan, todo: Sequence[Task], device_type: str, executor: Executor, jobs: int
+    plan: Plan, todo: Sequence[Task], on: torch.device, executor: Executor, jobs: int
 ) -> dict[str, Estimate]:
     """Expected seconds of each task whose data are here; says what they add up to."""
-    from bench.environment import device
     from bench.execution.estimate import estimates, total_seconds
-    from bench.progress import duration, say
 
     known = [task for task in todo if task.spec.data_set not in plan.absent_data]
-    expected = estimates(known, device(device_type), executor)
+    expected = estimates(known, on, executor)
     if expected:
         seconds = duration(total_seconds(expected, jobs))
-        say(f"expected to take {seconds}: {jobs} run(s) at a time on {device_type}")
+        say(f"expected to take {seconds}: {jobs} run(s) at a time on {on.type}")
     if len(known) < len(todo):
         say(f"how long {len(todo) - len(known)} runs take is known when their data are here")
     return expected
@@ -198,12 +190,11 @@ def _table(plan: Plan, todo: Sequence[Task], store: Store, expected: Mapping[str
     """One line a run: what would be done of it, and how long that takes."""
     from tabulate import tabulate
 
-    tasks = {task.spec.run_id: task for task in todo}
+    states = {task.spec.run_id: _state(task, store) for task in todo}
     rows = []
     for run in plan.runs:
-        task = tasks.get(run.run_id)
         seconds = f"{expected[run.run_id].total:.0f}" if run.run_id in expected else ""
-        state = "done" if task is None else _state(task, store)
+        state = states.get(run.run_id, "done")
         rows.append([run.data_set, run.model, run.label, run.seed, state, seconds])
     headers = ["data set", "model", "likelihood", "seed", "state", "seconds"]
     return str(tabulate(rows, headers, tablefmt="simple"))

@@ -86,7 +86,9 @@ def estimate_elbo(
     device = model.device
     totals = torch.zeros((), dtype=torch.float64, device=device)
     smallest = torch.full((), math.inf, device=device)
-    count, native, exact = 0, [], []
+    count = 0
+    native: list[Tensor] = []
+    exact: list[Tensor] = []
     for start in range(0, len(items), batch_size):
         x = to_float(items[start : start + batch_size], device)
         noise = seeds.generator(device, seed, "evaluation noise", purpose, start)

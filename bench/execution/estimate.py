@@ -17,7 +17,7 @@ from bench.evaluation.elbo import scoring_seconds
 from bench.execution.executors import Ended, Executor
 from bench.execution.memory import check_memory
 from bench.execution.run import Task, build
-from bench.training import BatchOrder, optimiser, training_step
+from bench.training.trainer import batch, optimiser, training_step
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,9 @@ class Estimate:
 def kind(task: Task) -> str:
     """Tasks of one kind take the same time: they differ in seed and in values of options alone."""
     spec = task.spec
-    return repr(
-        (
-            spec.data_set,
-            spec.model,
-            spec.model_options,
-            spec.likelihood,
-            spec.training,
-            spec.history,
-            [measurement.key for measurement in task.measurements],
-            task.train,
-        )
-    )
+    varied = {"likelihood_options", "likelihood_source", "seed"}
+    measured = [measurement.key for measurement in task.measurements]
+    return f"{spec.model_dump_json(exclude=varied)} {measured} {task.train}"
 
 
 @likelihoods.without_validation()
@@ -61,15 +52,14 @@ def estimate(task: Task, device: torch.device) -> Estimate:
     if task.train:
         check_memory(model, data, spec.training)
         optimizer = optimiser(model, spec.training)
-        items = len(data.train)
-        batches = BatchOrder(items, spec.training.batch_size, spec.seed, data.train.device)
 
         def step() -> None:
             noise = seeds.generator(device, spec.seed, "estimate")
-            training_step(model, optimizer, to_float(data.train[batches(0)], device), noise)
+            items = batch(data.train, 0, spec.training.batch_size, spec.seed)
+            training_step(model, optimizer, to_float(items, device), noise)
 
         model.train()
-        train = timed(step, device) * spec.training.total_steps(items)
+        train = timed(step, device) * spec.training.total_steps(len(data.train))
         scored = min(spec.history.images, len(data.validation)) * spec.history.points
         train += scored * scoring_seconds(trial, spec.history.batch_size)
     model.eval()
@@ -84,10 +74,9 @@ def estimates(tasks: list[Task], device: torch.device, executor: Executor) -> di
         executor.submit(name, estimate, task, device)
     measured = {end.name: end.result for end in executor.ends() if isinstance(end, Ended)}
     # What cannot take two steps will fail in its run, where the reason is kept.
-    typical = Estimate(
-        statistics.median([each.train for each in measured.values()] or [1.0]),
-        statistics.median([each.evaluate for each in measured.values()] or [1.0]),
-    )
+    known = list(measured.values()) or [Estimate(1.0, 1.0)]
+    train, evaluate = [each.train for each in known], [each.evaluate for each in known]
+    typical = Estimate(statistics.median(train), statistics.median(evaluate))
     return {task.spec.run_id: measured.get(kind(task), typical) for task in tasks}
 
 

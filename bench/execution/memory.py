@@ -55,13 +55,9 @@ def step_bytes(model: Model, data: Data, batch: int) -> int:
     are kept for the backward pass, and the gradient of the raw outputs beside them. The latter two
     are measured on a few items; they grow in proportion to their number.
     """
-    few, some = (_kept(model, _batch(data, count)) for count in (FEW, SOME))
+    few, some = (_kept(model, to_float(data.train[:count], data.device)) for count in (FEW, SOME))
     parameters = sum(parameter.nbytes for parameter in model.parameters())
     return COPIES * parameters + few + (some - few) * (batch - FEW) // (SOME - FEW)
-
-
-def _batch(data: Data, count: int) -> Tensor:
-    return to_float(data.train[:count], data.device)
 
 
 def _kept(model: Model, x: Tensor) -> int:

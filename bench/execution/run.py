@@ -21,7 +21,8 @@ from bench.execution.memory import TooLargeError, check_memory
 from bench.models import Model
 from bench.store import Store
 from bench.suite import RunSpec
-from bench.training import Progress, Trainer
+from bench.training import Trainer
+from bench.training.trainer import Progress
 from reports import Metric, Status
 
 
@@ -70,16 +71,16 @@ def execute(
     try:
         data = _data(spec, device)
         model = build(spec, data)
-        weights = None if task.train else store.weights(spec.run_id, device)
+        weights = None if task.train else store.state(spec.run_id, "weights", device)
         if weights is None:
             _train(spec, model, data, store, progress)
         else:
             model.load_state_dict(weights)
     except TooLargeError as error:
-        return _ended(spec, store, Status.TOO_LARGE, str(error))
+        return ended(spec, store, Status.TOO_LARGE, str(error))
     except Exception as error:
         store.write_error(spec.run_id, traceback.format_exc())
-        return _ended(spec, store, Status.FAILED, _reason(spec, error))
+        return ended(spec, store, Status.FAILED, _reason(spec, error))
     record = store.record(spec.run_id) or {}
     status = Status(record["status"])
     if status is not Status.FINISHED:
@@ -88,7 +89,7 @@ def execute(
     return Report(status, "", columns, time.perf_counter() - started, problems)
 
 
-def _ended(spec: RunSpec, store: Store, status: Status, error: str) -> Report:
+def ended(spec: RunSpec, store: Store, status: Status, error: str) -> Report:
     """Record that a run was not trained; one that was trained before stays so."""
     if not store.is_trained(spec.run_id):
         store.write_record(spec.run_id, {"status": status, "error": error})
@@ -111,9 +112,10 @@ def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Prog
     store.begin(spec, environment(data.device))
     needed = check_memory(model, data, spec.training)
     trainer = Trainer(model, data, spec.training, spec.history, spec.seed)
-    if state := store.checkpoint(run_id, data.device):
+    if state := store.state(run_id, "checkpoint", data.device):
         trainer.load_state_dict(state)
-    trajectory = trainer.run(save=partial(store.write_checkpoint, run_id), progress=progress)
+    save = partial(store.write_state, run_id, "checkpoint")
+    trajectory = trainer.run(save=save, progress=progress)
     store.write_history(run_id, trajectory.history)
     record: dict[str, Any] = {
         "status": Status.FINISHED,
@@ -127,7 +129,7 @@ def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Prog
         "smallest_sigma_reached": float(trajectory.history["smallest_sigma"].min()),
     }
     if trajectory.diverged_step is None:
-        store.write_weights(run_id, model.state_dict())
+        store.write_state(run_id, "weights", model.state_dict())
     else:
         record |= {
             "status": Status.DIVERGED,
@@ -170,26 +172,25 @@ def _reason(spec: RunSpec, error: Exception) -> str:
     return likelihoods.described(error)
 
 
+_words = partial(Metric, unit="text")
+_seconds = partial(Metric, unit="s", decimals=1)
+_whole = partial(Metric, decimals=0)
 METRICS = (
-    Metric("status", "status", "finished, diverged, failed or too large", unit="text"),
-    Metric("diverged_step", "diverged at", "first step whose loss was not finite", decimals=0),
-    Metric("error", "error", "why a run did not finish, in one line", unit="text"),
-    Metric(
-        "not_measured", "not measured", "what a finished run lacks, and why of each", unit="text"
-    ),
-    Metric("measure", "measure", "what the NLL is of: density, mass or unnormalised", unit="text"),
-    Metric(
+    _words("status", "status", "finished, diverged, failed or too large"),
+    _whole("diverged_step", "diverged at", "first step whose loss was not finite"),
+    _words("error", "error", "why a run did not finish, in one line"),
+    _words("not_measured", "not measured", "what a finished run lacks, and why of each"),
+    _words("measure", "measure", "what the NLL is of: density, mass or unnormalised"),
+    _whole(
         "outputs_per_value",
         "raw outputs a value",
         "raw decoder channels for each data channel",
-        decimals=0,
         constant=True,
     ),
-    Metric(
+    _whole(
         "parameters",
         "parameters",
         "trainable numbers of encoder, decoder, head and likelihood",
-        decimals=0,
         constant=True,
     ),
     Metric.number_of("steps", "training steps"),
@@ -202,12 +203,10 @@ METRICS = (
         unit="MB",
         constant=True,
     ),
-    Metric(
+    _seconds(
         "train_seconds",
         "training",
         "wall-clock time of the training steps alone; it compares within a report only",
-        unit="s",
-        decimals=1,
     ),
     Metric(
         "smallest_sigma_reached",
@@ -215,24 +214,11 @@ METRICS = (
         "the least standard deviation of any value of a validation image at any point of the "
         "history, also of a run that diverged, in units of x in [0, 1]",
     ),
-    Metric(
-        "evaluate_seconds",
-        "evaluation",
-        "wall-clock time of all measurements",
-        unit="s",
-        decimals=1,
-    ),
-    Metric(
-        "evaluate_seconds_{part}",
-        "evaluation: {part}",
-        "wall-clock time of one measurement",
-        unit="s",
-        decimals=1,
-    ),
-    Metric(
+    _seconds("evaluate_seconds", "evaluation", "wall-clock time of all measurements"),
+    _seconds("evaluate_seconds_{part}", "evaluation: {part}", "wall-clock time of one measurement"),
+    _words(
         "{measurement}_absent",
         "no {measurement}",
         "why a measurement does not exist for the model or the data",
-        unit="text",
     ),
 )

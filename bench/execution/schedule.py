@@ -16,7 +16,7 @@ from bench.evaluation.quality import Quality
 from bench.evaluation.reference import network, reference
 from bench.execution.estimate import Estimate
 from bench.execution.executors import DiedError, End, Executor, Failed, Listener, tell
-from bench.execution.run import Report, Task, execute
+from bench.execution.run import Report, Task, ended, execute
 from bench.progress import Progress, duration, say
 from bench.store import Store
 from bench.suite import Plan, RunSpec
@@ -64,21 +64,15 @@ def carry_out(
     try:
         for end in _ends(executor, tasks, store.root, device, advance):
             task = tasks[end.name]
-            if isinstance(end, Failed):
-                progress.end(end.name, _line(task, _lost(task.spec, store, end.error)))
-            else:
-                progress.end(end.name, _line(task, end.result))
+            report = _lost(task.spec, store, end.error) if isinstance(end, Failed) else end.result
+            progress.end(end.name, _line(task, report))
     finally:
         progress.close()
     return all(_as_expected(plan, run, store) for run in plan.runs)
 
 
 def _ends(
-    executor: Executor,
-    tasks: Mapping[str, Task],
-    root: Path,
-    device: torch.device,
-    listener: Listener,
+    executor: Executor, tasks: dict[str, Task], root: Path, device: torch.device, listener: Listener
 ) -> Iterator[End]:
     """Do the tasks. Those whose process died are done once more, each alone: memory was short."""
     died = []
@@ -105,11 +99,9 @@ def _work(task: Task, root: Path, device: torch.device) -> Report:
 
 def _lost(spec: RunSpec, store: Store, reason: Exception) -> Report:
     """Record a task whose process died, or that could not even begin."""
-    error = likelihoods.described(reason)
     if not store.is_trained(spec.run_id):
         store.begin(spec, {})
-        store.write_record(spec.run_id, {"status": Status.FAILED, "error": error})
-    return Report(Status.FAILED, error)
+    return ended(spec, store, Status.FAILED, likelihoods.described(reason))
 
 
 def _prepare(tasks: list[Task], store: Store, device: torch.device, executor: Executor) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from bench import models
 from bench.environment import PACKAGES
 from bench.progress import duration
-from bench.publishing.plans import measurements_of
+from bench.publishing.table import measurements_of
 from bench.store import Store
 from bench.suite import RunSpec
 from bench.training import Training
@@ -78,8 +78,7 @@ def _evaluation(spec: RunSpec, plan: Mapping[str, Any]) -> str:
 
 
 def _time(plan: Mapping[str, Any], table: pd.DataFrame) -> str:
-    columns = [name for name in ("train_seconds", "evaluate_seconds") if name in table]
-    total = float(table[columns].sum().sum()) if columns else 0.0
+    total = float(table.reindex(columns=["train_seconds", "evaluate_seconds"]).sum().sum())
     text = f"{duration(total)} of training and evaluation, summed over runs"
     if wall := plan.get("wall_seconds"):
         text += f"; the last command took {duration(wall)} with {plan['jobs']} run(s) at a time"

@@ -13,6 +13,7 @@ import reports
 from bench.errors import UsageError
 from bench.publishing.content import content
 from bench.store import Store
+from bench.suite.spec import as_file_name
 
 Command = Callable[[reports.Row, int], str]
 """Words the command that runs a decoder with the seeds 0 to n - 1."""
@@ -36,7 +37,7 @@ def compare(
         reports.ReportError: a likelihood that there is not.
     """
     name = FILE.sub("", new)
-    output = output or store.report_folder / f"compare-{_safe(name)}"
+    output = output or store.report_folder / f"compare-{as_file_name(name)}"
     everything = content(store, output)
     command = command_for(store.read_plan() or {}, store.root)
     _check_run(everything, (name, *against), command)
@@ -63,28 +64,13 @@ def command_for(plan: Mapping[str, Any], results: Path) -> Command:
     asked = plan.get("asked") or {"suite": plan["suite"], "data_sets": []}
 
     def command(row: reports.Row, seeds: int) -> str:
-        words = [
-            "python",
-            "-m",
-            "bench",
-            "run",
-            "--suite",
-            asked["suite"],
-            "--budget",
-            plan["budget"],
-        ]
+        words = ["--suite", asked["suite"], "--budget", plan["budget"]]
         if asked["data_sets"]:
             words += ["--datasets", *asked["data_sets"]]
         words += ["--likelihood", row.given] if row.given else []
-        words += ["--likelihoods", row.name]
-        words += ["--seeds", str(seeds)]
+        words += ["--likelihoods", row.name, "--seeds", str(seeds)]
         if results != Path("results"):
             words += ["--results", str(results)]
-        return shlex.join(words)
+        return f"python -m bench run {shlex.join(words)}"
 
     return command
-
-
-def _safe(name: str) -> str:
-    """Return a name as one part of a path."""
-    return "".join(c if c.isalnum() or c in "-_=." else "_" for c in name)

@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 import likelihoods
 import reports
 from bench import CHECKOUT
-from bench.evaluation import Measurement
+from bench.evaluation import Measurement, Values
 from bench.metrics import features
 from bench.progress import say
 from bench.publishing.about import about
-from bench.publishing.catalogue import metrics, with_counts
-from bench.publishing.plans import column_of, measurements_of, row_of
-from bench.publishing.table import results
+from bench.publishing.table import measurements_of, metrics, results, with_counts
 from bench.store import Store
 
 T = TypeVar("T")
@@ -56,8 +53,8 @@ def content(store: Store, output: Path) -> reports.Content:
         histories=_present((run, store.history(run)) for run in ended),
         samples=_present((run, store.images(run, "samples")) for run in ended),
         reconstructions={run: np.stack(np.split(images, 2)) for run, images in pairs.items()},
-        columns=[column_of(column) for column in plan["columns"]],
-        rows=[row_of(row) for row in plan["rows"]],
+        columns=[reports.Column(**column) for column in plan["columns"]],
+        rows=[reports.Row(**row) for row in plan["rows"]],
         about=about(store, plan, table),
         budget=plan["budget"],
         metrics=catalogue,
@@ -70,7 +67,7 @@ def content(store: Store, output: Path) -> reports.Content:
 
 def _per_image(
     store: Store, run: str, planned: Mapping[str, Iterable[Measurement]]
-) -> dict[str, npt.NDArray[np.float32]]:
+) -> dict[str, Values]:
     measurements = planned.get(store.spec(run).column_key, ())
     return {k: v for each in measurements for k, v in store.per_image(run, each.key).items()}
 
@@ -78,7 +75,7 @@ def _per_image(
 def _tell_of_changes(store: Store, plan: Mapping[str, Any]) -> None:
     """Say which files were edited after the runs that are shown of them."""
     specs = [store.spec(run) for run in plan["runs"] if store.record(run)]
-    for row in map(row_of, plan["rows"]):
+    for row in (reports.Row(**content) for content in plan["rows"]):
         shown = {spec.likelihood_source for spec in specs if spec.belongs_to(row)}
         if not (row.given and shown):
             continue

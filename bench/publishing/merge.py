@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.errors import UsageError
-from bench.publishing.plans import row_of
 from bench.store import Store
 from bench.suite import Plan, RunSpec
-from reports import Status
+from reports import Row, Status
 
 SAME = ("suite", "budget", "columns")
 
@@ -47,11 +46,8 @@ def merge(plan: Plan, old: Mapping[str, Any], store: Store) -> dict[str, Any]:
     earlier = [
         row
         for row in old["rows"]
-        if row["label"] not in labels and any(run.belongs_to(row_of(row)) for run in kept.values())
+        if row["label"] not in labels and any(run.belongs_to(Row(**row)) for run in kept.values())
     ]
-    order = [row["label"] for row in old["rows"]]
-    rows = sorted(
-        [*new["rows"], *earlier],
-        key=lambda row: order.index(row["label"]) if row["label"] in order else len(order),
-    )
+    order = {row["label"]: place for place, row in enumerate(old["rows"])}
+    rows = sorted([*new["rows"], *earlier], key=lambda row: order.get(row["label"], len(order)))
     return new | {"rows": rows, "runs": [*new["runs"], *kept]}

@@ -1,34 +1,35 @@
-"""The table of results: one row a run."""
+"""The table of results, one row a run, and the catalogue of its metrics, in their order."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from bench.evaluation import Measurement, Outcome
-from bench.publishing.plans import measurements_of
+from bench.evaluation import MEASUREMENTS, Measurement, Outcome, restored
+from bench.execution.run import METRICS
 from bench.store import Store
-from reports import Status
+from reports import Metric, Status
+
+HEADLINES = ["frechet_images", "frechet_reference_images", "data_set"]
+
+
+def measurements_of(plan: Mapping[str, Any], column_key: str) -> list[Measurement]:
+    """What a stored plan measures in a column, without what this version no longer has."""
+    contents = plan["measurements"].get(column_key, ())
+    return [each for content in contents if (each := restored(content))]
 
 
 def results(store: Store, plan: Mapping[str, Any]) -> pd.DataFrame:
     """Return one row a run that has ended, every metric a column with its unit in the name."""
-    return pd.DataFrame(
-        [
-            _row(store, run_id, record, plan)
-            for run_id in plan["runs"]
-            if (record := store.record(run_id)) is not None
-        ]
-    )
+    return pd.DataFrame([_row(store, run, plan) for run in plan["runs"] if store.record(run)])
 
 
-def _row(
-    store: Store, run_id: str, record: Mapping[str, Any], plan: Mapping[str, Any]
-) -> dict[str, Any]:
-    spec = store.spec(run_id)
+def _row(store: Store, run_id: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+    spec, record = store.spec(run_id), store.record(run_id) or {}
     environment = store.environment(run_id)
     row = {
         "run": run_id,
@@ -66,3 +67,36 @@ def _measured(store: Store, run_id: str, measurements: list[Measurement]) -> dic
         elif result["outcome"] != Outcome.MEASURED:
             missing.append(f"{measurement.label}: {result['reason']}")
     return columns | {"evaluate_seconds": total, "not_measured": "; ".join(missing) or None}
+
+
+def metrics(measurements: Iterable[Measurement] = ()) -> tuple[Metric, ...]:
+    """Return the metrics of the training and of these measurements; of none given, of all."""
+    chosen = list(measurements) or [part for cls in MEASUREMENTS for part in cls().parts()]
+    every = (metric for measurement in chosen for metric in measurement.metrics)
+    return tuple({metric.key: metric for metric in (*METRICS, *every)}.values())
+
+
+def documented() -> tuple[Metric, ...]:
+    """Return what docs/metrics.md shows: all metrics, those of sample quality for one extractor."""
+    every = [part for cls in MEASUREMENTS for part in cls().parts()]
+    return metrics([each for each in every if each.label != "quality_random_vgg"])
+
+
+def with_counts(catalogue: Iterable[Metric], table: pd.DataFrame) -> tuple[Metric, ...]:
+    """Return the metrics; the protocol of a headline says how many images it was measured on."""
+    counts = _counts(table)
+    return tuple(
+        replace(metric, protocol=f"{metric.protocol}: {counts}")
+        if metric.headline and counts
+        else metric
+        for metric in catalogue
+    )
+
+
+def _counts(table: pd.DataFrame) -> str:
+    """Numbers of images behind a Frechet distance, for each data set; "" where there is none."""
+    measured = table.reindex(columns=HEADLINES).dropna().drop_duplicates()
+    numbers = measured.itertuples(index=False, name=None)
+    return ", ".join(
+        f"{generated:.0f} against {real:.0f} of {data_set}" for generated, real, data_set in numbers
+    )

@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
 import tempfile
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from bench.errors import UsageError
+from bench.evaluation import Images, Values
 from bench.progress import say
 
+COLUMNS = 8
+"""Images in one row of a sheet."""
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file, and the folders above it."""
+
+@contextmanager
+def moved(path: Path) -> Iterator[Path]:
+    """The temporary path under which a file is to be written; the folders above it are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        yield Path(folder, path.name)
+        os.replace(Path(folder, path.name), path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text."""
+    with moved(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON data. It has no NaN: a number that does not exist is null."""
     text = json.dumps(_without_nan(content), indent=2, allow_nan=False)
-    write_bytes(path, f"{text}\n".encode())
+    write_text(path, f"{text}\n")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -59,9 +65,8 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 def write_tensors(path: Path, state: Mapping[str, Any]) -> None:
     """Write tensors and plain values."""
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    write_bytes(path, buffer.getvalue())
+    with moved(path) as temporary:
+        torch.save(dict(state), temporary)
 
 
 def read_tensors(path: Path, device: torch.device) -> dict[str, Any] | None:
@@ -83,20 +88,43 @@ def read_tensors(path: Path, device: torch.device) -> dict[str, Any] | None:
     return state
 
 
-def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def write_images(path: Path, images: Images) -> None:
+    """Write uint8 images (n, H, W, C), n a multiple of `COLUMNS`, as one PNG without borders.
+
+    It says itself how it is divided.
+    """
+    _, height, width, channels = images.shape
+    sheet = images.reshape(-1, COLUMNS, height, width, channels).swapaxes(1, 2)
+    sheet = sheet.reshape(-1, COLUMNS * width, channels)
+    tile = PngInfo()
+    tile.add_text("tile", f"{height}x{width}")
+    image = Image.fromarray(sheet if channels == 3 else sheet[..., 0])
+    with moved(path) as temporary:
+        image.save(temporary, pnginfo=tile)
+
+
+def read_images(path: Path) -> Images | None:
+    """Read the images (n, H, W, C) that `write_images` wrote; None if there are none."""
+    if not path.is_file():
+        return None
+    with Image.open(path) as sheet:
+        height, width = map(int, sheet.info["tile"].split("x"))
+        tiles = np.asarray(sheet).reshape(-1, height, COLUMNS, width, len(sheet.getbands()))
+    return tiles.swapaxes(1, 2).reshape(-1, height, width, tiles.shape[-1])
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Values]) -> None:
     """Write named arrays, compressed."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    write_bytes(path, buffer.getvalue())
+    with moved(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # a name may be allow_pickle
 
 
-def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+def read_arrays(path: Path) -> dict[str, Values]:
     """Read what `write_arrays` wrote; nothing if it is not there, or damaged."""
-    try:
-        with np.load(path) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+    if not path.is_file() or not _is_whole(path):
         return {}
+    with np.load(path) as arrays:
+        return dict(arrays)
 
 
 def _without_nan(value: Any) -> Any:

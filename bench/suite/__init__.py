@@ -2,18 +2,7 @@
 
 from bench.suite.loading import load, names
 from bench.suite.plan import Choices, Plan, make
-from bench.suite.schema import Budget, Suite, SuiteColumn, SuiteRow
+from bench.suite.schema import Budget, Suite
 from bench.suite.spec import RunSpec
 
-__all__ = [
-    "Budget",
-    "Choices",
-    "Plan",
-    "RunSpec",
-    "Suite",
-    "SuiteColumn",
-    "SuiteRow",
-    "load",
-    "make",
-    "names",
-]
+__all__ = ["Budget", "Choices", "Plan", "RunSpec", "Suite", "load", "make", "names"]

@@ -10,8 +10,7 @@ import likelihoods
 from bench import models
 from bench.errors import UsageError, unknown
 from bench.progress import say
-from bench.suite.schema import Suite, SuiteColumn, SuiteRow
-from reports import Column
+from bench.suite.schema import Protocol, Suite, SuiteColumn, SuiteRow
 
 
 @dataclass(frozen=True)
@@ -24,11 +23,6 @@ class ColumnData:
     description: str
     shape: tuple[int, ...]
     training_items: int
-
-    @property
-    def present(self) -> bool:
-        """Whether the data are here."""
-        return bool(self.checksum)
 
 
 def columns(suite: Suite, names: Sequence[str]) -> list[SuiteColumn]:
@@ -46,17 +40,14 @@ def columns(suite: Suite, names: Sequence[str]) -> list[SuiteColumn]:
             raise unknown("data set", name, datasets.names())
     if not names:
         return suite.columns
-    chosen = []
-    offered: set[str] = set()
-    for column in suite.columns:
-        data = [name for name in column.data if name in names]
-        offered.update(data)
-        if data:
-            chosen.append(column.model_copy(update={"data": data}))
-    for name in dict.fromkeys(names):
-        if name not in offered:
-            chosen.append(_column_for(suite, name))
-    return chosen
+    offering = [
+        column.model_copy(update={"data": data})
+        for column in suite.columns
+        if (data := [name for name in column.data if name in names])
+    ]
+    offered = {name for column in offering for name in column.data}
+    others = [name for name in dict.fromkeys(names) if name not in offered]
+    return offering + [_column_for(suite, name) for name in others]
 
 
 def _column_for(suite: Suite, name: str) -> SuiteColumn:
@@ -110,7 +101,7 @@ def column_data(column: SuiteColumn, *, fetch: bool) -> ColumnData:
     raise datasets.DataError(f"no data for column {column.heading!r}: {'; '.join(failures)}")
 
 
-def check_column(column: SuiteColumn, data: ColumnData, row: SuiteRow, budget: str) -> None:
+def check_column(column: SuiteColumn, data: ColumnData, row: SuiteRow, protocol: Protocol) -> None:
     """Fail on a wrong option, or on data that the model cannot take, before anything is trained.
 
     Raises:
@@ -125,7 +116,7 @@ def check_column(column: SuiteColumn, data: ColumnData, row: SuiteRow, budget: s
             f"model {column.model!r} takes {kinds[video]}, and data set {data.name!r} is "
             f"{kinds[not video]}"
         )
-    batch = column.training_for(budget).batch_size
+    batch = protocol.training.batch_size
     if batch > data.training_items:
         raise UsageError(
             f"column {column.heading!r}: batch_size {batch} is more than the {data.training_items} "
@@ -135,20 +126,4 @@ def check_column(column: SuiteColumn, data: ColumnData, row: SuiteRow, budget: s
     likelihood = likelihoods.create(
         row.likelihood, shape=(channels, height, width), **row.variants()[0]
     )
-    models.create(column.model, likelihood, seed=0, **column.options_for(budget))
-
-
-def refuse_same_headings(columns: Sequence[Column]) -> None:
-    """Fail where a report could not tell two tables apart.
-
-    Raises:
-        UsageError: two columns of one heading, data set and model have different runs.
-    """
-    keys: dict[tuple[str, str, str], str] = {}
-    for column in columns:
-        name = (column.heading, column.data_set, column.model)
-        if keys.setdefault(name, column.key) != column.key:
-            raise UsageError(
-                f"two columns {column.heading!r} both use {column.data_set} with {column.model}, "
-                "under different training, options or history: give them different headings"
-            )
+    models.create(column.model, likelihood, seed=0, **protocol.options)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from bench.errors import UsageError, unknown
-from bench.evaluation import Evaluation
-from bench.suite.schema import Budget, ColumnBudget, Suite, SuiteColumn, SuiteRow
-from bench.training import History, Training
+from bench.suite.schema import Suite
 
 FOLDER = Path(__file__).parent.parent / "suites"
 
@@ -110,17 +108,10 @@ def _one_line(error: ValidationError) -> str:
 
 def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:
     """The keys of the table in which a wrong key stands."""
-    tables: dict[str, type[BaseModel]] = {
-        "columns": SuiteColumn,
-        "rows": SuiteRow,
-        "training": Training,
-        "history": History,
-        "evaluation": Evaluation,
-    }
     table: type[BaseModel] = Suite
     for part in location[:-1]:
-        if part == "budgets":
-            table = ColumnBudget if table is SuiteColumn else Budget
-        elif isinstance(part, str) and part in tables:
-            table = tables[part]
+        if field := table.model_fields.get(str(part)):
+            for each in (field.annotation, *get_args(field.annotation)):
+                if isinstance(each, type) and issubclass(each, BaseModel):
+                    table = each
     return list(table.model_fields)

@@ -12,15 +12,9 @@ from bench.errors import UsageError
 from bench.evaluation import Measurement, measurements
 from bench.metrics import FeatureError
 from bench.progress import say
-from bench.suite.columns import (
-    ColumnData,
-    check_column,
-    column_data,
-    columns,
-    refuse_same_headings,
-)
+from bench.suite.columns import ColumnData, check_column, column_data, columns
 from bench.suite.rows import as_row, rows
-from bench.suite.schema import Budget, Suite, SuiteColumn, SuiteRow
+from bench.suite.schema import Protocol, Suite, SuiteColumn, SuiteRow
 from bench.suite.spec import RunSpec
 from reports import Column, Row, Status
 
@@ -68,19 +62,10 @@ class Plan:
 
     def content(self) -> dict[str, Any]:
         """The plan as plain JSON data; runs by their id."""
-        return {
-            "suite": self.suite,
-            "title": self.title,
-            "budget": self.budget,
-            "budget_description": self.budget_description,
-            "columns": [asdict(column) for column in self.columns],
-            "rows": [asdict(row) for row in self.rows],
+        measured = self.measurements.items()
+        return asdict(self) | {
             "runs": [run.run_id for run in self.runs],
-            "measurements": {
-                key: [each.content() for each in chosen]
-                for key, chosen in self.measurements.items()
-            },
-            "unavailable": self.unavailable,
+            "measurements": {key: [each.content() for each in own] for key, own in measured},
         }
 
     def expects(self, run: RunSpec, status: str) -> bool:
@@ -102,7 +87,8 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
         fetch: whether absent data and weights of feature extractors are fetched.
 
     Raises:
-        UsageError: a name or option that does not exist, or nothing left to run.
+        UsageError: a name or option that does not exist, nothing left to run, or tables that a
+            report could not tell apart.
         datasets.DataError: data that are corrupt, or cannot be had and have no stand-in.
     """
     budget = suite.budget(choices.budget)
@@ -118,31 +104,44 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
     )
     for column in columns(suite, choices.data_sets):
         if column.not_run is None:
-            _add(plan, column, chosen, choices, budget, fetch=fetch)
+            protocol = column.under(choices.budget, budget)
+            _add(plan, column, protocol, chosen, choices.seeds or budget.seeds, fetch=fetch)
         else:
             plan.columns.append(_column(column))
-    refuse_same_headings(plan.columns)
+    _refuse_same_headings(plan.columns)
     if not plan.runs:
         raise UsageError(f"suite {suite.name!r} has nothing to run with these choices")
     return plan
 
 
+def _refuse_same_headings(columns: Sequence[Column]) -> None:
+    """Fail where a report could not tell two tables apart."""
+    keys: dict[tuple[str, str, str], str] = {}
+    for column in columns:
+        name = (column.heading, column.data_set, column.model)
+        if keys.setdefault(name, column.key) != column.key:
+            raise UsageError(
+                f"two columns {column.heading!r} both use {column.data_set} with {column.model}, "
+                "under different training, options or history: give them different headings"
+            )
+
+
 def _add(
     plan: Plan,
     column: SuiteColumn,
+    protocol: Protocol,
     chosen: list[SuiteRow],
-    choices: Choices,
-    budget: Budget,
+    seeds: int,
     *,
     fetch: bool,
 ) -> None:
     """Add a column to a plan, with its runs and what is measured of them."""
     models.get(column.model)
     data = column_data(column, fetch=fetch)
-    check_column(column, data, chosen[0], choices.budget)
-    runs = list(_runs(column, data, chosen, choices, budget))
+    check_column(column, data, chosen[0], protocol)
+    runs = list(_runs(column, protocol, data, chosen, seeds))
     key = runs[0].column_key
-    evaluation = _measurements(column, choices.budget, budget, plan.unavailable, fetch=fetch)
+    evaluation = _measurements(column, protocol, plan.unavailable, fetch=fetch)
     if plan.measurements.setdefault(key, evaluation) != evaluation:
         raise UsageError(
             f"column {column.heading!r} has the same runs as another, under another evaluation: "
@@ -151,48 +150,38 @@ def _add(
     plan.columns.append(_column(column, data, key))
     known = {run.run_id for run in plan.runs}
     plan.runs.extend(run for run in runs if run.run_id not in known)
-    if not data.present and data.name not in plan.absent_data:
+    if not data.checksum and data.name not in plan.absent_data:
         plan.absent_data.append(data.name)
 
 
 def _runs(
-    column: SuiteColumn,
-    data: ColumnData,
-    chosen: list[SuiteRow],
-    choices: Choices,
-    budget: Budget,
+    column: SuiteColumn, protocol: Protocol, data: ColumnData, chosen: list[SuiteRow], seeds: int
 ) -> Iterator[RunSpec]:
     for row in chosen:
         source = likelihoods.fingerprint(row.likelihood)
         for options in row.variants(column):
-            for seed in range(choices.seeds or budget.seeds):
+            for seed in range(seeds):
                 yield RunSpec(
                     data_set=data.name,
                     data_checksum=data.checksum,
                     model=column.model,
-                    model_options=column.options_for(choices.budget),
+                    model_options=protocol.options,
                     model_version=models.get(column.model).version,
                     likelihood=row.likelihood,
                     likelihood_options=options,
                     likelihood_source=source,
-                    training=column.training_for(choices.budget),
-                    history=column.history_for(choices.budget, budget),
+                    training=protocol.training,
+                    history=protocol.history,
                     seed=seed,
                 )
 
 
 def _measurements(
-    column: SuiteColumn,
-    budget_name: str,
-    budget: Budget,
-    unavailable: dict[str, str],
-    *,
-    fetch: bool,
+    column: SuiteColumn, protocol: Protocol, unavailable: dict[str, str], *, fetch: bool
 ) -> tuple[Measurement, ...]:
     """What is measured in a column; adds to `unavailable` what cannot be, and says so once."""
-    evaluation = column.evaluation_for(budget_name, budget)
     available = []
-    for measurement in measurements(evaluation, models.get(column.model)):
+    for measurement in measurements(protocol.evaluation, models.get(column.model)):
         try:
             available.append(measurement.prepared(fetch=fetch))
         except FeatureError as error:

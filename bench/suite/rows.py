@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 import likelihoods
 from bench.errors import UsageError, unknown
@@ -17,6 +17,8 @@ from bench.settings import Option
 from bench.suite.schema import Suite, SuiteRow
 from likelihoods import check
 from reports import Row
+
+OPTIONS = TypeAdapter(dict[str, Option])
 
 
 def rows(
@@ -41,11 +43,8 @@ def rows(
     for pattern in patterns:
         if not fnmatch.filter(names, pattern):
             raise unknown(f"likelihood of suite {suite.name}", pattern, names)
-    chosen = [
-        row
-        for row in every
-        if any(fnmatch.fnmatch(row.likelihood, pattern) for pattern in patterns or ["*"])
-    ]
+    wanted = {name for pattern in patterns or ["*"] for name in fnmatch.filter(names, pattern)}
+    chosen = [row for row in every if row.likelihood in wanted]
     named: dict[str, str] = {}
     for text, addition in added.items():
         options = _as_in_toml(text, addition.options)
@@ -58,8 +57,13 @@ def rows(
             named[addition.label] = text
         chosen += [each for each in same or [row] if each not in chosen]
     chosen = [row if likelihoods.is_own(row.likelihood) else _checked(row) for row in chosen]
-    _refuse_same_labels(suite, chosen, named)
-    _try_options(chosen)
+    labels = [row.label or row.likelihood for row in chosen]
+    for label in named:
+        if labels.count(label) > 1:
+            raise UsageError(f"suite {suite.name} has another row {label!r}: rename the class")
+    for row in chosen:
+        for variant in row.variants():  # a wrong option fails before anything is fetched
+            likelihoods.create(row.likelihood, shape=(1, 4, 4), **variant)
     return chosen, named
 
 
@@ -69,7 +73,7 @@ def as_row(row: SuiteRow, added_as: str | None) -> Row:
         name=row.likelihood,
         label=row.label or row.likelihood,
         options=row.options,
-        sweep=row.swept,
+        sweep=next(iter(row.sweep), None),
         note=row.note,
         may_diverge=row.may_diverge,
         given=added_as,
@@ -88,9 +92,7 @@ def _resolved(row: SuiteRow) -> SuiteRow:
 def _as_in_toml(text: str, options: Mapping[str, Any]) -> dict[str, Option]:
     """Options as a suite could have stated them."""
     try:
-        return SuiteRow.model_validate_json(
-            json.dumps({"likelihood": "", "options": dict(options)})
-        ).options
+        return OPTIONS.validate_json(json.dumps(dict(options)), strict=True)
     except (ValidationError, TypeError):
         raise UsageError(
             f"{text!r}: an option takes a number, a word, true or false, or a list of numbers"
@@ -107,17 +109,3 @@ def _checked(row: SuiteRow) -> SuiteRow:
     warning = f"its numbers do not compare: `bench check` fails {properties}"
     say(f"{row.label or row.likelihood}: {warning}")
     return row.model_copy(update={"note": f"{row.note}; {warning}" if row.note else warning})
-
-
-def _refuse_same_labels(suite: Suite, chosen: list[SuiteRow], added: Mapping[str, str]) -> None:
-    labels = [row.label or row.likelihood for row in chosen]
-    for label in added:
-        if labels.count(label) > 1:
-            raise UsageError(f"suite {suite.name} has another row {label!r}: rename the class")
-
-
-def _try_options(chosen: list[SuiteRow]) -> None:
-    """Fail on a wrong name or option before anything is fetched or computed."""
-    for row in chosen:
-        for options in row.variants():
-            likelihoods.create(row.likelihood, shape=(1, 4, 4), **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
@@ -28,6 +28,16 @@ class ColumnBudget(Settings):
     history: dict[str, Option] = {}
     options: dict[str, Option] = {}
     evaluation: dict[str, Option] = {}
+
+
+class Protocol(NamedTuple):
+    """How the runs of a column are trained and measured under one budget."""
+
+    training: Training
+    options: dict[str, Option]
+    """Of the model."""
+    history: History
+    evaluation: Evaluation
 
 
 class SuiteColumn(Settings):
@@ -58,29 +68,19 @@ class SuiteColumn(Settings):
             raise ValueError("a column needs `data` and `training`, or `not_run` with the reason")
         return self
 
-    def training_for(self, budget: str) -> Training:
-        """The training of this column under a budget, the same whatever the data."""
-        if self.training is None:
-            raise ValueError(f"column {self.heading!r} is not run")
-        result = self.training.model_dump(exclude_none=True)
-        changes = self.budgets.get(budget, ColumnBudget()).training
-        for length in {"steps", "epochs"} & changes.keys():
-            result.pop("epochs" if length == "steps" else "steps", None)
-        return Training.model_validate(result | changes)
-
-    def options_for(self, budget: str) -> dict[str, Option]:
-        """The model's options in this column under a budget."""
-        return self.options | self.budgets.get(budget, ColumnBudget()).options
-
-    def history_for(self, name: str, budget: Budget) -> History:
-        """What is recorded in training in this column under the budget of that name."""
-        changes = self.budgets.get(name, ColumnBudget()).history
-        return History.model_validate(budget.history.model_dump() | changes)
-
-    def evaluation_for(self, name: str, budget: Budget) -> Evaluation:
-        """The evaluation of this column under the budget of that name."""
-        changes = self.budgets.get(name, ColumnBudget()).evaluation
-        return Evaluation.model_validate(budget.evaluation.model_dump() | changes)
+    def under(self, name: str, budget: Budget) -> Protocol:
+        """The protocol of this column under the budget of that name, the same whatever the data."""
+        changes = self.budgets.get(name, ColumnBudget())
+        # A column that is not run may have no training; what it changes is checked all the same.
+        training = self.training.model_dump(exclude_none=True) if self.training else {"steps": 1}
+        if {"steps", "epochs"} & changes.training.keys():  # either replaces the other
+            training = {key: training[key] for key in training.keys() - {"steps", "epochs"}}
+        return Protocol(
+            Training.model_validate(training | changes.training),
+            self.options | changes.options,
+            History.model_validate(budget.history.model_dump() | changes.history),
+            Evaluation.model_validate(budget.evaluation.model_dump() | changes.evaluation),
+        )
 
 
 class SuiteRow(Settings):
@@ -103,11 +103,6 @@ class SuiteRow(Settings):
             raise ValueError("sweep takes one option with at least one value")
         return sweep
 
-    @property
-    def swept(self) -> str | None:
-        """The name of the swept option, if there is one."""
-        return next(iter(self.sweep), None)
-
     def variants(self, column: SuiteColumn | None = None) -> list[dict[str, Option]]:
         """The options of each run of this row, in a column that may sweep other values."""
         if not self.sweep:
@@ -125,12 +120,10 @@ class Suite(Settings):
     title: str
     columns: Annotated[list[SuiteColumn], Field(min_length=1)]
     rows: Annotated[list[SuiteRow], Field(min_length=1)]
-    budgets: dict[str, Budget]
+    budgets: Annotated[dict[str, Budget], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Suite:
-        if not self.budgets:
-            raise ValueError("a suite needs at least one budget")
         swept = [row.likelihood for row in self.rows if row.sweep]
         for name in swept:
             if [row.likelihood for row in self.rows].count(name) > 1:
@@ -154,10 +147,7 @@ class Suite(Settings):
             if row.likelihood in column.sweeps and row.likelihood not in swept:
                 raise ValueError(f"{where} sweeps {row.likelihood!r}, whose row has no sweep")
         for name, budget in self.budgets.items():
-            column.history_for(name, budget)
-            column.evaluation_for(name, budget)
-            if column.training is not None:
-                column.training_for(name)
+            column.under(name, budget)
 
     def budget(self, name: str) -> Budget:
         """A budget of this suite.

@@ -1,28 +1,11 @@
 """Training: settings of a suite, and the trainer."""
 
 from bench.training.settings import History, Training
-from bench.training.trainer import (
-    BatchOrder,
-    Progress,
-    Trainer,
-    Trajectory,
-    optimiser,
-    training_step,
-)
+from bench.training.trainer import Trainer, Trajectory
 
 VERSION = 1
 """Version of the training code. Raise it with any change of training, seeding or data order that
 changes weights: runs of another version are then trained anew. A change of one model raises the
 `version` of its class."""
 
-__all__ = [
-    "VERSION",
-    "BatchOrder",
-    "History",
-    "Progress",
-    "Trainer",
-    "Training",
-    "Trajectory",
-    "optimiser",
-    "training_step",
-]
+__all__ = ["VERSION", "History", "Trainer", "Training", "Trajectory"]

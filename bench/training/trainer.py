@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -52,26 +53,22 @@ def optimiser(model: Model, training: Training) -> torch.optim.Optimizer:
     return torch.optim.Adam(model.parameters(), lr=training.learning_rate, fused=True)
 
 
-class BatchOrder:
-    """The indices of each batch: a fresh permutation every epoch, the incomplete batch dropped."""
+def batch(items: Tensor, step: int, size: int, seed: int) -> Tensor:
+    """The items (size, ...), or all if there are fewer, of a step (counted from 0).
 
-    def __init__(self, items: int, batch_size: int, seed: int, device: torch.device) -> None:
-        self.batch_size = min(batch_size, items)
-        self.per_epoch = items // self.batch_size
-        self._items, self._seed, self._device = items, seed, device
-        self._epoch = -1
-        self._order = torch.empty(0, dtype=torch.long)
+    Every epoch has a permutation of its own; its incomplete batch is dropped.
+    """
+    size = min(size, len(items))
+    epoch, position = divmod(step, len(items) // size)
+    order = _order(len(items), epoch, seed, items.device)
+    return items[order[position * size : (position + 1) * size]]
 
-    def __call__(self, step: int) -> Tensor:
-        """Indices (batch_size,) of the items of a step (counted from 0)."""
-        epoch, position = divmod(step, self.per_epoch)
-        if epoch != self._epoch:
-            # Drawn on the CPU: the order is the same whatever the device.
-            order = torch.randperm(
-                self._items, generator=seeds.generator("cpu", self._seed, "batch order", epoch)
-            )
-            self._order, self._epoch = order.to(self._device), epoch
-        return self._order[position * self.batch_size : (position + 1) * self.batch_size]
+
+@lru_cache(maxsize=1)
+def _order(items: int, epoch: int, seed: int, device: torch.device) -> Tensor:
+    # Drawn on the CPU: the order is the same whatever the device.
+    generator = seeds.generator("cpu", seed, "batch order", epoch)
+    return torch.randperm(items, generator=generator).to(device)
 
 
 def training_step(
@@ -102,7 +99,6 @@ class Trainer:
         self._curve = history
         self._points = set(history.steps(self.steps))
         self._validation = subset(data.validation, history.images, "validation")
-        self._batches = BatchOrder(len(data.train), training.batch_size, seed, data.train.device)
         self._optimizer = optimiser(model, training)
         self._losses = torch.zeros(self.steps, device=data.device)
         self._step = 0
@@ -157,7 +153,8 @@ class Trainer:
 
     def _advance(self) -> None:
         step, device = self._step, self.data.device
-        x = to_float(self.data.train[self._batches(step)], device)
+        items = batch(self.data.train, step, self.training.batch_size, self.seed)
+        x = to_float(items, device)
         noise = seeds.generator(device, self.seed, "posterior noise", step)
         kl_share = self.training.kl_share(step, self.steps)
         for group in self._optimizer.param_groups:

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,9 +36,6 @@ from reports.content import (
 )
 from reports.metric import Metric, described
 from reports.published import TABLE_B
-
-Place = tuple[str, str, str]
-"""Data set, model, and key of a column: what a group is made of."""
 
 SELECTORS = ("validation_nll_nats", "validation_bits_per_dim")
 
@@ -212,18 +210,18 @@ def groups(content: Content) -> tuple[Group, ...]:
     if content.results.empty:
         return ()
     results, rows = with_collapse(content.results), decoders(content)
-    keys = results.get("column_key", pd.Series("", index=results.index)).astype(str)
-    names = zip(results["data_set"].astype(str), results["model"].astype(str), keys, strict=True)
-    places = pd.Series(list(names), index=results.index, dtype=object)
-    columns_at: dict[Place, list[Column]] = {}
+    keys = results.get("column_key", pd.Series("", index=results.index))
+    parts = [part.astype(str) for part in (results["data_set"], results["model"], keys)]
+    runs_at: dict[Any, pd.DataFrame] = dict(list(results.groupby(parts)))
+    held: dict[tuple[str, str, str], list[Column]] = {}
     for column in content.columns:
-        if column.not_run is None:
-            columns_at.setdefault((column.data_set, column.model, column.key), []).append(column)
-    for place in sorted(set(places) - set(columns_at)):
+        place = (column.data_set, column.model, column.key)
+        if column.not_run is None and place in runs_at:
+            held.setdefault(place, []).append(column)
+    for place in [each for each in runs_at if each not in held]:
         data_set, model, key = place
         heading = f"{model} {key}".strip()
-        columns_at[place] = [Column(heading, data_set, model, "", None, None, None, key=key)]
-    held = {place: columns for place, columns in columns_at.items() if (places == place).any()}
+        held[place] = [Column(heading, data_set, model, "", None, None, None, key=key)]
     pairs = [place[:2] for place in held]
     known = described(content.metrics, map(str, results))
     known = {metric.key: known[metric.key] or [metric] for metric in content.metrics}
@@ -235,7 +233,7 @@ def groups(content: Content) -> tuple[Group, ...]:
         Group(
             *place[:2],
             tuple(columns),
-            tuple(_entry(row, results[places == place]) for row in rows),
+            tuple(_entry(row, runs_at[place]) for row in rows),
             named=pairs.count(place[:2]) > 1,
             described=known,
         )

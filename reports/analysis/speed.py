@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
+from reports.analysis.intervals import Values
 from reports.analysis.statistics import sound
 from reports.content import Content
 
@@ -35,22 +36,24 @@ def points(history: pd.DataFrame | None, key: str) -> pd.DataFrame:
     return kept
 
 
-def reach(curve: pd.DataFrame, target: float) -> Reach | None:
-    """Return where a curve of `points` first is at or below `target`; None if it never is.
+def first_below(places: Values, heights: Values, limit: float) -> float | None:
+    """Return the first place where heights, (n,), are at or below `limit`; None if they never are.
 
-    Between two measurements it is taken to be a straight line.
+    Between two places they are taken to be a straight line.
     """
-    values = curve["value"].to_numpy(dtype=np.float64)
-    below = np.flatnonzero(values <= target)
-    if not below.size:
-        return None
-    at = int(below[0])
-    steps, seconds = (curve[name].to_numpy(dtype=np.float64) for name in OVER)
-    if at == 0:
-        return Reach(float(steps[0]), float(seconds[0]))
-    part = (values[at - 1] - target) / (values[at - 1] - values[at])
-    crossing = [each[at - 1] + part * (each[at] - each[at - 1]) for each in (steps, seconds)]
-    return Reach(*map(float, crossing))
+    below = np.flatnonzero(heights <= limit)
+    if not below.size or below[0] == 0:
+        return float(places[0]) if below.size else None
+    left, right = below[0] - 1, below[0]
+    part = (heights[left] - limit) / (heights[left] - heights[right])
+    return float(places[left] + part * (places[right] - places[left]))
+
+
+def reach(curve: pd.DataFrame, target: float) -> Reach | None:
+    """Return where a curve of `points` first is at or below `target`; None if it never is."""
+    *places, heights = curve[[*OVER, "value"]].to_numpy(dtype=np.float64).T
+    reached = [at for each in places if (at := first_below(each, heights, target)) is not None]
+    return Reach(*reached) if reached else None
 
 
 def curves(content: Content, entry: Entry, key: str) -> dict[int, pd.DataFrame]:
@@ -90,15 +93,10 @@ class Targets(NamedTuple):
     """The median over decoders of the mean final value: half of them reach it."""
 
 
-def targets(curves_of: Mapping[Entry, Mapping[int, pd.DataFrame]]) -> Targets | None:
-    """Return the targets of these curves; None without any."""
-    finals = [[float(curve["value"].iloc[-1]) for curve in e.values()] for e in curves_of.values()]
-    finals = [each for each in finals if each]
+def targets(content: Content, group: Group, key: str) -> Targets | None:
+    """Return the targets of the curves of a group; None without any."""
+    every = [curves(content, entry, key).values() for entry in group.entries]
+    finals = [[float(curve["value"].iloc[-1]) for curve in held] for held in every if held]
     if not finals:
         return None
     return Targets(max(map(max, finals)), float(np.median([np.mean(each) for each in finals])))
-
-
-def group_curves(content: Content, group: Group, key: str) -> dict[Entry, dict[int, pd.DataFrame]]:
-    """Return the curves of every entry that has any."""
-    return {entry: held for entry in group.entries if (held := curves(content, entry, key))}

@@ -10,10 +10,10 @@ import pandas as pd
 
 from reports.analysis.groups import Entry, Setting
 from reports.analysis.intervals import FEWEST, Interval, Values, array, by_seed, student
+from reports.analysis.speed import first_below
 from reports.analysis.statistics import estimate
 
-MARGINAL, INFORMATION = "marginal_kl_nats", "information_nats"
-CAP = "information_cap_nats"
+MARGINAL, INFORMATION, CAP = "marginal_kl_nats", "information_nats", "information_cap_nats"
 SHARE = 0.05
 """The threshold lies at this share of the range above the floor."""
 LEAST_RANGE = 1.0
@@ -52,20 +52,16 @@ def variance_of(setting: Setting) -> float:
 
 def take_off(entry: Entry) -> TakeOff | NoTakeOff:
     """Return where KL(m||p) takes off along the sweep of an entry, or why it does not."""
-    measured = [
-        (variance_of(setting), setting, heights_by_seed)
-        for setting in entry.settings
-        if len(heights_by_seed := by_seed(setting.runs, MARGINAL, collapsed=True))
-        and np.isfinite(array(heights_by_seed)).all()
-    ]
-    swept = sorted((each for each in measured if each[0] > 0), key=lambda each: each[0])
+    known = {each: by_seed(each.runs, MARGINAL, collapsed=True) for each in entry.settings}
+    whole = [each for each, held in known.items() if len(held) and np.isfinite(array(held)).all()]
+    swept = sorted((each for each in whole if variance_of(each) > 0), key=variance_of)
     if len(swept) < 2:
         return NoTakeOff("fewer than two values of a sweep measured KL(m‖p)")
-    seeds = set.intersection(*(set(heights_by_seed.index) for _, _, heights_by_seed in swept))
+    seeds = set.intersection(*(set(known[each].index) for each in swept))
     if not seeds:
         return NoTakeOff("no seed measured KL(m‖p) at every value of the sweep")
-    heights = np.array([array(each.loc[sorted(seeds)]) for _, _, each in swept])
-    mean, places = heights.mean(axis=1), np.log10([place for place, _, _ in swept])
+    heights = np.array([array(known[each].loc[sorted(seeds)]) for each in swept])
+    mean, places = heights.mean(axis=1), np.log10([variance_of(each) for each in swept])
     if np.ptp(mean) < LEAST_RANGE:
         return NoTakeOff(f"KL(m‖p) ranges over less than {LEAST_RANGE:g} nat: it never takes off")
     at = crossing(places, mean)
@@ -80,7 +76,7 @@ def take_off(entry: Entry) -> TakeOff | NoTakeOff:
         interval=interval or Interval(10 ** places[right - 1], 10 ** places[right]),
         kind="seeds" if interval else "bracket",
         threshold=threshold(mean),
-        capped=any(near_cap(setting.runs) for _, setting, _ in swept[right - 1 : right + 1]),
+        capped=any(near_cap(each.runs) for each in swept[right - 1 : right + 1]),
         seeds=len(seeds),
     )
 
@@ -96,12 +92,7 @@ def crossing(places: Values, heights: Values) -> float | None:
     Followed from the smallest place, which must be above it, to the first that is not.
     """
     limit = threshold(heights)
-    below = np.flatnonzero(heights <= limit)
-    if not below.size or below[0] == 0:
-        return None
-    right = int(below[0])
-    part = (heights[right - 1] - limit) / (heights[right - 1] - heights[right])
-    return float(places[right - 1] + part * (places[right] - places[right - 1]))
+    return None if heights[0] <= limit else first_below(places, heights, limit)
 
 
 def near_cap(runs: pd.DataFrame) -> bool:

@@ -1,4 +1,4 @@
-"""What an interval says of a region in which an effect is said to lie."""
+"""Two decoders compared, and what an interval says of where an effect is said to lie."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reports.analysis.intervals import Effect, Interval
+from reports.analysis.groups import Entry
+from reports.analysis.intervals import Effect, Interval, array, by_seed, improvement, paired
+from reports.metric import Metric
+
+
+def compared(new: Entry, other: Entry, metric: Metric) -> tuple[Effect, float]:
+    """Return new minus other, paired by seed, and the probability that a run of new is better."""
+    first, second = (array(by_seed(each.runs, metric.key)) for each in (new, other))
+    chance = improvement(first, second, lower=metric.best != "highest")
+    return paired(new.runs, other.runs, metric.key), chance
 
 
 class Verdict(StrEnum):

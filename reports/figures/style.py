@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import matplotlib as mpl
+from matplotlib import style as mpl_style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, Locator, NullLocator
@@ -27,9 +28,7 @@ RESOLUTION = 200
 """Dots an inch of the file, twice that of the page, for dense screens."""
 
 SETTINGS: dict[Any, Any] = {
-    "font.size": 10,
     "axes.titlesize": 10,
-    "axes.labelsize": 10,
     "xtick.labelsize": 9,
     "ytick.labelsize": 9,
     "legend.fontsize": 9,
@@ -41,27 +40,14 @@ SETTINGS: dict[Any, Any] = {
     "lines.linewidth": 1.6,
     "lines.markersize": 5,
 }
+house_style = partial(mpl_style.context, SETTINGS, after_reset=True)
+"""Context, or decorator, that draws so whatever the caller's settings, which it then restores."""
 
 # Okabe and Ito's colours (without their yellow, which is lost on white), then colours of
 # Tol's "muted" and others, ordered so that neighbours differ in hue and in lightness.
-PALETTE = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#56B4E9",
-    "#882255",
-    "#000000",
-    "#CC79A7",
-    "#999933",
-    "#332288",
-    "#FF2D2D",
-    "#7F7F7F",
-    "#7CCD3C",
-    "#8C564B",
-    "#A020F0",
-    "#00CED1",
-)
+FIRST = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#882255", "#000000", "#CC79A7")
+OTHERS = ("#999933", "#332288", "#FF2D2D", "#7F7F7F", "#7CCD3C", "#8C564B", "#A020F0", "#00CED1")
+PALETTE = FIRST + OTHERS
 LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p")
 GOLDEN = 0.618033988749895
@@ -110,20 +96,7 @@ def _colour(index: int) -> str:
         return PALETTE[index]
     extra = index - len(PALETTE)
     lightness = (0.35, 0.6)[extra % 2]
-    red, green, blue = colorsys.hls_to_rgb(extra * GOLDEN % 1, lightness, 0.55)
-    return f"#{round(red * 255):02X}{round(green * 255):02X}{round(blue * 255):02X}"
-
-
-@contextmanager
-def house_style() -> Iterator[None]:
-    """Draw in the style of the house, whatever the caller's matplotlib settings; also a decorator.
-
-    The caller's settings are as before afterwards.
-    """
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(SETTINGS)
-        yield
+    return to_hex(colorsys.hls_to_rgb(extra * GOLDEN % 1, lightness, 0.55)).upper()
 
 
 def figure(height: float, title: str) -> Figure:

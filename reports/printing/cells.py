@@ -19,8 +19,7 @@ from reports.printing.markup import bold
 from reports.printing.words import decimals_for, number, short
 
 NOT_RUN, NOT_CHOSEN, NOT_MEASURED = "not run", "not chosen", "not measured"
-NOT_NORMALISED = "not normalised"
-UNNORMALISED = "unnormalised"
+NOT_NORMALISED, UNNORMALISED = "not normalised", "unnormalised"
 DAGGER = "†"
 WITHOUT_CODE = (
     ("mean_image", "mean image, one variance (no code)", "density"),
@@ -71,15 +70,10 @@ def decimals_of(metric: Metric, values: Sequence[float]) -> int:
 
 def cells(entries: Sequence[Entry], metric: Metric) -> list[str]:
     """Return the cells of one metric; the best of one that has a best are bold."""
-    metric = with_decimals(metric, entries)
+    means = [mean.mean for entry in entries if (mean := estimate(entry.runs, metric.key))]
+    metric = replace(metric, decimals=decimals_of(metric, means))
     best = leaders(entries, metric) if metric.best else []
     return [cell(entry, metric, entry in best) for entry in entries]
-
-
-def with_decimals(metric: Metric, entries: Sequence[Entry]) -> Metric:
-    """Return the metric with the decimals that show four digits of the largest mean."""
-    means = [mean.mean for e in entries if (mean := estimate(e.runs, metric.key))]
-    return replace(metric, decimals=decimals_of(metric, means))
 
 
 def cell(entry: Entry, metric: Metric, best: bool = False) -> str:

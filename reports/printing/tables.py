@@ -10,7 +10,7 @@ from reports.analysis.groups import Entry, Group, lacking
 from reports.analysis.statistics import values
 from reports.analysis.takeoff import near_cap
 from reports.metric import Metric
-from reports.printing.cells import WITHOUT_CODE, cell, cells, with_decimals
+from reports.printing.cells import WITHOUT_CODE, cell, cells, decimals_of
 from reports.printing.markup import LEFT, RIGHT, Field, escape, table_of
 from reports.printing.words import listing, number
 
@@ -40,10 +40,9 @@ def with_references(
     for key, name, measure in WITHOUT_CODE:
         printed = {"decoder": f"*{name}*", "measure": measure}
         for heading, metric in by_heading.items():
-            reached = values(group.runs, f"{key}_{metric.key}")
-            if reached.size:
-                shown = with_decimals(metric, group.entries)
-                printed[heading] = number(float(reached[0]), shown.decimals or 0)
+            reached = values(group.runs, f"{key}_{metric.key}")[:1].tolist()
+            if reached:
+                printed[heading] = number(reached[0], decimals_of(metric, reached))
         if by_heading.keys() & printed.keys():
             rows.append(printed)
     return [

@@ -1,44 +1,42 @@
 """The sections of the report, in the order in which they are printed.
 
-A new section is a function from Subject to Section and a line here.
+A new section is a function from Subject to Markdown and a line here.
 """
 
 from collections.abc import Callable
 
+from reports.sections import measurements
 from reports.sections.claims import claims
-from reports.sections.decoders import columns_not_run, decoder_tables, sweep_tables
+from reports.sections.decoders import columns_not_run, decoder_tables, published, sweep_tables
 from reports.sections.differences import differences, rank_sections
-from reports.sections.measurements import calibration, iwae, latents, other, quality_tables
-from reports.sections.overview import budget, summary, what_was_run
-from reports.sections.pictures import convergence, images, information, rate_distortion
-from reports.sections.reference import files, published, reading
-from reports.sections.section import Section, Subject
-from reports.sections.training import cost_tables, speed, stability
+from reports.sections.overview import budget, files, reading, summary, what_was_run
+from reports.sections.section import Subject
+from reports.sections.training import costs, speed, stability
 
-SECTIONS: tuple[Callable[[Subject], Section], ...] = (
+SECTIONS: tuple[Callable[[Subject], str], ...] = (
     summary,
     what_was_run,
     claims,
     decoder_tables,
     differences,
     rank_sections,
-    quality_tables,
-    iwae,
+    measurements.quality_tables,
+    measurements.iwae,
     columns_not_run,
     sweep_tables,
     stability,
-    convergence,
+    measurements.convergence,
     speed,
-    information,
-    latents,
-    rate_distortion,
-    calibration,
-    images,
-    other,
-    cost_tables,
+    measurements.information,
+    measurements.latents,
+    measurements.rate_distortion,
+    measurements.calibration,
+    measurements.images,
+    measurements.other,
+    costs,
     reading,
     published,
     files,
 )
 
-__all__ = ["SECTIONS", "Section", "Subject", "budget"]
+__all__ = ["SECTIONS", "Subject", "budget"]

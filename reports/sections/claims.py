@@ -11,16 +11,16 @@ from reports.claims import CLAIMS, Claim, Finding, judged, overall
 from reports.content import PAPER
 from reports.printing.markup import LEFT, bold, escape, paragraphs, table
 from reports.printing.words import listing
-from reports.sections.section import Section, Subject
+from reports.sections.section import Subject, section
 
 Evidence = Mapping[Group, list[Finding]]
 
 
-def claims(subject: Subject) -> Section:
+def claims(subject: Subject) -> str:
     """Return a verdict on each claim, with the evidence of each group."""
     title = "The paper's claims on this data"
     if not subject.groups:
-        return Section(title, "There are no runs, so nothing is said of any claim.")
+        return section(title, "There are no runs, so nothing is said of any claim.")
     evidence = [judged(claim, subject.content, subject.groups) for claim in CLAIMS]
     common = _common(evidence)
     none = f"**No claim can be decided. Where no other reason is given: {escape(common)}.**"
@@ -35,7 +35,7 @@ def claims(subject: Subject) -> Section:
         details.append(paragraphs(f"### Claim {number}", *_details(claim, each, common)))
     headings = ["claim", *(escape(group.heading) for group in subject.groups), "on all data"]
     shown = table(headings, rows, [LEFT] * len(headings))
-    return Section(title, paragraphs(_reading(subject), none if common else "", shown, *details))
+    return section(title, paragraphs(_reading(subject), none if common else "", shown, *details))
 
 
 def _common(evidence: Sequence[Evidence]) -> str:

@@ -1,4 +1,4 @@
-"""Table B: every decoder, and the columns that were not run. Table A: every value of a sweep."""
+"""Table B: every decoder, and what was not run. Table A: every value of a sweep. Their audit."""
 
 from __future__ import annotations
 
@@ -7,24 +7,20 @@ from typing import Any
 
 import pandas as pd
 
+from reports import published as paper
 from reports.analysis.collapse import COLLAPSED
 from reports.analysis.groups import Entry, Group, learned, recorded
 from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import estimate, values
-from reports.content import LACKING, Content, Status
+from reports.content import LACKING, PAPER, Content, Status
 from reports.printing import tables
 from reports.printing.cells import absent, cell
-from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table, table_of
+from reports.printing.markup import LEFT, RIGHT, bold, bullets, escape, paragraphs, table, table_of
 from reports.printing.words import listing, number, short
-from reports.published import LEARNED, SWEEP_COLUMN, TABLE_A, TABLE_B, Published
-from reports.sections.section import Section, Subject, by_group, caption
+from reports.sections.section import Subject, by_group, caption, section
 
 LONGEST_ERROR = 160
 """Characters of an error message that are printed; results.csv holds all."""
-LAYERS = (
-    "KL of each stochastic layer, layer 1 next to the image; the sum is the KL of the bound. A "
-    "layer near 0 says nothing about the image."
-)
 BESIDE = (
     "Published: Rybkin et al. 2021, in the paper's own convention and with its own FID protocol; "
     "see the audit below before comparing."
@@ -39,8 +35,7 @@ SWEPT = (
 OF_VIDEO = ("ssim_best_of_n", "psnr_best_of_n_db", "nll_nats_per_sequence", "kl_nats_per_sequence")
 
 
-def decoder_tables(subject: Subject) -> Section:
-    """Return table B, one table for each group, with notes on what is special in it."""
+def _protocols(subject: Subject) -> str:
     content = subject.content
     protocols = [
         f"{each.name}: {content.features[each.features]}; {each.protocol.rstrip('.')}."
@@ -55,28 +50,32 @@ def decoder_tables(subject: Subject) -> Section:
         "what is no better than they are. The Frechet distance compares generated with test images "
         "and depends on its protocol:"
     )
-    reading = paragraphs(reading, bullets(protocols) or "- no Frechet distance was measured.")
+    return paragraphs(reading, bullets(protocols) or "- no Frechet distance was measured.")
 
-    def part(group: Group) -> tuple[str, ...]:
-        layers = tables.layer_table(group)
-        return (
-            decoder_table(group, content.budget),
-            caption([entry.runs for entry in group.entries]),
-            BESIDE if group.published(content.budget) else "",
-            bullets(_notes(content, group)),
-            _listed("Runs that did not finish:", group, _what),
-            _listed("Collapsed runs, which decide nothing:", group, _why_collapsed),
-            _listed("Measurements that finished runs lack:", group, _lacks),
-            LAYERS if layers else "",
-            layers,
-            _videos(group),
+
+@by_group(
+    "Table B: all decoders", _protocols, nothing="There are no runs to show.", anchor="table-b"
+)
+def decoder_tables(subject: Subject, group: Group) -> Iterator[str]:
+    """Yield table B of a group, with notes on what is special in it."""
+    content = subject.content
+    yield decoder_table(group, content.budget)
+    yield caption([entry.runs for entry in group.entries])
+    yield BESIDE if group.published(content.budget) else ""
+    yield bullets(_notes(content, group))
+    yield _listed("Runs that did not finish:", group, _what)
+    yield _listed("Collapsed runs, which decide nothing:", group, _why_collapsed)
+    yield _listed("Measurements that finished runs lack:", group, _lacks)
+    if layers := tables.layer_table(group):
+        yield (
+            "KL of each stochastic layer, layer 1 next to the image; the sum is the KL of the "
+            "bound. A layer near 0 says nothing about the image."
         )
+        yield layers
+    yield _videos(group)
 
-    title, nothing = "Table B: all decoders", "There are no runs to show."
-    return by_group(subject, title, reading, part, nothing=nothing, anchor="table-b")
 
-
-def columns_not_run(subject: Subject) -> Section:
+def columns_not_run(subject: Subject) -> str:
     """Return the columns that are missing, each with its reason."""
     ran = {id(column) for group in subject.groups for column in group.columns}
     lines = []
@@ -84,7 +83,7 @@ def columns_not_run(subject: Subject) -> Section:
         if id(column) not in ran:
             reason = escape(column.not_run or "no run of it is in the results").rstrip(".")
             lines.append(f"**{escape(column.heading)}**: {reason}.")
-    return Section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
+    return section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
 
 
 def decoder_table(group: Group, budget: str) -> str:
@@ -100,13 +99,13 @@ def decoder_table(group: Group, budget: str) -> str:
     if len({len(entry.runs) for entry in entries if len(entry.runs)}) > 1:
         fields.append(("runs", RIGHT, [str(len(entry.runs)) for entry in entries]))
     if published := group.published(budget):
-        beside = [TABLE_B[published].get(entry.decoder.name) for entry in entries]
+        beside = [paper.TABLE_B[published].get(entry.decoder.name) for entry in entries]
         for name, key in (("NLL", "nll_nats"), ("FID", "fid")):
             fields.append((f"published {name}", RIGHT, [_published(each, key) for each in beside]))
     return table_of(tables.with_references(group, fields, compared))
 
 
-def _published(cell: Published | None, field: str) -> str:
+def _published(cell: paper.Published | None, field: str) -> str:
     if cell is None:
         return "not in the paper"
     value: float | None = getattr(cell, field)
@@ -151,7 +150,6 @@ def _videos(group: Group) -> str:
 
 
 def _listed(title: str, group: Group, line: Callable[[pd.Series[Any]], str]) -> str:
-    """Return the runs on which `line` says something, below a title."""
     lines = []
     for entry in group.entries:
         option = entry.decoder.sweep
@@ -165,9 +163,8 @@ def _listed(title: str, group: Group, line: Callable[[pd.Series[Any]], str]) -> 
 
 
 def _lacks(run: pd.Series[Any]) -> str:
-    if run["status"] != Status.FINISHED:
-        return ""
-    return escape(recorded(pd.DataFrame([run]), LACKING) or "")
+    lacks = recorded(pd.DataFrame([run]), LACKING) if run["status"] == Status.FINISHED else None
+    return escape(lacks or "")
 
 
 def _why_collapsed(run: pd.Series[Any]) -> str:
@@ -180,44 +177,28 @@ def _what(run: pd.Series[Any]) -> str:
     text, step = str(run["status"]), run.get("diverged_step")
     if step is not None and not pd.isna(step):
         text += f" at step {number(float(step), 0)}"
-    error = recorded(pd.DataFrame([run]), "error")
-    if error:
+    if error := recorded(pd.DataFrame([run]), "error"):
         line = " ".join(error.replace("`", "'").split())
         text += f" (`{line[:LONGEST_ERROR]}{'…' if len(line) > LONGEST_ERROR else ''}`)"
     return text
 
 
-def sweep_tables(subject: Subject) -> Section:
-    """Return table A, one table for each group with a sweep."""
-
-    def part(group: Group) -> Iterator[str]:
-        settings = [setting.runs for entry in group.entries for setting in entry.settings]
-        if settings:
-            yield sweep_table(subject.content, group)
-            yield caption(settings)
-            yield _cap(group) or escape(tables.without_information(group))
-            if group.published(subject.content.budget) == SWEEP_COLUMN:
-                yield _published_sweep()
-
+def _head(subject: Subject) -> str:
     entries = [entry for group in subject.groups for entry in group.entries if entry.settings]
     options = listing(list(dict.fromkeys(entry.decoder.sweep or "" for entry in entries)))
-    title = f"Table A: sweep of {options}" if options else "Table A: sweep"
-    none = "No option was swept, so there is no table."
-    return by_group(subject, title, SWEPT, part, nothing=none, alone=True, anchor="table-a")
+    return f"Table A: sweep of {options}" if options else "Table A: sweep"
 
 
-def sweep_table(content: Content, group: Group) -> str:
-    """Return table A of one group: every value of a sweep, then each learned variance.
-
-    The group must hold a sweep.
-    """
-    swept = [
-        Entry(entry.decoder, setting.runs, chosen=setting.value)
-        for entry in group.entries
-        for setting in entry.settings
-    ]
-    rows = [*swept, *learned(content, group)]
-    option = next(entry.decoder.sweep or "" for entry in group.entries if entry.settings)
+@by_group(
+    _head, SWEPT, nothing="No option was swept, so there is no table.", alone=True, anchor="table-a"
+)
+def sweep_tables(subject: Subject, group: Group) -> Iterator[str]:
+    """Yield table A of a group with a sweep: every value, then each learned variance."""
+    swept = [entry for entry in group.entries if entry.settings]
+    if not swept:
+        return
+    tried = [Entry(e.decoder, each.runs, chosen=each.value) for e in swept for each in e.settings]
+    rows, option = [*tried, *learned(subject.content, group)], swept[0].decoder.sweep or ""
     compared = compared_metrics(group)
     fields = [
         ("decoder", LEFT, [escape(entry.decoder.label) for entry in rows]),
@@ -226,7 +207,11 @@ def sweep_table(content: Content, group: Group) -> str:
         *tables.metric_fields(rows, compared),
         *tables.information_fields(group, rows),
     ]
-    return table_of(tables.with_references(group, fields, compared))
+    yield table_of(tables.with_references(group, fields, compared))
+    yield caption([entry.runs for entry in tried])
+    yield _cap(group) or escape(tables.without_information(group))
+    if group.published(subject.content.budget) == paper.SWEEP_COLUMN:
+        yield _published_sweep()
 
 
 def _variance(group: Group, entry: Entry) -> str:
@@ -249,7 +234,86 @@ def _cap(group: Group) -> str:
 def _published_sweep() -> str:
     rows = [
         [r.decoder, f"{r.beta:g}", f"{r.beta / 2:g}", f"{r.nll_nats:g}", f"{r.fid:g}"]
-        for r in (*TABLE_A, LEARNED)
+        for r in (*paper.TABLE_A, paper.LEARNED)
     ]
     headers = ["published", "β (learned: σ²)", "σ² that fits the NLL", "NLL (nats/image)", "FID"]
     return table(headers, rows)
+
+
+def published(subject: Subject) -> str:
+    """Return where published numbers are shown, why not elsewhere, and their audit."""
+    beside = [group for group in subject.groups if group.published(subject.content.budget)]
+    if beside:
+        shown = "Published numbers stand beside the columns on the paper's own data in Table B."
+    elif subject.content.budget == PAPER:
+        shown = "No column was run on the paper's own data, so no result stands beside them."
+    else:
+        shown = "This report was not made with the budget `paper`, so no result stands beside them."
+    source = (
+        "Source: Rybkin, Daniilidis, Levine, *Simple and Effective VAE Training with Calibrated "
+        "Decoders*, ICML 2021."
+    )
+    units = (
+        "The published numbers do not all share one unit. Two bounds show it: with a fixed "
+        "variance σ² a Gaussian decoder pays at least D/2 ln(2πσ²) nats for an image of D values, "
+        "even without error and KL; with a variance that equals the mean squared error it pays at "
+        "least D/2 ln(2πeσ²)."
+    )
+    text = paragraphs(f"{source} {shown}", units, _sweep_table(), bullets(_audited()))
+    return section("Published numbers and their audit", text)
+
+
+def _sweep_table() -> str:
+    size = paper.DIMENSIONS[paper.SWEEP_COLUMN]
+    rows = []
+    for row in paper.TABLE_A:
+        cells = [f"{row.beta:g}", f"{row.nll_nats:g}"]
+        for variance in (row.beta, row.beta / 2):
+            bound = paper.floor(size, variance)
+            verdict = "possible" if row.nll_nats >= bound else bold("impossible")
+            cells.append(f"{bound:.0f}, {verdict}")
+        rows.append(cells)
+    headers = ["published β", "published NLL", "bound if σ² = β", "bound if σ² = β/2"]
+    return table(headers, rows, [RIGHT] * 4)
+
+
+def _audited() -> Iterator[str]:
+    units = {name: cells[paper.UNIT].nll_nats for name, cells in paper.TABLE_B.items()}
+    size = paper.DIMENSIONS[paper.SWEEP_COLUMN]
+    yield (
+        f"{paper.SWEEP_COLUMN}, D = {size}: the unit-variance Gaussian cannot go below "
+        f"{paper.floor(size, 1):.0f} nats; the {units[paper.SWEEP_COLUMN]:g} of the table of "
+        "decoders fits. The sweep fits σ² = β/2 and not σ² = β, so it was made with the loss "
+        "‖x − x̂‖² + β KL. Under the convention σ² = β, the default here, the same models sit at "
+        "half those β."
+    )
+    reported, variance = paper.LEARNED.nll_nats, paper.LEARNED.beta
+    upper = variance + 0.0005  # the largest value that is printed as 0.006
+    bound = paper.optimal_floor(size, upper / 2)
+    yield (
+        f"The learned variance of the same table: with σ² = {variance:g} the bound is "
+        f"{paper.optimal_floor(size, variance):.0f}, above the reported {reported:g}; with "
+        f"2σ² = {upper:g} it is {bound:.0f}, which leaves a plausible KL of "
+        f"{reported - bound:.0f} nats."
+    )
+    size = paper.DIMENSIONS["BAIR"]
+    yield (
+        f"BAIR, D = {size}: a unit-variance Gaussian cannot go below "
+        f"{paper.floor(size, 1):.0f}, so the reported {units['BAIR']:g} is not in nats for a "
+        "64×64×3 frame with its constant. Compare that column by rank and by difference, not by "
+        "value."
+    )
+    size = paper.DIMENSIONS["CelebA"]
+    grey = paper.floor(size, 1) + size / 2 * 0.25
+    yield (
+        f"CelebA and CIFAR, D = {size}: on pixels in [0, 1] a unit-variance Gaussian that always "
+        f"predicts mid-grey and has no KL pays at most {grey:.0f} nats (its squared error is "
+        f"at most 1/4 a value); the reported {units['CelebA']:g} and {units['CIFAR']:g} are "
+        "far above, so these columns are not on that scale. Compare them by rank and by difference "
+        "as well."
+    )
+    yield (
+        "FID: an independent reader of the public code obtained 44.79 where the table says "
+        f"{paper.TABLE_B['SVHN'][paper.OPTIMAL].fid:g}. It depends on the number of images, the "
+        "resizing, the quantisation and the reference split, which is why this report states them."
+    )

@@ -8,24 +8,16 @@ import numpy as np
 
 from reports.analysis.groups import Entry, Group, decoders
 from reports.analysis.images import image_error
-from reports.analysis.intervals import (
-    FEWEST,
-    LEVEL,
-    array,
-    by_seed,
-    correlation,
-    improvement,
-    paired,
-)
+from reports.analysis.intervals import FEWEST, LEVEL, by_seed, correlation, paired
 from reports.analysis.ranks import behind, bests, compared_metrics, contests, ranking, ranks
 from reports.analysis.statistics import complete, values
-from reports.content import Content
+from reports.analysis.verdict import compared
 from reports.metric import Metric
 from reports.printing import tables
 from reports.printing.cells import NOT_RUN, decimals_of, gap, of_seeds, with_interval
 from reports.printing.markup import LEFT, RIGHT, bold, bullets, escape, paragraphs, table_of
 from reports.printing.words import decimals_for, listing, number, plural
-from reports.sections.section import Section, Subject, by_group
+from reports.sections.section import Subject, by_group, section
 
 REFERENCE, NO_BEST = "the best", "no best"
 
@@ -43,69 +35,41 @@ OF_IMAGES = (
 )
 
 
-def differences(subject: Subject) -> Section:
+@by_group(
+    "Differences from the best",
+    "Δ is a decoder's value minus that of the best (of its measure, for the NLL), paired by seed, "
+    f"mean and {INTERVAL}. **Bold: told apart from the best**, by Holm's correction for all pairs "
+    "of decoders, since the best was picked on the same numbers; the interval is that of one "
+    f"difference and is not corrected. {CHANCE}",
+    nothing="There are no runs to compare.",
+    anchor="differences",
+)
+def differences(subject: Subject, group: Group) -> tuple[str, ...]:
     """Return the difference of every decoder from the best, with its uncertainty."""
-    reading = (
-        "Δ is a decoder's value minus that of the best (of its measure, for the NLL), paired by "
-        f"seed, mean and {INTERVAL}. **Bold: told apart from the best**, by Holm's correction for "
-        "all pairs of decoders, since the best was picked on the same numbers; the interval is "
-        f"that of one difference and is not corrected. {CHANCE}"
-    )
-    return by_group(
-        subject,
-        "Differences from the best",
-        reading,
-        lambda group: (
-            difference_table(subject.content, group),
-            OF_IMAGES if _image_errors(subject.content, group) else "",
-            without_intervals(group),
-            pairing(group),
-        ),
-        nothing="There are no runs to compare.",
-        anchor="differences",
-    )
-
-
-def rank_sections(subject: Subject) -> Section:
-    """Return the rank of every decoder on every group."""
-    tables_of_ranks = rank_tables(subject.content, subject.groups)
-    reading = (
-        "Rank of each decoder by its mean, 1 the best; equal means share the mean of their ranks. "
-        "A decoder that lost a run (diverged, failed, too large) ranks behind all that did not. "
-        "One that was not run or not measured on some data has no rank there, and no mean rank. "
-        "A rank says nothing of distances, and order within the noise counts as much as any other."
-    )
-    parts = [paragraphs(f"### Ranks by {name}", table) for name, table in tables_of_ranks.items()]
-    nothing = "Fewer than two decoders were measured on the same data, so there are no ranks."
-    return Section("Ranks over all data", paragraphs(reading, *(parts or [nothing])))
-
-
-def difference_table(content: Content, group: Group) -> str:
-    """Return each decoder's difference from the best of the group, by every metric."""
-    fields = [tables.decoders(group.entries)]
-    errors = _image_errors(content, group)
+    fields, any_error = [tables.decoders(group.entries)], False
     for metric in compared_metrics(group):
         ranked = [ranking(contest, metric) for contest in contests(group.entries, metric)]
         apart = [entry for each in ranked for entry in behind(each, metric)]
-        pairs = _pairs(group.entries, metric)
-        effects = {entry: paired(entry.runs, best.runs, metric.key) for entry, best in pairs}
-        means = [each.mean for each in effects.values() if each.mean is not None]
-        decimals = decimals_of(metric, means)
-        deltas, shares = {}, {}
-        for entry, best in pairs:
-            first, second = (array(by_seed(each.runs, metric.key)) for each in (entry, best))
-            shares[entry] = number(improvement(first, second, lower=metric.best != "highest"), 2)
-            delta, error = with_interval(effects[entry], decimals), errors.get((entry, metric))
-            deltas[entry] = bold(delta) if entry in apart else delta
-            deltas[entry] += of_seeds(effects[entry])
+        best_of = dict(_pairs(group.entries, metric))
+        pairs = {entry: compared(entry, best, metric) for entry, best in best_of.items()}
+        decimals = decimals_of(metric, [d.mean for d, _ in pairs.values() if d.mean is not None])
+        deltas = {}
+        for entry, (difference, _) in pairs.items():
+            delta = with_interval(difference, decimals)
+            deltas[entry] = (bold(delta) if entry in apart else delta) + of_seeds(difference)
+            error = image_error(subject.content, entry, best_of[entry], metric.key)
             if error is not None:
-                deltas[entry] += f" (SE {number(error, max(decimals, decimals_for([error], 2)))})"
+                places = max(decimals, decimals_for([error], 2))
+                deltas[entry] += f" (SE {number(error, places)})"
+                any_error = True
+        shares = {entry: number(chance, 2) for entry, (_, chance) in pairs.items()}
         for heading, printed in ((f"Δ {metric.label}", deltas), (f"P by {metric.name}", shares)):
             fields.append((heading, RIGHT, _against_best(group.entries, metric, printed)))
-    return table_of(fields)
+    of_images = OF_IMAGES if any_error else ""
+    return table_of(fields), of_images, _without_intervals(group), _pairing(group)
 
 
-def pairing(group: Group) -> str:
+def _pairing(group: Group) -> str:
     """Return how much runs of one seed have in common, as a sentence; "" with too few seeds."""
     ranked = ranking(group.entries, bits := group.metric("bits_per_dim"))
     mean = correlation([by_seed(entry.runs, bits.key) for entry, _ in ranked])
@@ -118,29 +82,33 @@ def pairing(group: Group) -> str:
     )
 
 
-def without_intervals(group: Group) -> str:
+def _without_intervals(group: Group) -> str:
     """Return why some differences have no interval, one line a reason; "" if all have one."""
     reasons: dict[str, list[str]] = {}
-    compared = 0
     for metric in compared_metrics(group):
         for entry, best in _pairs(group.entries, metric):
-            difference = paired(entry.runs, best.runs, metric.key)
-            compared += 1
-            if difference.why:
-                pair = f"{escape(entry.label)}: {metric.label}"
-                reasons.setdefault(difference.why, []).append(pair)
-    if len(reasons) == 1 and compared == len(next(iter(reasons.values()))):
+            why = paired(entry.runs, best.runs, metric.key).why
+            reasons.setdefault(why, []).append(f"{escape(entry.label)}: {metric.label}")
+    if len(reasons) == 1 and "" not in reasons:
         return f"No difference has an interval: {next(iter(reasons))}."
+    reasons.pop("", None)
     return bullets(f"No interval ({why}): {listing(who)}." for why, who in reasons.items())
 
 
-def rank_tables(content: Content, groups: Sequence[Group]) -> dict[str, str]:
-    """Return, by the name of a metric, the table of the ranks of every decoder in every group."""
-    if not groups:
-        return {}
-    headlines = [metric for metric in content.metrics if metric.headline]
-    metrics = [groups[0].metric("bits_per_dim"), *headlines]
-    return {m.label: text for m in metrics if (text := _rank_table(content, groups, m))}
+def rank_sections(subject: Subject) -> str:
+    """Return the rank of every decoder on every group."""
+    reading = (
+        "Rank of each decoder by its mean, 1 the best; equal means share the mean of their ranks. "
+        "A decoder that lost a run (diverged, failed, too large) ranks behind all that did not. "
+        "One that was not run or not measured on some data has no rank there, and no mean rank. "
+        "A rank says nothing of distances, and order within the noise counts as much as any other."
+    )
+    headlines = [metric for metric in subject.content.metrics if metric.headline]
+    metrics = [subject.groups[0].metric("bits_per_dim"), *headlines] if subject.groups else []
+    made = {m.label: text for m in metrics if (text := _rank_table(subject, m))}
+    parts = [paragraphs(f"### Ranks by {name}", table) for name, table in made.items()]
+    nothing = "Fewer than two decoders were measured on the same data, so there are no ranks."
+    return section("Ranks over all data", paragraphs(reading, *(parts or [nothing])))
 
 
 def _pairs(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Entry]]:
@@ -152,16 +120,6 @@ def _pairs(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Entry]
     ]
 
 
-def _image_errors(content: Content, group: Group) -> dict[tuple[Entry, Metric], float]:
-    """Return the standard error over test images of each difference that has one."""
-    return {
-        (entry, metric): error
-        for metric in compared_metrics(group)
-        for entry, best in _pairs(group.entries, metric)
-        if (error := image_error(content, entry, best, metric.key)) is not None
-    }
-
-
 def _against_best(entries: Sequence[Entry], metric: Metric, printed: dict[Entry, str]) -> list[str]:
     """Return the cells of one metric: what is printed, or why an entry was not compared."""
     best = dict.fromkeys(set(bests(entries, metric).values()), REFERENCE)
@@ -170,12 +128,12 @@ def _against_best(entries: Sequence[Entry], metric: Metric, printed: dict[Entry,
     return [(rest | best | printed)[entry] for entry in entries]
 
 
-def _rank_table(content: Content, groups: Sequence[Group], metric: Metric) -> str:
-    placed = {group: ranks(group.entries, metric) for group in groups}
+def _rank_table(subject: Subject, metric: Metric) -> str:
+    placed = {group: ranks(group.entries, metric) for group in subject.groups}
     placed = {g: each for g, each in placed.items() if sum(r is not None for r in each) > 1}
     if not placed:
         return ""
-    fields = [("decoder", LEFT, [escape(row.label) for row in decoders(content)])]
+    fields = [("decoder", LEFT, [escape(row.label) for row in decoders(subject.content)])]
     for group, each in placed.items():
         pairs = zip(group.entries, each, strict=True)
         fields.append((escape(group.heading), RIGHT, [_rank(e, r, metric) for e, r in pairs]))

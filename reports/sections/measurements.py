@@ -1,22 +1,24 @@
-"""One section for each measurement that a run may hold: its tables and how to read them."""
+"""One section for each measurement that a run may hold: tables, figures, and how to read them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from reports import figures
 from reports.analysis.groups import Entry, Group, lacking
+from reports.analysis.intervals import LEVEL
 from reports.analysis.statistics import estimate, values
+from reports.analysis.takeoff import SHARE, NoTakeOff, TakeOff, take_off
 from reports.content import Content
+from reports.figures import curves, grids, panels, sweeps
 from reports.metric import Metric
 from reports.printing import tables
-from reports.printing.cells import NOT_MEASURED, absent, cell, decimals_of
+from reports.printing.cells import NOT_MEASURED, absent, cell, decimals_of, gap, short_interval
 from reports.printing.markup import RIGHT, bullets, escape, paragraphs, table_of
 from reports.printing.words import listing, number, short
-from reports.sections.section import Section, Subject, by_group, picture
+from reports.sections.section import Subject, by_group
 
 TIGHTER = (
     "The ELBO is a bound, and it is looser for one decoder than for another: the importance-"
@@ -59,24 +61,6 @@ GENERATED = (
 )
 
 
-def quality_tables(subject: Subject) -> Section:
-    """Return the metrics of generated images, one table for each group and kind of features."""
-
-    def part(group: Group) -> Iterator[str]:
-        for features in subject.content.features:
-            metrics = group.measured(*(m.key for m in _metrics(subject.content, features)))
-            if metrics:
-                sizes = "; ".join(tables.counts(group, group.measured(*SIZES)))
-                none = "numbers of images not recorded"
-                yield f"**{escape(features)}** features: {sizes or none}."
-                yield tables.metric_table(group, metrics)
-                yield _floors(metrics, group)
-
-    reading = paragraphs(GENERATED, bullets(_protocols(subject.content)))
-    nothing = "Nothing was measured of generated images."
-    return by_group(subject, "Sample quality", reading, part, nothing=nothing, alone=True)
-
-
 def _metrics(content: Content, features: str) -> list[Metric]:
     """Return the metrics on these features, but for what the data themselves would reach."""
     floors = {metric.floor for metric in content.metrics}
@@ -94,6 +78,23 @@ def _protocols(content: Content) -> Iterator[str]:
         yield f"{listing(list(of_it))}: {protocol}."
 
 
+@by_group(
+    "Sample quality",
+    lambda subject: paragraphs(GENERATED, bullets(_protocols(subject.content))),
+    nothing="Nothing was measured of generated images.",
+    alone=True,
+)
+def quality_tables(subject: Subject, group: Group) -> Iterator[str]:
+    """Yield the metrics of generated images, one table for each kind of features."""
+    for features in subject.content.features:
+        metrics = group.measured(*(m.key for m in _metrics(subject.content, features)))
+        if metrics:
+            sizes = "; ".join(tables.counts(group, group.measured(*SIZES)))
+            yield f"**{escape(features)}** features: {sizes or 'numbers of images not recorded'}."
+            yield tables.metric_table(group, metrics)
+            yield _floors(metrics, group)
+
+
 def _floors(metrics: list[Metric], group: Group) -> str:
     """State what the data themselves, or a perfect model, would reach."""
     stated = []
@@ -106,12 +107,9 @@ def _floors(metrics: list[Metric], group: Group) -> str:
     return f"Floor, or mean of a perfect model: {', '.join(stated)}." if stated else ""
 
 
-def iwae(subject: Subject) -> Section:
-    """Return ELBO and importance-weighted bound of each decoder; say where there is none."""
-    return by_group(subject, "Tighter bounds", TIGHTER, _iwae)
-
-
-def _iwae(group: Group) -> Iterator[str]:
+@by_group("Tighter bounds", TIGHTER)
+def iwae(subject: Subject, group: Group) -> Iterator[str]:
+    """Yield ELBO and importance-weighted bound of each decoder; say where there is none."""
     if not group.measured("iwae_bits_per_dim"):
         yield f"The importance-weighted bound was {NOT_MEASURED}."
         return
@@ -122,30 +120,18 @@ def _iwae(group: Group) -> Iterator[str]:
     yield tables.metric_table(group, [group.metric(key) for key in keys])
 
 
-def calibration(subject: Subject) -> Section:
-    """Return table and histograms of each group; say where nothing was measured."""
-    drawn: dict[str, Figure] = {}
-
-    def part(group: Group) -> Iterator[str]:
-        yield calibration_table(group) or f"The calibration was {NOT_MEASURED}."
-        yield picture(drawn, group, "calibration", figures.calibration(group, subject.styles))
-
-    return by_group(subject, "Calibration", CALIBRATED, part, figures=drawn)
+@by_group("Calibration", CALIBRATED)
+def calibration(subject: Subject, group: Group) -> Iterator[str]:
+    """Yield table and histograms; say where nothing was measured."""
+    error, covered = (group.measured(key) for key in ("calibration_error", "coverage_{c}_percent"))
+    table = tables.metric_table(group, [*error, *covered] if error else [])
+    yield table or f"The calibration was {NOT_MEASURED}."
+    yield subject.picture(group, "calibration", panels.calibration(group, subject.styles))
 
 
-def calibration_table(group: Group) -> str:
-    """Return how well each decoder is calibrated; "" where that was not measured."""
-    error = group.measured("calibration_error")
-    covered = group.measured("coverage_{c}_percent")
-    return tables.metric_table(group, [*error, *covered] if error else [])
-
-
-def latents(subject: Subject) -> Section:
-    """Return what each decoder makes of the latents: KL, information, what can be read off them."""
-    return by_group(subject, "Codes", LATENTS, _latents)
-
-
-def _latents(group: Group) -> Iterator[str]:
+@by_group("Codes", LATENTS)
+def latents(subject: Subject, group: Group) -> Iterator[str]:
+    """Yield what each decoder makes of the latents: KL, information, what is read off them."""
     entries = group.entries
     measured = [group.metric("kl_nats"), group.metric("mse")]
     fields = [tables.decoders(entries), *tables.metric_fields(entries, measured)]
@@ -173,13 +159,116 @@ def _active_units(entry: Entry, active: Metric) -> str:
     return f"{count} of {units.max():.0f}" if mean and units.size else count
 
 
-def other(subject: Subject) -> Section:
-    """Return the metrics that no other section shows; nothing where there are none."""
+@by_group(
+    "Other measurements",
+    "Measurements without a section of their own; the glossary below defines each.",
+    nothing="",
+    alone=True,
+)
+def other(subject: Subject, group: Group) -> tuple[str, str]:
+    """Return the metrics that no other section shows."""
+    metrics = [m for m in group.measured(*group.described) if not m.own_section]
+    table = tables.metric_table(group, [metric for metric in metrics if not metric.count])
+    return table, bullets(tables.counts(group, [metric for metric in metrics if metric.count]))
 
-    def part(group: Group) -> tuple[str, str]:
-        metrics = [m for m in group.measured(*group.described) if not m.own_section]
-        table = tables.metric_table(group, [metric for metric in metrics if not metric.count])
-        return table, bullets(tables.counts(group, [metric for metric in metrics if metric.count]))
 
-    reading = "Measurements without a section of their own; the glossary below defines each."
-    return by_group(subject, "Other measurements", reading, part, nothing="", alone=True)
+@by_group(
+    "Convergence",
+    "NLL bound on validation images during training, against steps (left) and against seconds "
+    "(right); lower is better, and the line that falls first converges fastest. The first row "
+    "has all decoders in the unit they share, the others native NLL where it compares. A line "
+    "is the mean over seeds; a thin one that ends in a cross is a run that did not finish. "
+    "Early values and spikes may lie above the axis.",
+    nothing="No run recorded validation measurements during training.",
+    anchor="convergence",
+)
+def convergence(subject: Subject, group: Group) -> list[str]:
+    """Return the convergence curves."""
+    drawn = curves.convergence(subject.content, group, subject.styles)
+    recorded = subject.content.histories
+    missing = [e for e in group.entries if not any(str(run) in recorded for run in e.runs["run"])]
+    return _pictures(subject, group, {"convergence": drawn}, missing)
+
+
+@by_group(
+    "Information and marginal KL",
+    "A smaller variance puts more information about the image into the code (left), until the "
+    "codes no longer fit the prior and KL(m‖p) takes off (right): samples from the prior then "
+    "miss what the decoder was trained on. The line is the sweep; a vertical line with its own "
+    "point is a variance learned in one run. The best place is the inflection, as far left as "
+    "KL(m‖p) stays low. KL(m‖p) takes off at the variance where its mean over seeds crosses floor "
+    f"+ {SHARE:.0%} of its range over the sweep (floor: its minimum), interpolated linearly in log "
+    "σ²; of several crossings the one at the smallest variance counts, after which it stays above. "
+    "The shaded region is its interval. Bands and bars are the sample standard deviation over "
+    "seeds.",
+    nothing="No sweep with measured information: the plot needs at least one.",
+    anchor="information",
+)
+def information(subject: Subject, group: Group) -> list[str]:
+    """Return the inflection plot and where KL(m‖p) takes off, or why there is none."""
+    drawn = sweeps.inflection(subject.content, group, subject.styles)
+    shown = _pictures(subject, group, {"information": drawn})
+    if not shown:
+        return [escape(tables.without_information(group))]
+    swept = [(entry.decoder.label, take_off(entry)) for entry in group.entries if entry.settings]
+    return [*shown, *(f"{escape(label)}: {_stated(rise)}" for label, rise in swept)]
+
+
+@by_group(
+    "Rate and distortion",
+    "What a code costs (rate, the KL) against the error that is left (distortion, the MSE of "
+    "decoder means). Down and to the left is better; the sweep draws the frontier of this "
+    "network, its chosen value is large. A decoder above that line spends its code on "
+    "something that the squared error does not see, or is not trained out. Bars are the sample "
+    "standard deviation over seeds.",
+    nothing="No finished run measured both rate and distortion.",
+)
+def rate_distortion(subject: Subject, group: Group) -> list[str]:
+    """Return the rate-distortion plane."""
+    drawn = sweeps.rate_distortion(group, subject.styles)
+    return _pictures(subject, group, {"rate-distortion": drawn})
+
+
+@by_group(
+    "Samples and reconstructions",
+    "The first images of the lowest seed, not selected. Samples are decoder means of codes "
+    "drawn from the prior, the same codes for every decoder; reconstructions are decoder means "
+    "of codes of the test images in the row above. Look for blur (too large a variance) in the "
+    "reconstructions and for broken shapes (codes that miss the prior) in the samples. Of "
+    "video a row is one test video: the frames given, then one prediction, not selected, or "
+    "the reconstruction of each frame from the true frames before it and its own code.",
+    nothing="No finished run kept images.",
+)
+def images(subject: Subject, group: Group) -> list[str]:
+    """Return the grids of samples and reconstructions."""
+    content = subject.content
+    drawn = {
+        "samples": grids.sample_grid(content, group),
+        "reconstructions": grids.reconstruction_grid(content, group),
+    }
+    missing = [e for e in group.entries if grids.shown_run(e, content.samples) is None]
+    return _pictures(subject, group, drawn, missing)
+
+
+def _pictures(
+    subject: Subject, group: Group, made: Mapping[str, Figure | None], missing: Sequence[Entry] = ()
+) -> list[str]:
+    """Return the figures that are there, and below them who is missing, with the reason."""
+    shown = [subject.picture(group, name, figure) for name, figure in made.items() if figure]
+    without = listing([f"{escape(entry.label)} ({gap(entry)})" for entry in missing])
+    return [*shown, f"Not shown: {without}."] if shown and without else shown
+
+
+def _stated(rise: TakeOff | NoTakeOff) -> str:
+    if isinstance(rise, NoTakeOff):
+        return f"no take-off, {rise.why}."
+    interval = "the values of the sweep around it; the seeds give no interval"
+    if rise.kind == "seeds":
+        interval = f"{LEVEL:.0%} interval over {rise.seeds} seeds, by the jackknife"
+    text = (
+        f"KL(m‖p) takes off at σ² = {short_interval(rise.variance, rise.interval)} ({interval}), "
+        f"where it crosses {number(rise.threshold, 2)} nats."
+    )
+    if rise.capped:
+        text += " I_e is near its cap ln N there, so KL(m‖p) is too high and the place unreliable."
+    return text

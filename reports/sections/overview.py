@@ -1,4 +1,4 @@
-"""The head of the report: what came out, and what was run."""
+"""What came out, what was run, how to read its numbers, and where they are."""
 
 from __future__ import annotations
 
@@ -7,21 +7,46 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from reports.analysis.collapse import LEAST_KL, SHARE
 from reports.analysis.groups import Entry, Group, learned
-from reports.analysis.intervals import FEWEST
+from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.ranks import ranking
-from reports.analysis.statistics import Estimate, estimate
-from reports.content import PAPER, Status
-from reports.metric import Metric
+from reports.analysis.statistics import Estimate, estimate, values
+from reports.content import PAPER, Content, Status
+from reports.metric import PLACEHOLDER, Metric, described
 from reports.printing.cells import decimals_of, level, mark, printed_means, with_spread
 from reports.printing.markup import LEFT, bullets, escape, paragraphs, table
 from reports.printing.tables import counts
 from reports.printing.words import listing, plural, short
-from reports.sections.section import Section, Subject
+from reports.sections.section import Subject, section
 
 IMAGES = ("test_images", "calibration_images", "frechet_images")
 FACTS = ("steps", "batch_size", "test_sequences", "predicted_frames", *IMAGES)
 """Counts that say what was run."""
+TERMS = {
+    "frame": "an image of a video. A video model is given the first frames and predicts the rest; "
+    "its NLL, KL and MSE are means over the predicted frames, each predicted from the true frames "
+    "before it.",
+    "measure": "what the NLL is of: density, mass or unnormalised.",
+    "β": "the weight of the KL in the loss of the β-VAE. Dividing the loss by β shows a Gaussian "
+    "decoder with σ² = β, so its NLL is reported with that variance and a KL weight of 1.",
+    "±": "sample standard deviation over seeds; without it, the value is one run.",
+    "[low, high]": f"{LEVEL:.0%} interval of a mean over seeds (Student's t), of differences "
+    f"paired by seed where two decoders are compared; there is none below {FEWEST} seeds or where "
+    "all values are the same.",
+    "SE": "standard error over the test images of one run, of a difference paired by image. It "
+    "holds for these trained networks: another training is not in it.",
+    "P": "probability of improvement: the share of pairs of runs in which one decoder is better "
+    "than the other, ties counting half.",
+    "collapsed": f"a run that finished and whose decoder ignores the code: its KL is below "
+    f"{LEAST_KL:g} nats, or its MSE is at least {SHARE:.0%} of the mean image's. Its numbers are "
+    "those of a constant, so it is never the best and decides nothing.",
+    "†": "no better than a row without a code.",
+    "diverged (k/n)": "the loss of k of n runs became infinite or not a number. *failed*: stopped "
+    "by an error. *too large*: not tried, since memory is too small. *not run*: no such run is in "
+    "the results. *not measured*: the run finished without this measurement.",
+}
+"""Words of the report that are no metric."""
 
 
 def budget(subject: Subject) -> str:
@@ -38,10 +63,10 @@ def budget(subject: Subject) -> str:
     )
 
 
-def summary(subject: Subject) -> Section:
+def summary(subject: Subject) -> str:
     """Return what came out, read from the results alone."""
     if not subject.groups:
-        return Section("Summary", "There are no runs in the results, so nothing was compared.")
+        return section("Summary", "There are no runs in the results, so nothing was compared.")
     best = best_table(subject.groups)
     reading = "No decoder finished all its runs with a measurement, so none can be called best."
     if best:
@@ -52,10 +77,10 @@ def summary(subject: Subject) -> Section:
             "what seeds do by chance."
         )
     variances = bullets(_variances(subject))
-    return Section("Summary", paragraphs(_count(subject), reading, best, variances))
+    return section("Summary", paragraphs(_count(subject), reading, best, variances))
 
 
-def what_was_run(subject: Subject) -> Section:
+def what_was_run(subject: Subject) -> str:
     """Return data, budget and circumstances of the runs."""
     content = subject.content
     columns = []
@@ -70,20 +95,18 @@ def what_was_run(subject: Subject) -> Section:
         "the same for every decoder of a column. A *stand-in* replaces a data set that was not at "
         "hand or not asked for; its numbers say nothing of the original's."
     )
-    return Section("What was run", paragraphs(reading, bullets(columns), bullets(about)))
+    return section("What was run", paragraphs(reading, bullets(columns), bullets(about)))
 
 
 def best_table(groups: Sequence[Group]) -> str:
-    """Return the two lowest of each group by bits/dim and by each headline; may be "".
+    """Return the two lowest of each group by bits/dim and each headline, and who equals the lowest.
 
-    A last column says who cannot be told apart from the lowest, so that no lead is read as a win
-    that is none.
+    "" where no decoder may be called best.
     """
     rows = []
     for group in groups:
         for metric in (group.metric("bits_per_dim"), *group.headlines):
-            ranked = ranking(group.entries, metric)
-            if not ranked:
+            if not (ranked := ranking(group.entries, metric)):
                 continue
             decimals = decimals_of(metric, [mean.mean for _, mean in ranked])
             printed = [
@@ -128,12 +151,45 @@ def _variances(subject: Subject) -> Iterator[str]:
             for entry in group.entries
             if entry.chosen is not None
         ]
-        values = [
+        variances = [
             f"{short(at.mean)} ({escape(entry.decoder.label)})"
             for entry in learned(subject.content, group)
             if (at := estimate(entry.runs, "variance"))
         ]
-        if values:
-            chosen.append(f"the learned variance is {listing(values)}")
+        if variances:
+            chosen.append(f"the learned variance is {listing(variances)}")
         if chosen:
             yield f"{escape(group.heading)}: {'; '.join(chosen)}."
+
+
+def reading(subject: Subject) -> str:
+    """Return the definition of every number and word."""
+    content = subject.content
+    link = content.metrics_document
+    more = f"Estimators and sources: [definition of every metric]({link})." if link else ""
+    terms = (f"**{term}**: {text}" for term, text in TERMS.items())
+    lines = bullets([*_definitions(content), *terms])
+    return section("How to read each number", paragraphs(lines, more))
+
+
+def _definitions(content: Content) -> Iterator[str]:
+    """Yield what each metric is that tables show; those of one definition on one line."""
+    keys = described(content.metrics, map(str, content.results))
+    names: dict[tuple[str, str], dict[str, None]] = {}
+    for metric in content.metrics:
+        held = any(values(content.results, each.key).size for each in keys[metric.key])
+        if held and not metric.count and metric.unit != "text":
+            label = PLACEHOLDER.sub("…", metric.label)
+            names.setdefault((metric.definition, metric.source), {})[label] = None
+    for (definition, source), of_it in names.items():
+        cited = f" ({source})" if source else ""
+        yield f"**{escape(', '.join(of_it))}**: {definition}{cited}."
+
+
+def files(subject: Subject) -> str:
+    """Return links to the data behind the report."""
+    return section(
+        "Data behind this report",
+        "[results.csv](results.csv) holds every run, one a row, with every measurement and its "
+        "unit in the name of the column. The figures are in the folder `figures`.",
+    )

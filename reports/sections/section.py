@@ -1,10 +1,10 @@
-"""What every section of the report is given, and what it returns."""
+"""What every section of the report is given, and how it is put together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,16 +12,18 @@ from matplotlib.figure import Figure
 from reports.analysis.groups import Group, decoders, groups
 from reports.analysis.intervals import FEWEST
 from reports.content import Content, Row
-from reports.figures import Style, styles
+from reports.figures.style import Style, styles
 from reports.printing.cells import outcome
 from reports.printing.markup import escape, paragraphs
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A content, arranged once for all sections."""
+    """A content, arranged once for all sections, and the figures that they show."""
 
     content: Content
+    figures: dict[str, Figure] = field(default_factory=dict)
+    """File name in the folder `figures` -> figure; filled while the sections are made."""
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -33,56 +35,54 @@ class Subject:
         """How each decoder is drawn, the same in every figure."""
         return styles(decoders(self.content), self.content.order)
 
+    def picture(self, group: Group, name: str, drawn: Figure | None, words: str = "") -> str:
+        """Add a figure of a group; return the Markdown that shows it, "" if it is None."""
+        if drawn is None:
+            return ""
+        file = f"{name}-{group.slug}.png"
+        self.figures[file] = drawn
+        return f"![{escape(words or f'{name}: {group.title}')}](figures/{file})"
 
-@dataclass(frozen=True)
-class Section:
-    """One section: its heading, its Markdown, and the figures that the Markdown shows."""
 
-    title: str
-    text: str
-    figures: Mapping[str, Figure] = field(default_factory=dict)
-    """File name in the folder `figures` -> figure."""
-    anchor: str = ""
-    """What a link to it is called, whatever its title; "" if nothing links to it."""
+def section(title: str, text: str, anchor: str = "") -> str:
+    """Return a section with its heading; "" where it has nothing to say.
 
-    @property
-    def markdown(self) -> str:
-        """The section with its heading; "" where it has nothing to say."""
-        anchor = f'<a id="{self.anchor}"></a>' if self.anchor else ""
-        return paragraphs(anchor, f"## {self.title}", self.text) if self.text else ""
+    `anchor` is what a link to it is called, whatever its title; "" if nothing links to it.
+    """
+    link = f'<a id="{anchor}"></a>' if anchor else ""
+    return paragraphs(link, f"## {title}", text) if text else ""
+
+
+Text = str | Callable[[Subject], str]
 
 
 def by_group(
-    subject: Subject,
-    title: str,
-    reading: str,
-    part: Callable[[Group], Iterable[str]],
+    title: Text,
+    reading: Text,
     *,
     nothing: str = "There are no runs.",
     alone: bool = False,
-    figures: Mapping[str, Figure] | None = None,
     anchor: str = "",
-) -> Section:
-    """Return a section with a part on each group that has one.
+) -> Callable[[Callable[[Subject, Group], Iterable[str]]], Callable[[Subject], str]]:
+    """Make a section of a function that gives the paragraphs on one group; a decorator.
 
-    Where none has, it says `nothing`, below the reading or `alone`. `figures` may be filled while
-    the parts are made.
+    A group without any says `nothing`, below the reading. Where `alone`, it is left out, and the
+    section says `nothing` without a reading if all are.
     """
-    made = [(group.heading, paragraphs(*part(group))) for group in subject.groups]
-    parts = [paragraphs(f"### {escape(name)}", text) for name, text in made if text]
-    shown = paragraphs("" if alone and not parts else reading, *(parts or [nothing]))
-    return Section(title, shown, figures or {}, anchor)
 
+    def section_of(part: Callable[[Subject, Group], Iterable[str]]) -> Callable[[Subject], str]:
+        @wraps(part)
+        def made(subject: Subject) -> str:
+            said = [(group.heading, paragraphs(*part(subject, group))) for group in subject.groups]
+            said = [(name, text or ("" if alone else nothing)) for name, text in said]
+            parts = [paragraphs(f"### {escape(name)}", text) for name, text in said if text]
+            head = reading if isinstance(reading, str) else reading(subject)
+            shown = paragraphs("" if alone and not parts else head, *(parts or [nothing]))
+            return section(title if isinstance(title, str) else title(subject), shown, anchor)
 
-def picture(
-    figures: dict[str, Figure], group: Group, name: str, drawn: Figure | None, words: str = ""
-) -> str:
-    """Add a figure of a group to `figures`; return the Markdown that shows it, "" if it is None."""
-    if drawn is None:
-        return ""
-    file = f"{name}-{group.slug}.png"
-    figures[file] = drawn
-    return f"![{escape(words or f'{name}: {group.title}')}](figures/{file})"
+        return made
+
+    return section_of
 
 
 def caption(shown: Sequence[pd.DataFrame]) -> str:

@@ -8,34 +8,31 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.speed import Targets, curves, group_curves, reach, targets
+from reports.analysis.speed import BITS, curves, reach, targets
 from reports.analysis.statistics import estimate, summary
-from reports.content import Content, Status
+from reports.content import Status
 from reports.printing.cells import NOT_MEASURED, absent, gap, outcome, with_spread
 from reports.printing.markup import RIGHT, escape, table, table_of
 from reports.printing.tables import decoders, metric_fields
 from reports.printing.words import listing, number, short
-from reports.sections.section import Section, Subject, by_group
+from reports.sections.section import Subject, by_group
 
 SMALLEST = "smallest_sigma_reached"
-BITS = "bits_per_dim"
 PART = "evaluate_seconds_"
 """Begins the keys of the metrics that hold the seconds of one part of the evaluation."""
 
 
-def stability(subject: Subject) -> Section:
-    """Return a table for each group in which runs diverged or might have; else nothing."""
-    reading = (
-        "A run diverged if its loss, or at the end its bound, a posterior or a generated image, "
-        "was not finite. *At step*: the median over the diverged runs. *Smallest σ*: the least "
-        "standard deviation of any value of any validation image, at any measured step of any "
-        "run, also of the diverged ones, whose last steps were not measured; a grey level is "
-        "1/255 ≈ 0.004."
-    )
-    return by_group(subject, "Stability", reading, _stability, nothing="", alone=True)
-
-
-def _stability(group: Group) -> Iterator[str]:
+@by_group(
+    "Stability",
+    "A run diverged if its loss, or at the end its bound, a posterior or a generated image, was "
+    "not finite. *At step*: the median over the diverged runs. *Smallest σ*: the least standard "
+    "deviation of any value of any validation image, at any measured step of any run, also of the "
+    "diverged ones, whose last steps were not measured; a grey level is 1/255 ≈ 0.004.",
+    nothing="",
+    alone=True,
+)
+def stability(subject: Subject, group: Group) -> Iterator[str]:
+    """Yield a table where runs diverged or might have."""
     ran = [entry for entry in group.entries if len(entry.every_run)]
     diverged = (group.runs["status"] == Status.DIVERGED).any()
     if diverged or any(entry.decoder.may_diverge for entry in ran):
@@ -63,40 +60,32 @@ def _numbers(runs: pd.DataFrame, key: str) -> pd.Series[float]:
     return pd.to_numeric(values, errors="coerce").dropna()
 
 
-def speed(subject: Subject) -> Section:
-    """Return steps and seconds to two stated values of bits/dim."""
-    reading = (
-        "Training steps and seconds of training until the validation bits/dim first reach a "
-        "target, on a straight line between measurements; mean ± sample standard deviation over "
-        "the finished runs that reach it. Seconds are those of this machine. A decoder may be fast "
-        "to an easy target and slow to a hard one, and the schedule of the learning rate is part "
-        "of both."
+@by_group(
+    "Convergence speed",
+    "Training steps and seconds of training until the validation bits/dim first reach a target, on "
+    "a straight line between measurements; mean ± sample standard deviation over the finished runs "
+    "that reach it. Seconds are those of this machine. A decoder may be fast to an easy target and "
+    "slow to a hard one, and the schedule of the learning rate is part of both.",
+    anchor="speed",
+)
+def speed(subject: Subject, group: Group) -> Iterator[str]:
+    """Yield steps and seconds to two stated values of bits/dim."""
+    name = group.metric(BITS).label
+    timed = targets(subject.content, group, BITS)
+    if timed is None:
+        yield f"No finished run recorded {name} during training."
+        return
+    yield (
+        f"Targets: {short(timed.worst)} {name}, the worst final value of a finished run, which all "
+        f"of them reach; {short(timed.median)} {name}, the median over decoders of the mean final "
+        "value, which about half of them reach."
     )
-
-    def part(group: Group) -> Iterator[str]:
-        name = group.metric(BITS).label
-        timed = targets(group_curves(subject.content, group, BITS))
-        if timed is None:
-            yield f"No finished run recorded {name} during training."
-            return
-        yield (
-            f"Targets: {short(timed.worst)} {name}, the worst final value of a finished run, which "
-            f"all of them reach; {short(timed.median)} {name}, the median over decoders of the "
-            "mean final value, which about half of them reach."
-        )
-        yield speed_table(subject.content, group, timed)
-
-    return by_group(subject, "Convergence speed", reading, part, anchor="speed")
-
-
-def speed_table(content: Content, group: Group, timed: Targets) -> str:
-    """Return steps and seconds of every decoder to both targets."""
-    entries = {entry: list(curves(content, entry, BITS).values()) for entry in group.entries}
+    held = {each: list(curves(subject.content, each, BITS).values()) for each in group.entries}
     fields = [decoders(group.entries)]
     for target in dict.fromkeys((timed.worst, timed.median)):
         for over, decimals in (("steps", 0), ("seconds", 1)):
             cells = []
-            for entry, every in entries.items():
+            for entry, every in held.items():
                 times = [getattr(at, over) for curve in every if (at := reach(curve, target))]
                 mean, missed = summary(np.array(times, dtype=float)), len(every) - len(times)
                 text = with_spread(mean, decimals) if mean else ""
@@ -104,25 +93,35 @@ def speed_table(content: Content, group: Group, timed: Targets) -> str:
                 parts = [part for part in (text, lost, outcome(entry.runs)) if part]
                 cells.append(", ".join(parts) if every else gap(entry))
             fields.append((f"{over} to {short(target)}", RIGHT, cells))
-    return table_of(fields)
+    yield table_of(fields)
 
 
-def cost_tables(subject: Subject) -> Section:
-    """Return what each decoder cost."""
+def _clock(subject: Subject) -> str:
     used = subject.content.results.get("device", pd.Series(dtype=str))
     devices = sorted(set(used.dropna().astype(str)))
     on = f" on {escape(listing(devices))}" if devices else ""
-    reading = (
+    return (
         f"Seconds of wall-clock time{on} for one run; they compare within this report only, and "
         "only if nothing else ran on the machine. *All runs* adds training and evaluation over all "
         "seeds and, for a swept option, over all its values: the price of its row."
     )
 
-    return by_group(subject, "Costs", reading, lambda g: (cost_table(g), _slower(g)), nothing="")
+
+@by_group("Costs", _clock, nothing="")
+def costs(subject: Subject, group: Group) -> tuple[str, str]:
+    """Return what each decoder cost, and who took longer to evaluate than to train."""
+    times = [group.metric("train_seconds"), group.metric("evaluate_seconds")]
+    metrics = [group.metric("parameters"), *group.measured("step_memory_megabytes"), *times]
+    fields = [
+        decoders(group.entries),
+        *metric_fields(group.entries, metrics),
+        ("runs", RIGHT, [str(len(entry.every_run)) for entry in group.entries]),
+        ("all runs (s)", RIGHT, [_total(entry) for entry in group.entries]),
+    ]
+    return table_of(fields), _slower(group)
 
 
 def _slower(group: Group) -> str:
-    """Name the decoders whose evaluation took longer than their training, and why."""
     slower, parts = [], [metric.key for metric in group.measured(f"{PART}{{part}}")]
     for entry in group.entries:
         train, evaluate = (estimate(entry.runs, f"{p}_seconds") for p in ("train", "evaluate"))
@@ -133,19 +132,6 @@ def _slower(group: Group) -> str:
             times = f"{short(evaluate.mean)} s against {short(train.mean)} s{most}"
             slower.append(f"{escape(entry.label)} ({times})")
     return f"Evaluation took longer than training for {listing(slower)}." if slower else ""
-
-
-def cost_table(group: Group) -> str:
-    """Return what each decoder cost: parameters, seconds of one run, seconds of all its runs."""
-    times = [group.metric("train_seconds"), group.metric("evaluate_seconds")]
-    metrics = [group.metric("parameters"), *group.measured("step_memory_megabytes"), *times]
-    fields = [
-        decoders(group.entries),
-        *metric_fields(group.entries, metrics),
-        ("runs", RIGHT, [str(len(entry.every_run)) for entry in group.entries]),
-        ("all runs (s)", RIGHT, [_total(entry) for entry in group.entries]),
-    ]
-    return table_of(fields)
 
 
 def _total(entry: Entry) -> str:

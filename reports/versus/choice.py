@@ -64,7 +64,9 @@ def choose(content: Content, new: str, against: Sequence[str]) -> tuple[Choice, 
 
     """
     rows = [Choice(row) for row in decoders(content)]
-    known = [*rows, *_values(content)]
+    entries = [entry for group in groups(content) for entry in group.entries]
+    values = dict.fromkeys(Choice(e.decoder, each.value) for e in entries for each in e.settings)
+    known = [*rows, *sorted(values, key=lambda each: (each.decoder.label, each.value or 0.0))]
     chosen = _one(new, known)
     if not against:
         others = tuple(each for each in rows if each.decoder != chosen.decoder)
@@ -106,12 +108,6 @@ def _exactly(text: str, known: Sequence[Choice]) -> list[Choice]:
     options = {key.strip(): _literal(value.strip()) for key, _, value in pairs}
     named = [each for each in known if each.options and _same(each.decoder.name, called[1])]
     return [each for each in named if _agree(each.options, options)]
-
-
-def _values(content: Content) -> list[Choice]:
-    entries = [entry for group in groups(content) for entry in group.entries]
-    choices = [Choice(entry.decoder, each.value) for entry in entries for each in entry.settings]
-    return sorted(dict.fromkeys(choices), key=lambda each: (each.decoder.label, each.value or 0.0))
 
 
 def _literal(text: str) -> Any:

@@ -15,25 +15,14 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.intervals import (
-    LEVEL,
-    Effect,
-    Interval,
-    array,
-    by_seed,
-    effect,
-    holm,
-    improvement,
-    paired,
-)
+from reports.analysis.intervals import LEVEL, Effect, Interval, effect, holm
 from reports.analysis.ranks import compared_metrics, contests
 from reports.analysis.speed import BITS, curves, log_ratios, points
 from reports.analysis.statistics import complete, finished, values
-from reports.analysis.verdict import ABOVE, BELOW, Verdict
+from reports.analysis.verdict import ABOVE, BELOW, Verdict, compared
 from reports.content import SMOKE, Content
 from reports.metric import Metric
 from reports.printing.cells import gap, outcome
-from reports.versus.choice import Choice
 
 WORDS = {Verdict.SUPPORTED: "better", Verdict.REFUTED: "worse"}
 """A decoder is supported to be better."""
@@ -86,18 +75,13 @@ class Match:
         return self.group.metric("bits_per_dim")
 
 
-def match(content: Content, group: Group, new: Choice, against: Sequence[Choice]) -> Match:
-    """Return the comparison on one group."""
-    return Match(content, group, new.entry(group), tuple(each.entry(group) for each in against))
-
-
 @dataclass(frozen=True)
 class Difference:
     """One decoder minus another by one metric, or why they do not compare."""
 
     effect: Effect
     improvement: float | None
-    """The probability that a run of the first is better; None if they do not compare."""
+    """The probability that a run of the first is better."""
     verdict: Verdict
     """Whether the first is better."""
     why: str = ""
@@ -107,11 +91,6 @@ class Difference:
     def words(self) -> str:
         """The verdict in words: better, worse, not told apart, or no verdict."""
         return WORDS.get(self.verdict, NONE if self.why else EVEN)
-
-    @property
-    def measured(self) -> bool:
-        """Whether there is a number."""
-        return self.effect.mean is not None
 
 
 def difference(content: Content, new: Entry, baseline: Entry, metric: Metric) -> Difference:
@@ -124,9 +103,7 @@ def difference(content: Content, new: Entry, baseline: Entry, metric: Metric) ->
         why = f"{lacks[0].label}: {gap(lacks[0], metric)}" if lacks else why
         nothing = Effect(None, None, 0, why)
         return Difference(nothing, None, Verdict.NOT_DECIDED, why)
-    effect = paired(new.runs, baseline.runs, metric.key)
-    first, second = (array(by_seed(each.runs, metric.key)) for each in pair)
-    chance = improvement(first, second, lower=metric.best != "highest")
+    effect, chance = compared(new, baseline, metric)
     why = _no_verdict(content, pair, metric) or effect.why
     verdict, interval = Verdict.NOT_DECIDED, effect.interval
     if interval is not None and interval.excludes(0.0) and not why:
@@ -188,10 +165,6 @@ class _Curve:
     def complete(self) -> bool:
         return self.at(self.end) is not None and self.points["step"].iloc[-1] == self.last
 
-    @property
-    def final(self) -> float:
-        return float(self.points["value"].iloc[-1])
-
     def at(self, seconds: float) -> float | None:
         """Return the value at a time; None outside of what was measured."""
         times, measured = (self.points[name].to_numpy(np.float64) for name in ("seconds", "value"))
@@ -214,7 +187,8 @@ def equal(content: Content, first: Entry, second: Entry) -> Equal:
         short += [e.label for e, missing in zip((first, second), cut, strict=True) if missing]
         short += [e.label for e, v in zip((first, second), read, strict=True) if v is None]
         if not any(cut) and pair[0].last == pair[1].last:
-            ends.append(pair[0].final - pair[1].final)
+            own, other = (float(curve.points["value"].iloc[-1]) for curve in pair)
+            ends.append(own - other)
         if None not in read:
             there.append(read)
             times.append(time)
@@ -248,8 +222,6 @@ def _sooner(curves_of: Sequence[Mapping[int, _Curve]], over: str) -> Effect:
 
 
 def _curves(content: Content, entry: Entry) -> dict[int, _Curve]:
-    if entry.runs.empty:
-        return {}
     runs = {int(run["seed"]): run for _, run in finished(entry.runs).iterrows()}
     by_seed = {}
     for seed, curve in curves(content, entry, BITS).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -11,18 +12,9 @@ from reports.analysis.intervals import Effect
 from reports.analysis.ranks import contests, ranks
 from reports.analysis.statistics import estimate
 from reports.metric import Metric
-from reports.printing.cells import (
-    absent,
-    cell,
-    decimals_of,
-    gap,
-    of_seeds,
-    outcome,
-    with_decimals,
-    with_interval,
-)
+from reports.printing.cells import absent, cells, decimals_of, gap, of_seeds, outcome, with_interval
 from reports.printing.markup import LEFT, RIGHT, bold, escape, table_of
-from reports.printing.tables import decoders
+from reports.printing.tables import decoders, metric_fields
 from reports.printing.words import number, short
 from reports.versus.pairs import WORDS, Difference, Match
 
@@ -36,13 +28,12 @@ def metric_table(match: Match, metric: Metric) -> str:
     entries = [match.new, *match.baselines]
     pairs = match.differences[metric]
     decimals = decimals_of(metric, [each.effect.mean for each in pairs if each.effect.mean])
-    metric = with_decimals(metric, entries)
     name = escape(match.new.label)
     rows = [(ITSELF,) * 3, *(_printed(pair, decimals) for pair in pairs)]
     deltas, chances, verdicts = zip(*rows, strict=True)
     fields = [
         decoders(entries),
-        (metric.heading, RIGHT, [cell(entry, metric) for entry in entries]),
+        (metric.heading, RIGHT, cells(entries, replace(metric, best=None))),
         (f"Δ: {name} minus it", RIGHT, deltas),
         (f"P({name} better)", RIGHT, chances),
         ("verdict", LEFT, verdicts),
@@ -88,12 +79,11 @@ def equal_table(match: Match) -> str:
 def cost_table(match: Match) -> str:
     """Return what each decoder costs, with the ratio of the seconds of training."""
     entries = [match.new, *match.baselines]
-    metrics = [with_decimals(each, entries) for each in match.group.measured(*COSTS, *SECONDS)]
     ratios = [seconds_ratio(match.new, entry) for entry in match.baselines]
     printed = ["no ratio" if ratio is None else number(ratio, 2) for ratio in ratios]
     fields = [
         decoders(entries),
-        *((each.label, RIGHT, [cell(e, each) for e in entries]) for each in metrics),
+        *metric_fields(entries, match.group.measured(*COSTS, *SECONDS)),
         ("training, ratio", RIGHT, [ITSELF, *printed]),
     ]
     return table_of(fields)
@@ -147,7 +137,6 @@ def _interval(effect: Effect) -> dict[str, float | None]:
 
 
 def _printed(pair: Difference, decimals: int) -> tuple[str, str, str]:
-    """Return the difference, the probability and the verdict as printed."""
     if pair.improvement is None:
         return escape(pair.effect.why), "no pair", pair.words
     delta = with_interval(pair.effect, decimals)

@@ -17,7 +17,8 @@ from torch import nn
 import likelihoods
 from bench import models, seeds
 from bench.data import to_float
-from bench.training import Training, optimiser, training_step
+from bench.training import Training
+from bench.training.trainer import optimiser, training_step
 
 BATCH, WIDTH, LATENTS, SIDE = 128, 32, 20, 28
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from reports.published import DIMENSIONS, TABLE_A, TABLE_B, floor, optimal_floor
-from reports.sections.reference import audit
+from reports.sections import Subject
+from reports.sections.decoders import published
+from tests.reports.typed import content
 
 
 def test_the_bounds_are_those_of_the_audit() -> None:
@@ -22,7 +24,7 @@ def test_the_sweep_fits_half_of_beta_and_not_beta() -> None:
 
 
 def test_the_audit_states_each_finding() -> None:
-    text = audit()
+    text = published(Subject(content()))
     for finding in ("2161", "4054", "1346", "-2679", "-3400", "67 nats", "11292", "44.79", "27.25"):
         assert finding in text
     assert text.count("**impossible**") == 3

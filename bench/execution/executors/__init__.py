@@ -7,16 +7,8 @@ import pkgutil
 from collections.abc import Callable
 
 from bench.errors import UsageError
-from bench.execution.executors.base import (
-    DiedError,
-    End,
-    Ended,
-    Executor,
-    Failed,
-    Listener,
-    nothing,
-)
-from bench.execution.executors.worker import tell
+from bench.execution.executors import base
+from bench.execution.executors.base import DiedError, End, Ended, Executor, Failed, Listener, tell
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
@@ -37,7 +29,7 @@ __all__ = [
 
 
 def create(
-    jobs: int, prepare: Callable[[], object] = nothing, engine: str | None = None
+    jobs: int, prepare: Callable[[], object] = base.nothing, engine: str | None = None
 ) -> Executor:
     """Return the executor of an engine.
 

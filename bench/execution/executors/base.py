@@ -1,11 +1,18 @@
-"""What every engine offers: tasks are submitted by name, and each comes to one end."""
+"""What every engine offers: tasks are submitted by name, and each comes to one end.
+
+Beside it, what belongs to the process that carries out a task, whatever the engine.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
+
+import torch
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ def nothing(*_: object) -> None:
     """Do nothing: for who need not listen or prepare."""
 
 
-class Executor(ABC):
+class Executor(AbstractContextManager["Executor"]):
     """Carries out tasks. A context manager: leaving it ends its processes at once.
 
     The caller hears of everything in its own thread, while it waits for the next end: no lock
@@ -54,6 +61,7 @@ class Executor(ABC):
     def __init__(self, jobs: int, prepare: Callable[[], object] = nothing) -> None:
         self.jobs = jobs
         self.prepare = prepare
+        self._waiting: deque[Any] = deque()  # tasks that have not begun
 
     @abstractmethod
     def submit(self, name: str, function: Callable[..., object], *arguments: object) -> None:
@@ -80,8 +88,35 @@ class Executor(ABC):
     def close(self) -> None:
         """End all processes at once, whatever they are doing, and forget the tasks."""
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+_listener: Listener = nothing
+
+
+def tell(name: str, done: float) -> None:
+    """Called from within a task: how much of it is done, from 0 to 1."""
+    _listener(name, done)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """While this context lasts, the listener hears what the tasks of this process tell."""
+    global _listener  # noqa: PLW0603 - tasks call `tell` without knowing their executor
+    former, _listener = _listener, listener
+    try:
+        yield
+    finally:
+        _listener = former
+
+
+def configure() -> None:
+    """Set up PyTorch; called before the first task of a process.
+
+    On the CPU every task uses one thread, whatever the number of processes, because the number of
+    threads may change the last bits of a sum: results depend neither on `--jobs` nor on the cores.
+    """
+    torch.set_num_threads(1)
+    # Few shapes occur over and over: let cuDNN choose its fastest kernels.
+    torch.backends.cudnn.benchmark = True

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
-from bench.execution.executors.base import End, Ended, Executor, Failed, Listener, nothing
-from bench.execution.executors.worker import configure, listening
+from bench.execution.executors import base
+from bench.execution.executors.base import End, Ended, Executor, Failed, Listener
 
 
 class Inline(Executor):
@@ -18,21 +17,17 @@ class Inline(Executor):
 
     name: ClassVar[str] = "inline"
 
-    def __init__(self, jobs: int = 1, prepare: Callable[[], object] = nothing) -> None:
-        super().__init__(jobs, prepare)
-        self._waiting: deque[tuple[str, Callable[..., object], tuple[object, ...]]] = deque()
-
     def submit(self, name: str, function: Callable[..., object], *arguments: object) -> None:
         """Add a task."""
         self._waiting.append((name, function, arguments))
 
-    def ends(self, listener: Listener = nothing) -> Iterator[End]:
+    def ends(self, listener: Listener = base.nothing) -> Iterator[End]:
         """Carry out the tasks; `listener` is called from within `tell`."""
-        configure()
+        base.configure()
         while self._waiting:
             name, function, arguments = self._waiting.popleft()
             end: End
-            with listening(listener):
+            with base.listening(listener):
                 try:
                     end = Ended(name, function(*arguments))
                 except Exception as error:

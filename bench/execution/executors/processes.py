@@ -14,22 +14,13 @@ import pickle
 import select
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import ClassVar
 
-from bench.execution.executors.base import (
-    DiedError,
-    End,
-    Ended,
-    Executor,
-    Failed,
-    Listener,
-    nothing,
-)
-from bench.execution.executors.worker import configure, listening
+from bench.execution.executors import base
+from bench.execution.executors.base import DiedError, End, Ended, Executor, Failed, Listener
 
 SECONDS_TO_DIE = 5.0
 
@@ -42,16 +33,15 @@ class Processes(Executor):
 
     name: ClassVar[str] = "processes"
 
-    def __init__(self, jobs: int, prepare: Callable[[], object] = nothing) -> None:
+    def __init__(self, jobs: int, prepare: Callable[[], object]) -> None:
         super().__init__(jobs, prepare)
-        self._waiting: deque[tuple[str, bytes]] = deque()
         self._workers: list[_Worker] = []
 
     def submit(self, name: str, function: Callable[..., object], *arguments: object) -> None:
         """Add a task; what cannot be pickled is refused here."""
         self._waiting.append((name, pickle.dumps((function, arguments))))
 
-    def ends(self, listener: Listener = nothing) -> Iterator[End]:
+    def ends(self, listener: Listener = base.nothing) -> Iterator[End]:
         """Yield ends as they come; each message is heard when it has arrived."""
         self._hand_out()
         while busy := [worker for worker in self._workers if worker.task is not None]:
@@ -136,7 +126,7 @@ def _serve(connection: Connection, prepare: Callable[[], object]) -> None:
     # Ctrl-C reaches every process of the terminal; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    configure()
+    base.configure()
     prepare()
     free = select.poll()
     free.register(connection, select.POLLOUT)
@@ -147,7 +137,7 @@ def _serve(connection: Connection, prepare: Callable[[], object]) -> None:
             if free.poll(0):
                 connection.send((name, done))
 
-    with listening(send_progress), suppress(EOFError):
+    with base.listening(send_progress), suppress(EOFError):
         while True:
             name, task = connection.recv()
             end: End

@@ -36,7 +36,9 @@ def test_step_by_step(trained: tuple[Model, RunSpec], data: Data) -> None:
     model, spec = trained
     result = estimate_elbo(model, data.test, seed=spec.seed, batch_size=16, purpose="test")
     variance = float(model.likelihood.variance)  # type: ignore[arg-type]
-    nll, bits, censored, kls, mses = [], [], [], [], []
+    nll, kls, mses = [], [], []
+    bits: list[torch.Tensor] = []
+    censored: list[torch.Tensor] = []
     with torch.no_grad():
         for start in range(0, 48, 16):
             x = to_float(data.test[start : start + 16])
@@ -78,7 +80,8 @@ def test_each_test_image_has_its_own_value(trained: tuple[Model, RunSpec], data:
     model, _ = trained
     result = take(measurement("elbo"), Trained(model, data, seed=0))
     for key, values in result.per_image.items():
-        assert (values.dtype, values.shape) == (np.float32, (48,))
+        assert values.dtype == np.float32
+        assert values.shape == (48,)
         assert np.mean(values, dtype=np.float64) == pytest.approx(result.columns[key], rel=1e-6)
         error = result.columns[f"{key}_standard_error"]
         assert error == pytest.approx(stats.sem(values.astype(np.float64)))

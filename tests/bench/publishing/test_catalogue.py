@@ -14,7 +14,7 @@ from bench.evaluation import MEASUREMENTS, Trained, take
 from bench.evaluation.quality import metrics_of
 from bench.execution.run import METRICS, Task, build, execute
 from bench.metrics.features import describe, names
-from bench.publishing.catalogue import documented, metrics, with_counts
+from bench.publishing.table import documented, metrics, with_counts
 from bench.store import Store
 from reports import IDENTIFICATION, Metric, described, overview
 from tests.bench.conftest import MODELS, DataFor, MakeSpec, measured_of, measurement
@@ -120,7 +120,7 @@ def _plain(metric: Metric) -> str:
 
 
 def test_the_documentation_shows_the_catalogue() -> None:
-    """To make it anew: print(reports.overview(documented())) of bench.publishing.catalogue."""
+    """To make it anew: print(reports.overview(documented())) of bench.publishing.table."""
     text = (CHECKOUT / "docs" / "metrics.md").read_text(encoding="utf-8")
     (table,) = re.findall(r"^\| column \|.*(?:\n\|.*)*", text, re.MULTILINE)[:1]
     assert table == overview(documented())

@@ -39,7 +39,7 @@ def test_a_run_is_trained_once_it_is_recorded(tmp_path: Path, make_spec: MakeSpe
     store.begin(spec, {"python": "3"})
     assert not store.is_trained(spec.run_id)
     assert not store.is_begun(spec.run_id)
-    store.write_checkpoint(spec.run_id, {"step": 3})
+    store.write_state(spec.run_id, "checkpoint", {"step": 3})
     assert store.is_begun(spec.run_id)
     for status in ("failed", "too large"):
         store.write_record(spec.run_id, {"status": status, "smallest_sigma_reached": math.nan})
@@ -49,7 +49,7 @@ def test_a_run_is_trained_once_it_is_recorded(tmp_path: Path, make_spec: MakeSpe
         store.write_record(spec.run_id, {"status": status, "smallest_sigma_reached": math.nan})
         assert store.is_trained(spec.run_id)
         assert not store.is_begun(spec.run_id)
-        assert store.checkpoint(spec.run_id, torch.device("cpu")) is None
+        assert store.state(spec.run_id, "checkpoint", torch.device("cpu")) is None
     record = {"status": "finished", "smallest_sigma_reached": None}
     assert store.record(spec.run_id) == record
     assert store.spec(spec.run_id) == spec
@@ -113,7 +113,7 @@ def test_a_whole_file_that_cannot_be_read_just_now_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store.open(tmp_path)
-    store.write_checkpoint("run", {"step": 3, "weights": torch.ones(5)})
+    store.write_state("run", "checkpoint", {"step": 3, "weights": torch.ones(5)})
 
     def too_little_memory(*arguments: object, **options: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -121,14 +121,14 @@ def test_a_whole_file_that_cannot_be_read_just_now_stays(
     with monkeypatch.context() as patched:
         patched.setattr(torch, "load", too_little_memory)
         with pytest.raises(torch.OutOfMemoryError):
-            store.checkpoint("run", torch.device("cpu"))
-    kept = store.checkpoint("run", torch.device("cpu"))
+            store.state("run", "checkpoint", torch.device("cpu"))
+    kept = store.state("run", "checkpoint", torch.device("cpu"))
     assert kept is not None
     assert kept["step"] == 3
     # Half a file is damaged, whatever its first bytes say.
     path = tmp_path / "runs" / "run" / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[:300])
-    assert store.checkpoint("run", torch.device("cpu")) is None
+    assert store.state("run", "checkpoint", torch.device("cpu")) is None
     assert path.with_name("checkpoint.pt.damaged").stat().st_size == 300
 
 
@@ -143,7 +143,7 @@ def test_damaged_files_of_a_run_are_made_again(tmp_path: Path) -> None:
     (folder / "measurements" / f"{elbo.key}.json").write_text("{")
     assert not store.is_trained("run")
     assert store.missing("run", [elbo]) == (elbo,)
-    assert store.checkpoint("run", torch.device("cpu")) is None
+    assert store.state("run", "checkpoint", torch.device("cpu")) is None
     assert (folder / "checkpoint.pt.damaged").read_bytes() == b"nonsense"
     assert not (folder / "checkpoint.pt").exists()
     (tmp_path / "plan.json").write_text("{")

@@ -33,11 +33,12 @@ def test_the_paper_suite_has_every_decoder_of_the_comparison() -> None:
 
 
 def test_the_paper_budget_is_the_published_protocol() -> None:
-    column = suite.load("paper").columns[0]
-    assert column.training_for("paper") == Training(
+    paper = suite.load("paper")
+    protocol = paper.columns[0].under("paper", paper.budget("paper"))
+    assert protocol.training == Training(
         optimiser="adam", learning_rate=1e-3, batch_size=128, epochs=10
     )
-    assert column.options_for("paper") == {"width": 32, "latents": 20}
+    assert protocol.options == {"width": 32, "latents": 20}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -133,8 +132,9 @@ def test_what_is_damaged_has_none(
 
 def test_the_identity_of_a_run(plan: MakePlan) -> None:
     run = plan().runs[0]
-    assert RunSpec.from_content(run.content()).run_id == run.run_id
-    assert RunSpec.from_content(json.loads(json.dumps(run.content()))) == run
+    restored = RunSpec.model_validate_json(run.model_dump_json())
+    assert restored == run
+    assert restored.run_id == run.run_id
     changes = {
         "data_checksum": "other",
         "model_options": {"width": 3},
@@ -149,8 +149,8 @@ def test_the_identity_of_a_run(plan: MakePlan) -> None:
         "model": "hvae",
         "likelihood": "laplace",
     }
-    assert changes.keys() == {field.name for field in fields(RunSpec)}
-    hashes = {replace(run, **{key: value}).run_id for key, value in changes.items()}  # type: ignore[arg-type]
+    assert changes.keys() == RunSpec.model_fields.keys()
+    hashes = {run.model_copy(update={key: value}).run_id for key, value in changes.items()}
     assert len(hashes | {run.run_id}) == len(changes) + 1
 
 
@@ -381,7 +381,7 @@ def test_an_option_may_be_a_list(tiny: Path, plan: MakePlan) -> None:
     found = plan()
     (run,) = (run for run in found.runs if run.likelihood == "per_pixel_sigma")
     assert run.likelihood_options == {"bounds": [-4, 1]}
-    assert RunSpec.from_content(json.loads(json.dumps(run.content()))).run_id == run.run_id
+    assert RunSpec.model_validate_json(run.model_dump_json()).run_id == run.run_id
     assert [run.belongs_to(row) for row in found.rows] == [True, False, False, False]
 
 
@@ -421,9 +421,11 @@ def test_the_paper_suite_runs_on_stand_ins_alone(
 
 def test_video_is_refused_by_a_model_of_images(tiny: Path, plan: MakePlan) -> None:
     video = ColumnData("clips", "0", "clips", (3, 1, 8, 8), 2000)
-    column, row = suite.load(str(tiny)).columns[0], suite.load(str(tiny)).rows[0]
+    loaded = suite.load(str(tiny))
+    column, row = loaded.columns[0], loaded.rows[0]
+    protocol = column.under("tiny", loaded.budget("tiny"))
     with pytest.raises(UsageError, match="model 'vae' takes images, and data set 'clips' is video"):
-        check_column(column, video, row, "tiny")
+        check_column(column, video, row, protocol)
 
 
 def test_rows_of_one_likelihood_are_told_apart_by_options(tiny: Path, plan: MakePlan) -> None:

@@ -10,7 +10,8 @@ import torch
 import likelihoods
 from bench.data import Data
 from bench.execution.run import build
-from bench.training import BatchOrder, trainer
+from bench.training import trainer
+from bench.training.trainer import batch
 from tests.bench.conftest import MODELS, DataFor, MakeSpec, fit
 
 OWN = ("head.", "likelihood.")
@@ -85,8 +86,11 @@ def test_batches_and_noise_are_identical(
 
 
 def test_every_epoch_is_a_new_permutation() -> None:
-    order = BatchOrder(50, 16, seed=0, device=torch.device("cpu"))
-    epochs = [torch.cat([order(step) for step in range(3 * e, 3 * e + 3)]) for e in range(2)]
+    items = torch.arange(50)
+    epochs = [
+        torch.cat([batch(items, step, 16, seed=0) for step in range(3 * e, 3 * e + 3)])
+        for e in range(2)
+    ]
     for epoch in epochs:
         assert len(epoch.unique()) == 48  # the incomplete fourth batch is dropped
     assert not torch.equal(*epochs)

@@ -11,11 +11,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from reports import figures
 from reports.analysis.groups import decoders, groups
 from reports.analysis.takeoff import TakeOff, take_off
 from reports.content import Content, Row
 from reports.document import document
+from reports.figures import curves, grids, panels, sweeps
+from reports.figures.style import house_style
+from reports.figures.style import styles as styles_of
 from tests.reports.example import DECODERS, MNIST, example
 from tests.reports.typed import content, run
 
@@ -35,12 +37,12 @@ def rows(count: int) -> list[Row]:
 
 
 def test_sixteen_colours_can_be_told_apart() -> None:
-    colours = [style.colour for style in figures.styles(rows(16)).values()]
+    colours = [style.colour for style in styles_of(rows(16)).values()]
     assert min(np.linalg.norm(lab(a) - lab(b)) for a, b in combinations(colours, 2)) > 20
 
 
 def test_no_two_of_many_decoders_look_the_same() -> None:
-    styles = list(figures.styles(rows(48)).values())
+    styles = list(styles_of(rows(48)).values())
     assert len({style.colour for style in styles}) == 48
     for a, b in combinations(styles, 2):
         same = (a.line, a.marker) == (b.line, b.marker)
@@ -56,7 +58,7 @@ def test_the_style_of_a_decoder_does_not_depend_on_who_else_came() -> None:
     more = Content(**vars(more) | {"results": pd.concat([more.results, extra])})
     less = fewer.results[fewer.results["likelihood"] != "bernoulli"]
     fewer = Content(**vars(fewer) | {"results": less})
-    before, after = (figures.styles(decoders(each)) for each in (fewer, more))
+    before, after = (styles_of(decoders(each)) for each in (fewer, more))
     assert len(after) == len(before) + 1
     assert all(after[decoder] == style for decoder, style in before.items())
 
@@ -64,12 +66,12 @@ def test_the_style_of_a_decoder_does_not_depend_on_who_else_came() -> None:
 def test_every_figure_draws_a_decoder_in_its_colour() -> None:
     subject = example(seeds=1, columns=(MNIST,), images=False)
     (group,) = groups(subject)
-    styles = figures.styles(decoders(subject))
+    styles = styles_of(decoders(subject))
     labelled = {row.label: style.colour for row, style in styles.items()}
     for drawn in (
-        figures.convergence(subject, group, styles),
-        figures.inflection(subject, group, styles),
-        figures.rate_distortion(group, styles),
+        curves.convergence(subject, group, styles),
+        sweeps.inflection(subject, group, styles),
+        sweeps.rate_distortion(group, styles),
     ):
         assert drawn is not None
         for line in drawn.legends[0].get_lines():
@@ -86,7 +88,7 @@ def test_curves_average_the_steps_that_all_finished_seeds_share() -> None:
     histories = {f"soft-None-{seed}": frame for seed, frame in enumerate(frames)}
     subject = content([run("soft", seed) for seed in range(2)], histories=histories)
     (group,) = groups(subject)
-    drawn = figures.convergence(subject, group, figures.styles(decoders(subject)))
+    drawn = curves.convergence(subject, group, styles_of(decoders(subject)))
     assert drawn is not None
     (over_steps,) = drawn.axes[0].get_lines()
     np.testing.assert_array_equal(over_steps.get_xydata(), [[1, 5], [2, 3]])
@@ -97,7 +99,7 @@ def test_curves_average_the_steps_that_all_finished_seeds_share() -> None:
 def test_the_learned_variance_is_marked_where_it_lies() -> None:
     subject = example(seeds=3, columns=(MNIST,), images=False)
     (group,) = groups(subject)
-    drawn = figures.inflection(subject, group, figures.styles(decoders(subject)))
+    drawn = sweeps.inflection(subject, group, styles_of(decoders(subject)))
     assert drawn is not None
     lines = [np.asarray(line.get_xdata()) for line in drawn.axes[0].get_lines()]
     found = subject.results.groupby("likelihood")["variance"].mean()
@@ -109,7 +111,7 @@ def test_the_learned_variance_is_marked_where_it_lies() -> None:
 def test_the_take_off_is_shaded_and_named() -> None:
     subject = example(seeds=3, columns=(MNIST,), images=False)
     (group,) = groups(subject)
-    drawn = figures.inflection(subject, group, figures.styles(decoders(subject)))
+    drawn = sweeps.inflection(subject, group, styles_of(decoders(subject)))
     found = take_off(next(entry for entry in group.entries if entry.settings))
     assert drawn is not None
     assert isinstance(found, TakeOff)
@@ -129,7 +131,7 @@ def test_a_sweep_that_never_takes_off_is_not_shaded() -> None:
     ]
     subject = content(runs)
     (group,) = groups(subject)
-    drawn = figures.inflection(subject, group, figures.styles(decoders(subject)))
+    drawn = sweeps.inflection(subject, group, styles_of(decoders(subject)))
     assert drawn is not None
     assert not any(panel.patches for panel in drawn.axes)
     assert "no take-off, KL(m‖p) ranges over less than 1 nat" in document(subject).readme
@@ -143,7 +145,7 @@ def test_the_rate_distortion_plane_joins_a_sweep_and_shows_an_empty_code() -> No
     runs += [run("fit", kl_nats=10.0, mse=0.015), run("wide", kl_nats=np.nan, mse=0.1)]
     subject = content(runs)
     (group,) = groups(subject)
-    drawn = figures.rate_distortion(group, figures.styles(decoders(subject)))
+    drawn = sweeps.rate_distortion(group, styles_of(decoders(subject)))
     assert drawn is not None
     (panel,) = drawn.axes
     lines = [np.asarray(line.get_xydata()).tolist() for line in panel.get_lines()]
@@ -162,9 +164,9 @@ def test_grids_show_the_lowest_seed_that_finished_and_repeat_no_originals() -> N
     names = [str(each["run"]) for each in runs]
     subject = content(runs, reconstructions=dict.fromkeys(names, image))
     (group,) = groups(subject)
-    shown = figures.shown_run(group.entries[0], subject.reconstructions)
+    shown = grids.shown_run(group.entries[0], subject.reconstructions)
     assert shown == "soft-None-1"
-    drawn = figures.reconstruction_grid(subject, group)
+    drawn = grids.reconstruction_grid(subject, group)
     assert drawn is not None
     assert [text.get_text() for text in drawn.axes[0].texts] == ["original", "Soft", "Hard"]
 
@@ -172,23 +174,23 @@ def test_grids_show_the_lowest_seed_that_finished_and_repeat_no_originals() -> N
 def test_nothing_to_draw_is_none() -> None:
     subject = content([run("soft")])
     (group,) = groups(subject)
-    styles = figures.styles(decoders(subject))
-    assert figures.convergence(subject, group, styles) is None
-    assert figures.inflection(subject, group, styles) is None
-    assert figures.calibration(group, styles) is None
-    assert figures.rate_distortion(group, styles) is None
-    assert figures.sample_grid(subject, group) is None
-    assert figures.reconstruction_grid(subject, group) is None
+    styles = styles_of(decoders(subject))
+    assert curves.convergence(subject, group, styles) is None
+    assert sweeps.inflection(subject, group, styles) is None
+    assert panels.calibration(group, styles) is None
+    assert sweeps.rate_distortion(group, styles) is None
+    assert grids.sample_grid(subject, group) is None
+    assert grids.reconstruction_grid(subject, group) is None
 
 
 def test_the_callers_settings_are_left_alone() -> None:
     before = dict(mpl.rcParams)
-    with figures.house_style():
+    with house_style():
         assert mpl.rcParams["axes.spines.top"] is False
     assert dict(mpl.rcParams) == before
 
 
-@pytest.mark.parametrize("draw", [figures.sample_grid, figures.reconstruction_grid])
+@pytest.mark.parametrize("draw", [grids.sample_grid, grids.reconstruction_grid])
 def test_labels_stay_inside_the_figure(draw: object) -> None:
     assert callable(draw)
     subject = example(seeds=1, columns=(MNIST,))
@@ -205,9 +207,9 @@ def test_a_likelihood_looks_the_same_in_every_report() -> None:
     order = ["a", "b", "c"]
     bounded, free = Row("b", "B"), Row("b", "B, free", options={"bounds": "none"})
     own, a = Row("mine", "Mine"), Row("a", "A")
-    first = figures.styles([free, own, bounded, a], order)
-    second = figures.styles([a, bounded], order)
+    first = styles_of([free, own, bounded, a], order)
+    second = styles_of([a, bounded], order)
     assert (first[a], first[bounded]) == (second[a], second[bounded])
-    assert [first[a], first[bounded]] == list(figures.styles([a, Row("b", "")]).values())
+    assert [first[a], first[bounded]] == list(styles_of([a, Row("b", "")]).values())
     assert len({style.colour for style in first.values()}) == 4
-    assert figures.styles([own], order)[own] == figures.styles([a, own], order)[own]
+    assert styles_of([own], order)[own] == styles_of([a, own], order)[own]

@@ -1,4 +1,4 @@
-"""Table and histograms of the calibration."""
+"""Table and panels of the calibration."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color
 from matplotlib.patches import StepPatch
 
-from reports import figures
 from reports.analysis.groups import decoders, groups
 from reports.document import document
-from reports.figures.calibration import histogram
-from reports.sections.measurements import calibration_table
+from reports.figures.panels import calibration, histogram
+from reports.figures.style import styles as styles_of
+from reports.sections import Subject
+from reports.sections.measurements import calibration as section
 from tests.reports.example import DECODERS, MNIST, PATCHES, example
 from tests.reports.typed import cells, content, run
 
@@ -39,7 +40,7 @@ def runs() -> list[dict[str, Any]]:
 
 def test_the_lowest_error_is_bold_over_all_measures() -> None:
     subject = content(runs())
-    table = calibration_table(groups(subject)[0])
+    table = section(Subject(subject))
     assert cells(table, "Soft")[ERROR] == "**0.0200 ± 0.0141**"
     assert cells(table, "Wide")[ERROR] == "0.2000 ± 0.0000"
     assert cells(table, "Soft")[HALF] == "45.0 ± 7.1"
@@ -47,15 +48,16 @@ def test_the_lowest_error_is_bold_over_all_measures() -> None:
 
 
 def test_what_is_missing_says_why() -> None:
-    table = calibration_table(groups(content(runs()))[0])
+    table = section(Subject(content(runs())))
     assert set(cells(table, "Fit").values()) == {"Fit", "not measured"}
     assert cells(table, "Hard")[ERROR] == "not run"
     assert cells(table, "Odd")[ERROR] == "diverged"
 
 
 def test_intervals_stand_in_the_order_of_their_size() -> None:
-    (group,) = groups(example(seeds=1, columns=(MNIST,), images=False))
-    headings = [part.strip() for part in calibration_table(group).splitlines()[0].split("|")]
+    text = section(Subject(example(seeds=1, columns=(MNIST,), images=False)))
+    first = next(line for line in text.splitlines() if line.startswith("|"))
+    headings = [part.strip() for part in first.split("|")]
     assert headings[2:-1] == [ERROR, *(f"in {c} % interval (%)" for c in (50, 90, 99))]
 
 
@@ -85,8 +87,8 @@ def test_bars_are_means_over_seeds_relative_to_uniform() -> None:
 def drawn(**changes: Any) -> Any:
     subject = example(seeds=1, columns=(MNIST,), images=False, **changes)
     (group,) = groups(subject)
-    styles = figures.styles(decoders(subject))
-    picture = figures.calibration(group, styles)
+    styles = styles_of(decoders(subject))
+    picture = calibration(group, styles)
     assert picture is not None
     return picture, group, styles
 
@@ -124,7 +126,7 @@ def test_a_bar_that_leaves_its_panel_says_how_high_it_is() -> None:
 def test_a_likelihood_of_any_name_is_drawn_and_one_without_a_measurement_is_not() -> None:
     subject = content([*runs(), run("$odd$", **measured(0.1, 50.0, (0.2, 0.3, 0.5)))])
     (group,) = groups(subject)
-    picture = figures.calibration(group, figures.styles(decoders(subject)))
+    picture = calibration(group, styles_of(decoders(subject)))
     assert picture is not None
     titles = [panel.get_title().split("\n")[0] for panel in panels(picture)]
     assert titles == ["Soft", "Wide", r"\$odd\$"]
@@ -137,7 +139,7 @@ def test_nothing_is_cut_off_or_overlaps(count: int) -> None:
     results = subject.results[subject.results["likelihood"].isin(keep)]
     subject = type(subject)(**vars(subject) | {"results": results})
     (group,) = groups(subject)
-    picture: Any = figures.calibration(group, figures.styles(decoders(subject)))
+    picture: Any = calibration(group, styles_of(decoders(subject)))
     canvas: Any = FigureCanvasAgg(picture)
     canvas.draw()
     renderer = canvas.get_renderer()

@@ -13,14 +13,9 @@ from reports.analysis.ranks import behind, ranking, ranks
 from reports.content import Content
 from reports.document import document
 from reports.printing.cells import leaders
+from reports.sections import Subject
 from reports.sections.decoders import decoder_table
-from reports.sections.differences import (
-    OF_IMAGES,
-    difference_table,
-    pairing,
-    rank_tables,
-    without_intervals,
-)
+from reports.sections.differences import OF_IMAGES, _pairing, differences, rank_sections
 from reports.sections.overview import best_table
 from tests.reports.typed import BITS_PER_DIM as BITS
 from tests.reports.typed import cells, content, run
@@ -125,8 +120,7 @@ def test_fewer_seeds_are_never_bold() -> None:
 
 def test_the_difference_stands_with_its_interval() -> None:
     subject = content(seeded(CLOSE))
-    (group,) = groups(subject)
-    table = difference_table(subject, group)
+    table = differences(Subject(subject))
     assert cells(table, "Soft")["Δ bits/dim"] == "the best"
     assert cells(table, "Wide")["Δ bits/dim"] == "**+1.100 [1.002, 1.198]**"
     assert cells(table, "Hard")["Δ bits/dim"] == "+0.020 [-0.116, 0.156]"
@@ -136,8 +130,7 @@ def test_the_difference_stands_with_its_interval() -> None:
 
 def test_the_native_nll_is_compared_within_its_measure() -> None:
     subject = content()
-    (group,) = groups(subject)
-    table = difference_table(subject, group)
+    table = differences(Subject(subject))
     nll = {name: cells(table, name)["Δ NLL (nats/image)"] for name in ("Soft", "Hard", "Wide")}
     assert nll == {"Soft": "+10.0", "Hard": "the best", "Wide": "+80.0"}
 
@@ -146,16 +139,14 @@ def test_lost_seeds_are_counted() -> None:
     runs = seeded(CLOSE | {"fit": [3.0, 4.5, 5.0, 6.5, 7.0]})
     runs[-1] |= {"status": "diverged", "bits_per_dim": np.nan}
     subject = content(runs)
-    (group,) = groups(subject)
-    table = difference_table(subject, group)
+    table = differences(Subject(subject))
     assert cells(table, "Fit")["Δ bits/dim"] == "+2.250 (4 of 5 seeds)"
-    assert "No interval (4 seeds, an interval needs 5): Fit: NLL" in without_intervals(group)
+    assert "No interval (4 seeds, an interval needs 5): Fit: NLL" in table
 
 
 def test_one_reason_for_all_is_said_once() -> None:
     subject = content()
-    (group,) = groups(subject)
-    found = without_intervals(group)
+    found = differences(Subject(subject)).split("\n\n")[-1]
     assert found == "No difference has an interval: 1 seed, an interval needs 5."
 
 
@@ -173,7 +164,7 @@ def test_a_mean_rank_needs_a_rank_on_every_group() -> None:
         for name, value in zip(("soft", "hard", "wide"), values, strict=False)
     ]
     subject = content(runs)
-    table = rank_tables(subject, groups(subject))["bits/dim"]
+    table = rank_sections(Subject(subject))
     assert cells(table, "Soft")["mean rank"] == "1.50"
     assert cells(table, "Hard")["mean rank"] == "1.50"
     assert cells(table, "Wide")["mean rank"] == "ranked in 1 of 2"
@@ -182,14 +173,14 @@ def test_a_mean_rank_needs_a_rank_on_every_group() -> None:
 
 def test_a_lost_run_is_named_beside_its_rank() -> None:
     subject = content([run("soft"), run("hard", status="diverged", bits_per_dim=np.nan)])
-    table = rank_tables(subject, groups(subject))["bits/dim"]
+    table = rank_sections(Subject(subject))
     assert cells(table, "Hard")["mean rank"] == "2.00"
     assert "2 (did not finish)" in table
 
 
 def test_one_decoder_has_no_ranks() -> None:
     subject = content([run("soft")])
-    assert rank_tables(subject, groups(subject)) == {}
+    assert "|" not in rank_sections(Subject(subject))
     assert "there are no ranks" in document(subject).readme
 
 
@@ -217,12 +208,17 @@ def imaged(**changes: Any) -> Content:
     return content(runs, per_image=images, **changes)
 
 
+def of_images(subject: Content) -> float | None:
+    (group,) = groups(subject)
+    first, second, *_ = group.entries
+    return image_error(subject, first, second, "bits_per_dim")
+
+
 def test_one_run_each_has_a_standard_error_over_test_images_paired_by_image() -> None:
     subject = imaged()
-    (group,) = groups(subject)
     expected = stats.sem([0.5, 0.4, 0.6, 0.5])
-    assert image_error(subject, *group.entries[:2], "bits_per_dim") == pytest.approx(expected)
-    table = difference_table(subject, group)
+    assert of_images(subject) == pytest.approx(expected)
+    table = differences(Subject(subject))
     assert cells(table, "Hard")["Δ bits/dim"] == "+0.500 (SE 0.041)"
     assert cells(table, "Hard")["Δ NLL (nats/image)"] == "0.0", "not measured for each image"
     text = document(subject).readme
@@ -239,23 +235,22 @@ def test_images_that_do_not_pair_have_no_standard_error() -> None:
     alone = {run: {"bits_per_dim": held[run]["bits_per_dim"][:1]} for run in held}
     for per_image in (fewer, alone, {}):
         subject = content(seeded({"soft": [1.0], "hard": [2.0]}), per_image=per_image)
-        (group,) = groups(subject)
-        assert image_error(subject, *group.entries[:2], "bits_per_dim") is None
+        assert of_images(subject) is None
     several = content(seeded({"soft": [1.0, 2.0], "hard": [2.0, 3.0]}), per_image=held)
-    assert image_error(several, *groups(several)[0].entries[:2], "bits_per_dim") is None
+    assert of_images(several) is None
 
 
 def test_runs_on_two_data_sets_have_no_standard_error() -> None:
     subject = imaged()
     (group,) = groups(subject)
-    first, second = group.entries[:2]
+    first, second, *_ = group.entries
     moved = Entry(second.decoder, second.runs.assign(data_set="blots"))
     assert image_error(subject, first, moved, "bits_per_dim") is None
 
 
 def test_the_correlation_of_paired_seeds_is_printed() -> None:
     (group,) = groups(content(seeded(CLOSE)))
-    assert ": 1.00 (5 seeds). Where it is about 0," in pairing(group)
+    assert ": 1.00 (5 seeds). Where it is about 0," in _pairing(group)
     opposed = {"soft": CLOSE["soft"], "hard": CLOSE["soft"][::-1]}
-    assert ": -1.00 (5 seeds)" in pairing(groups(content(seeded(opposed)))[0])
-    assert pairing(groups(content())[0]) == "", "one seed has none"
+    assert ": -1.00 (5 seeds)" in _pairing(groups(content(seeded(opposed)))[0])
+    assert _pairing(groups(content())[0]) == "", "one seed has none"

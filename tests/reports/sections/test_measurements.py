@@ -29,7 +29,7 @@ def test_both_bounds_stand_side_by_side() -> None:
         run("wide", **BOUND, iwae_nats=9.0, iwae_elbo_bits_per_dim=2.5, iwae_bits_per_dim=2.25),
         run("fit", **BOUND, iwae_nats=10.0, iwae_elbo_bits_per_dim=2.0, iwae_bits_per_dim=1.75),
     ]
-    text = iwae(Subject(content(runs, rows=ROWS))).text
+    text = iwae(Subject(content(runs, rows=ROWS)))
     assert "K = 10, on 32 test images." in text
     assert cells(text, "Wide") == {
         "decoder": "Wide",
@@ -41,7 +41,7 @@ def test_both_bounds_stand_side_by_side() -> None:
 
 
 def test_a_bound_that_was_not_measured_is_said() -> None:
-    assert "bound was not measured" in iwae(Subject(content())).text
+    assert "bound was not measured" in iwae(Subject(content()))
 
 
 def test_what_a_code_is_worth() -> None:
@@ -49,7 +49,7 @@ def test_what_a_code_is_worth() -> None:
         run("wide", **CODE, probe_accuracy=0.75, probe_images=1000),
         run("fit", **CODE | {"information_nats": 7.5}, probe_accuracy=0.5, probe_images=1000),
     ]
-    text = latents(Subject(content(runs, rows=ROWS))).text
+    text = latents(Subject(content(runs, rows=ROWS)))
     assert cells(text, "Wide") == {
         "decoder": "Wide",
         "KL (nats/image)": "20.00",
@@ -74,7 +74,7 @@ def test_codes_without_a_posterior_or_labels_say_so() -> None:
             probe_absent="the data have no labels",
         )
     ]
-    text = latents(Subject(content(runs, rows=ROWS))).text
+    text = latents(Subject(content(runs, rows=ROWS)))
     assert "KL(m‖p) were not measured: the code of hvae" in text
     assert "The probe was not measured: the data have no labels." in text
     assert cells(text, "Fit")["KL (nats/image)"] == "not run"

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from reports.analysis.groups import groups
-from reports.analysis.speed import Reach, group_curves, points, reach, targets
+from reports.analysis.speed import Reach, points, reach, targets
 from reports.document import document
-from reports.sections.training import speed_table
+from reports.sections import Subject
+from reports.sections.training import speed
 from tests.reports.typed import cells, content, run
 
 
@@ -50,10 +51,10 @@ def test_the_table_says_who_does_not_reach_a_target() -> None:
         },
     )
     (group,) = groups(subject)
-    found = targets(group_curves(subject, group, "bits_per_dim"))
+    found = targets(subject, group, "bits_per_dim")
     assert found is not None
     assert (found.worst, found.median) == (6.0, 3.0)
-    table = speed_table(subject, group, found)
+    table = speed(Subject(subject))
     assert list(cells(table, "Soft").values())[1:] == ["5", "1.0", "15", "3.0"]
     assert list(cells(table, "Hard").values())[1:] == ["10", "2.0", *["not reached (1/1)"] * 2]
     assert cells(table, "Odd")["steps to 6"] == "not run"

@@ -12,9 +12,10 @@ from reports.document import document
 from reports.printing.markup import escape
 from reports.printing.tables import layer_table
 from reports.printing.words import decimals_for, number, short
-from reports.sections.decoders import decoder_table, sweep_table
+from reports.sections import Subject
+from reports.sections.decoders import decoder_table, sweep_tables
 from reports.sections.overview import best_table
-from reports.sections.training import cost_table
+from reports.sections.training import costs
 from tests.reports.typed import BITS_PER_DIM, METRICS, REAL, cells, content, five, run
 from tests.reports.typed import FID as DISTANCE
 
@@ -97,8 +98,9 @@ def test_every_gap_has_its_reason() -> None:
 
 def test_the_sweep_is_followed_by_the_learned_variance() -> None:
     subject = content()
-    table = sweep_table(subject, groups(subject)[0])
-    assert [line.split("|")[2].strip() for line in table.splitlines()[2:]] == [
+    table = sweep_tables(Subject(subject))
+    rows = [line for line in table.splitlines() if line.startswith("| ")]
+    assert [row.split("|")[2].strip() for row in rows[1:]] == [
         "0.01",
         "0.1",
         "learned",
@@ -112,7 +114,7 @@ def test_information_near_its_cap_is_marked() -> None:
         for b, i in ((0.1, 7.5), (1.0, 2.0))
     ]
     subject = content(runs)
-    table = sweep_table(subject, groups(subject)[0])
+    table = sweep_tables(Subject(subject))
     assert cells(table, "Odd")["I_e(x;z) (nats)"] == "7.50 (near cap)"
     assert cells(table, "Odd", 1)["I_e(x;z) (nats)"] == "2.00"
 
@@ -141,7 +143,7 @@ def test_absent_information_has_its_reason() -> None:
 
 def test_the_costs_of_a_sweep_count_all_its_runs() -> None:
     subject = content()
-    table = cost_table(groups(subject)[0])
+    table = costs(Subject(subject))
     assert cells(table, "Odd")["runs"] == "2"
     assert cells(table, "Odd")["all runs (s)"] == "2.0"
     assert cells(table, "Fit")["all runs (s)"] == "1.0"
@@ -208,8 +210,8 @@ def test_an_evaluation_that_outlasts_training_is_named() -> None:
 def test_the_memory_of_a_step_is_a_cost() -> None:
     runs = [run("wide", step_memory_megabytes=12.345), run("fit", step_memory_megabytes=1.5)]
     subject = content(runs)
-    table = cost_table(groups(subject)[0])
+    table = costs(Subject(subject))
     heading = "memory of a step (MB)"
     assert [cells(table, name)[heading] for name in ("Wide", "Fit")] == ["12.35", "1.50"]
     assert cells(table, "Hard")[heading] == "not run"
-    assert heading not in cost_table(groups(content())[0])
+    assert heading not in costs(Subject(content()))

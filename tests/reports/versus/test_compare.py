@@ -18,10 +18,11 @@ from reports import Column, Content, Metric, ReportError, Row
 from reports.analysis.groups import Entry, groups
 from reports.analysis.intervals import Effect, Interval
 from reports.analysis.ranks import rank
-from reports.figures.forest import Panel, forest
+from reports.figures.panels import forest
 from reports.figures.style import Style
+from reports.figures.style import styles as styles_of
 from reports.versus.choice import choose
-from reports.versus.pairs import Equal, Match, difference, equal, match
+from reports.versus.pairs import Equal, Match, difference, equal
 from tests.reports.example import MNIST, PATCHES, example
 from tests.reports.typed import STAND_IN, cells, content, run
 
@@ -42,7 +43,8 @@ def seeded(bits: dict[str, list[float]], **changes: Any) -> list[dict[str, Any]]
 
 def matched(subject: Content, new: str, *against: str) -> Match:
     (group,) = groups(subject)
-    return match(subject, group, *choose(subject, new, against))
+    one, others = choose(subject, new, against)
+    return Match(subject, group, one.entry(group), tuple(each.entry(group) for each in others))
 
 
 def ranked(found: Match, metric: Metric) -> tuple[float, int] | None:
@@ -422,7 +424,7 @@ def test_the_forest_shows_means_intervals_and_what_is_told_apart() -> None:
         Effect(None, None, 0),
     ]
     styles = [Style(colour, "-", "o") for colour in ("#110000", "#220000", "#330000", "#440000")]
-    drawn = forest("Title", list("abcd"), styles, [Panel("Δ (bits)", effects), Panel("empty", [])])
+    drawn = forest("Title", list("abcd"), styles, [("Δ (bits)", effects), ("empty", [])])
     assert drawn is not None
     (axis,) = drawn.axes
     _, *lines = axis.get_lines()  # the first is the line at zero
@@ -437,7 +439,10 @@ def test_the_forest_shows_means_intervals_and_what_is_told_apart() -> None:
 
 
 def test_without_a_difference_there_is_no_forest() -> None:
-    assert forest("Title", ["a"], [Style("#110000", "-", "o")], [Panel("Δ", [None])]) is None
+    assert (
+        forest("Title", ["a"], [Style("#110000", "-", "o")], [("Δ", [Effect(None, None, 0)])])
+        is None
+    )
 
 
 def test_colours_are_those_of_the_report() -> None:
@@ -445,7 +450,7 @@ def test_colours_are_those_of_the_report() -> None:
     made = reports.compare(subject, "soft", ["wide"])
     figure = made.document.figures["differences-blobs-vae.png"]
     colours = {line.get_color() for line in figure.axes[0].get_lines()[1:]}
-    everything = reports.figures.styles([replace(row) for row in subject.rows])
+    everything = styles_of([replace(row) for row in subject.rows])
     assert colours == {everything[subject.rows[2]].colour}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,7 +15,6 @@ from reports.analysis.speed import BITS, NLL, points
 from reports.content import Content, Row, Status
 from reports.figures.style import Style, figure, house_style, key, legend, plain_numbers
 
-DENSITY = "density"
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100)
 SPIKE = 2.0
 """A value that lies above all medians and final ones by so many times their range is a spike."""
@@ -23,12 +22,10 @@ EARLY = 0.25
 """The part of a training that may lie above the axis, to keep the rest legible."""
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """One measurement of one decoder during training."""
+class Curve(NamedTuple):
+    """One measurement of one decoder during training: step, seconds, value; at least one row."""
 
     points: pd.DataFrame
-    """step, seconds, value; ascending, all finite, at least one row."""
     finished: bool
 
 
@@ -40,7 +37,7 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
     to be told apart among the rest. A line is the mean over the seeds that finished; a run that did
     not is a thin line that ends in a cross. None without a measurement.
     """
-    densities = [entry for entry in group.entries if entry.measure == DENSITY]
+    densities = [entry for entry in group.entries if entry.measure == "density"]
     calibrated = [*(e for e in densities if e.settings), *learned(content, group)]
     bits, nll = group.metric(BITS).label, group.metric(NLL).label
     dense, near = _curves(content, densities, NLL), _curves(content, calibrated, NLL)

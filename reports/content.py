@@ -141,6 +141,9 @@ class Content:
     order: Sequence[str] = ()
     """Names of likelihoods, whatever the rows: the place of a name says how it is drawn, so that it
     looks the same in every report. Others follow."""
+    per_image: Mapping[str, Mapping[str, npt.NDArray[np.floating]]] = field(default_factory=dict)
+    """Run id -> key of a metric -> its value for each test image (of video: sequence), (n,), in an
+    order that all runs of one evaluation share."""
     metrics_document: str | None = None
     """Link to the definitions of the metrics, relative to the report."""
 

@@ -24,6 +24,7 @@ from bench.evaluation.base import (
     NotFiniteError,
     Trained,
     Trial,
+    Values,
 )
 from bench.models import Model
 from bench.settings import Settings
@@ -75,6 +76,7 @@ class Result:
     seconds: float
     columns: Mapping[str, Any] = field(default_factory=dict)
     images: Mapping[str, Images] = field(default_factory=dict)
+    per_image: Mapping[str, Values] = field(default_factory=dict)
     reason: str = ""  # why there are no columns
 
 
@@ -109,7 +111,7 @@ def take(measurement: Measurement, trained: Trained) -> Result:
     except NotFiniteError as error:
         outcome, reason = Outcome.NOT_FINITE, str(error)
     seconds = time.perf_counter() - started
-    return Result(outcome, seconds, measured.columns, measured.images, reason)
+    return Result(outcome, seconds, measured.columns, measured.images, measured.per_image, reason)
 
 
 __all__ = [
@@ -122,6 +124,7 @@ __all__ = [
     "Result",
     "Trained",
     "Trial",
+    "Values",
     "measurements",
     "restored",
     "take",

@@ -19,6 +19,7 @@ from bench.settings import Count, Settings
 from reports import Metric
 
 Images = npt.NDArray[np.uint8]
+Values = npt.NDArray[np.float32]
 
 
 class NotApplicableError(Exception):
@@ -70,6 +71,8 @@ class Measured:
 
     columns: Mapping[str, Any]  # numbers, and a few words, by the key of their metric
     images: Mapping[str, Images] = field(default_factory=dict)  # name -> uint8 (n, H, W, C)
+    per_image: Mapping[str, Values] = field(default_factory=dict)
+    """Key of a metric -> its value for each test item, (n,), in the fixed order of the items."""
 
 
 class Trial:

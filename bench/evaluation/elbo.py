@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -14,7 +16,7 @@ from torch.distributions import Distribution
 
 from bench import seeds
 from bench.data import subset, to_float
-from bench.evaluation.base import Measured, Measurement, NotFiniteError, Trained, Trial
+from bench.evaluation.base import Measured, Measurement, NotFiniteError, Trained, Trial, Values
 from bench.models import Model
 from bench.settings import Count
 from likelihoods import Likelihood, LikelihoodError, checked_log_mass
@@ -40,11 +42,14 @@ class ElboEstimate:
     """The parts of `kl_nats` of a hierarchical model, the layer nearest to the image first."""
     frames: int = 1
     """Images that are predicted of each item."""
+    per_item: Mapping[str, Tensor] = field(default_factory=dict, compare=False)
+    """"nll_nats" (none of an unnormalised likelihood) and "bits_per_dim" of each item, (n,); of
+    video the means over its predicted frames."""
 
     def columns(self) -> dict[str, float]:
         """Every number under the name of its column."""
-        columns = asdict(self)
-        layers, frames = columns.pop("kl_layers_nats"), columns.pop("frames")
+        columns = dict(vars(self))
+        layers, frames, _ = (columns.pop(key) for key in ("kl_layers_nats", "frames", "per_item"))
         columns |= {f"kl_layer_{i}_nats": kl for i, kl in enumerate(layers, start=1)}
         if frames > 1:
             columns["nll_nats_per_sequence"] = frames * self.nll_nats
@@ -82,6 +87,8 @@ def estimate_elbo(
     totals = torch.zeros((), dtype=torch.float64, device=device)
     smallest = torch.full((), math.inf, device=device)
     count = 0
+    native: list[Tensor] = []
+    exact: list[Tensor] = []
     for start in range(0, len(items), batch_size):
         x = to_float(items[start : start + batch_size], device)
         noise = seeds.generator(device, seed, "evaluation noise", purpose, start)
@@ -95,10 +102,15 @@ def estimate_elbo(
         totals = totals + torch.stack(sums)
         smallest = torch.minimum(smallest, _smallest_sigma(model.likelihood, distribution))
         count += len(targets)
+        for bounds, scores in ((native, log_prob), (exact, log_mass)):
+            bounds.append(sampled.kl - scores.view(len(x), -1).sum(1))
     means = (totals / count).tolist()
     log_prob_mean, log_mass_mean, censored_mean, kl_mean, mse, *layer_means = means
-    bits = math.prod(model.likelihood.shape) * math.log(2)
     normalised = model.likelihood.measure != "unnormalised"
+    frames, bits = count // len(items), math.prod(model.likelihood.shape) * math.log(2)
+    per_item = {"bits_per_dim": torch.cat(exact) / (frames * bits)}
+    if normalised:
+        per_item["nll_nats"] = torch.cat(native) / frames
     variance = model.likelihood.variance
     return ElboEstimate(
         nll_nats=kl_mean - log_prob_mean if normalised else math.nan,
@@ -109,7 +121,8 @@ def estimate_elbo(
         variance=math.nan if variance is None else float(variance),
         smallest_sigma=float(smallest),
         kl_layers_nats=tuple(layer_means),
-        frames=count // len(items),
+        frames=frames,
+        per_item=per_item,
     )
 
 
@@ -211,6 +224,19 @@ _METRICS_OF_A_PART = (
 
 METRICS = (
     *_METRICS_OF_A_PART,
+    *(
+        replace(
+            metric,
+            key=f"{metric.key}_standard_error",
+            name=f"standard error of {metric.name}",
+            definition=f"standard error of {metric.name} over the test images (of video: "
+            "sequences) of one run; another training is not in it",
+            best=None,
+            source="",
+            own_section=False,
+        )
+        for metric in _METRICS_OF_A_PART[:2]
+    ),
     Metric(
         "sigma",
         "σ",
@@ -252,8 +278,10 @@ class Elbo(Measurement):
         validation = subset(data.validation, self.validation_images, "validation")
         on_test = self._finite(trained, test, "test")
         on_validation = self._finite(trained, validation, "validation")
+        per_image = {key: values.float().cpu().numpy() for key, values in on_test.per_item.items()}
         columns = {
             **on_test.columns(),
+            **{f"{key}_standard_error": _error(values) for key, values in per_image.items()},
             "sigma": math.sqrt(on_test.variance),
             **{f"validation_{key}": value for key, value in on_validation.columns().items()},
             "test_images": len(test) * on_test.frames,
@@ -261,7 +289,7 @@ class Elbo(Measurement):
         }
         if trained.model.video:
             columns |= {"test_sequences": len(test), "predicted_frames": on_test.frames}
-        return Measured(columns)
+        return Measured(columns, per_image=per_image)
 
     def _finite(self, trained: Trained, items: Tensor, part: str) -> ElboEstimate:
         estimate = estimate_elbo(
@@ -284,6 +312,13 @@ class Elbo(Measurement):
             f"{self.test_images or 'all'} test {items}, one posterior sample each; "
             f"{self.validation_images} validation {items}"
         )
+
+
+def _error(values: Values) -> float:
+    """Standard error of the mean of values (n,); NaN for one alone, or an infinite one."""
+    if len(values) < 2 or not np.isfinite(values).all():
+        return math.nan
+    return float(np.std(values, ddof=1, dtype=np.float64) / math.sqrt(len(values)))
 
 
 def scoring_seconds(trial: Trial, batch_size: int) -> float:

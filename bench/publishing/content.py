@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ import numpy as np
 import likelihoods
 import reports
 from bench import CHECKOUT
+from bench.evaluation import Measurement, Values
 from bench.metrics import features
 from bench.progress import say
 from bench.publishing.about import about
@@ -42,8 +44,8 @@ def content(store: Store, output: Path) -> reports.Content:
     ended = [] if table.empty else list(table["run"])
     _tell_of_changes(store, plan)
     pairs = _present((run, store.images(run, "reconstructions")) for run in ended)
-    planned = [each for key in plan["measurements"] for each in measurements_of(plan, key)]
-    catalogue = with_counts(metrics(planned), table)
+    planned = {key: measurements_of(plan, key) for key in plan["measurements"]}
+    catalogue = with_counts(metrics(chain.from_iterable(planned.values())), table)
     extractors = dict.fromkeys(metric.features for metric in catalogue if metric.features)
     return reports.Content(
         title=plan["title"],
@@ -58,8 +60,16 @@ def content(store: Store, output: Path) -> reports.Content:
         metrics=catalogue,
         features={name: features.describe(name).protocol for name in extractors},
         order=[name for name in likelihoods.names() if likelihoods.is_own(name)],
+        per_image={run: _per_image(store, run, planned) for run in ended},
         metrics_document=_definitions(output),
     )
+
+
+def _per_image(
+    store: Store, run: str, planned: Mapping[str, Iterable[Measurement]]
+) -> dict[str, Values]:
+    measurements = planned.get(store.spec(run).column_key, ())
+    return {k: v for each in measurements for k, v in store.per_image(run, each.key).items()}
 
 
 def _tell_of_changes(store: Store, plan: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from bench.errors import UsageError
-from bench.evaluation import Images
+from bench.evaluation import Images, Values
 from bench.progress import say
 
 COLUMNS = 8
@@ -111,6 +111,20 @@ def read_images(path: Path) -> Images | None:
         height, width = map(int, sheet.info["tile"].split("x"))
         tiles = np.asarray(sheet).reshape(-1, height, COLUMNS, width, len(sheet.getbands()))
     return tiles.swapaxes(1, 2).reshape(-1, height, width, tiles.shape[-1])
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Values]) -> None:
+    """Write named arrays, compressed."""
+    with moved(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # a name may be allow_pickle
+
+
+def read_arrays(path: Path) -> dict[str, Values]:
+    """Read what `write_arrays` wrote; nothing if it is not there, or damaged."""
+    if not path.is_file() or not _is_whole(path):
+        return {}
+    with np.load(path) as arrays:
+        return dict(arrays)
 
 
 def _without_nan(value: Any) -> Any:

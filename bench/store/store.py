@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from bench.errors import UsageError
-from bench.evaluation import Images, Measurement, Outcome, Result
+from bench.evaluation import Images, Measurement, Outcome, Result, Values
 from bench.store import files
 from bench.suite.spec import RunSpec
 from reports import Status
@@ -200,10 +200,13 @@ class Store:
     def write_measurement(
         self, run_id: str, measurement: Measurement, result: Result, environment: Mapping[str, Any]
     ) -> None:
-        """Keep the result of a measurement, its images first."""
+        """Keep the result of a measurement; its images and its values of each come first."""
         folder = self._folder(run_id)
         for name, images in result.images.items():
             files.write_images(folder / f"{name}.png", images)
+        if result.per_image:
+            path = folder / "measurements" / f"{measurement.key}.npz"
+            files.write_arrays(path, result.per_image)
         content = {
             **measurement.content(),
             "outcome": result.outcome,
@@ -213,6 +216,10 @@ class Store:
             "environment": environment,
         }
         files.write_json(folder / "measurements" / f"{measurement.key}.json", content)
+
+    def per_image(self, run_id: str, key: str) -> dict[str, Values]:
+        """The values of a measurement for each test image; none if it has none."""
+        return files.read_arrays(self._folder(run_id) / "measurements" / f"{key}.npz")
 
     def images(self, run_id: str, name: str) -> Images | None:
         """The images (n, H, W, C) of a measurement by their name; None if there are none."""

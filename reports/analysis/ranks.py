@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from scipy.stats import rankdata
 
 from reports.analysis.groups import Entry, Group
+from reports.analysis.intervals import LEVEL, by_seed, differences, effect, holm
 from reports.analysis.statistics import Estimate, complete, estimate, finished, values
 from reports.metric import Metric
 
@@ -40,6 +42,19 @@ def ranking(entries: Sequence[Entry], metric: Metric) -> list[tuple[Entry, Estim
     most = max((mean.count for _, mean in candidates), default=0)
     equal = [pair for pair in candidates if pair[1].count == most]
     return sorted(equal, key=lambda pair: pair[1].mean, reverse=metric.best == "highest")
+
+
+def behind(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> list[Entry]:
+    """Return the entries of a ranking that are told apart from its first.
+
+    Holm's correction is over all pairs of the ranking and not over those with the first alone,
+    because that one was picked on the same numbers.
+    """
+    measured = {entry: by_seed(entry.runs, metric.key) for entry, _ in ranked}
+    pairs = list(combinations(measured, 2))
+    p_values = [effect(differences(measured[a], measured[b])).p_value for a, b in pairs]
+    told = zip(pairs, holm(p_values), strict=True)
+    return [b for (a, b), each in told if a is ranked[0][0] and each <= 1 - LEVEL]
 
 
 def bests(entries: Sequence[Entry], metric: Metric) -> dict[Entry, Entry]:

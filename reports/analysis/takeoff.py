@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Setting
-from reports.analysis.intervals import FEWEST, Interval, Values, array, bootstrap, by_seed
+from reports.analysis.intervals import FEWEST, Interval, Values, array, by_seed, student
 from reports.analysis.speed import first_below
 from reports.analysis.statistics import estimate
 
@@ -20,7 +20,6 @@ LEAST_RANGE = 1.0
 """Nats; a sweep whose KL(m||p) ranges over less does not take off."""
 NEAR_CAP = 0.9
 """From this share of ln N on, an estimate of I_e is near its cap."""
-RESAMPLES = 1999
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class TakeOff:
 
     variance: float
     interval: Interval
-    kind: Literal["bootstrap", "bracket"]
+    kind: Literal["seeds", "bracket"]
     """Over seeds, or the neighbouring values of the sweep, between which the crossing lies."""
     threshold: float
     """Nats."""
@@ -71,11 +70,11 @@ def take_off(entry: Entry) -> TakeOff | NoTakeOff:
             "KL(m‖p) is below the threshold at the smallest variance: it falls where it should rise"
         )
     right = max(1, int(np.searchsorted(places, at)))  # the crossing lies in (right - 1, right]
-    interval = _over_seeds(places, heights)
+    interval = _over_seeds(places, heights, at)
     return TakeOff(
         variance=10**at,
         interval=interval or Interval(10 ** places[right - 1], 10 ** places[right]),
-        kind="bootstrap" if interval else "bracket",
+        kind="seeds" if interval else "bracket",
         threshold=threshold(mean),
         capped=any(near_cap(each.runs) for each in swept[right - 1 : right + 1]),
         seeds=len(seeds),
@@ -102,20 +101,19 @@ def near_cap(runs: pd.DataFrame) -> bool:
     return mean is not None and cap is not None and mean.mean >= NEAR_CAP * cap.mean
 
 
-def _over_seeds(places: Values, heights: Values) -> Interval | None:
-    """Return the bootstrap interval over seeds; None with few seeds or where they all agree.
+def _over_seeds(places: Values, heights: Values, at: float) -> Interval | None:
+    """Return the jackknife's interval of a crossing over seeds, Student's t on its pseudo-values.
 
-    A resample without a take-off counts as one at the smallest variance.
+    None with few seeds, where they all agree, or where the mean curve without one of them has no
+    crossing. Tukey (1958), "Bias and confidence in not-quite large samples".
     """
     count = heights.shape[1]
-
-    def of_resample(chosen: Values, axis: int = -1) -> Any:
-        at = crossing(places, heights[:, chosen.astype(int)].mean(axis=1))
-        return places[0] if at is None else at
-
-    single = {of_resample(np.full(1, seed)) for seed in range(count)}
-    if count < FEWEST or np.ptp(list(single)) <= 1e-12:
+    if count < FEWEST:
         return None
-    seeds = np.arange(count, dtype=np.float64)
-    logs = bootstrap((seeds,), of_resample, resamples=RESAMPLES, vectorized=False)
+    others = [crossing(places, np.delete(heights, s, axis=1).mean(axis=1)) for s in range(count)]
+    left = np.array([each for each in others if each is not None])
+    if left.size < count or np.ptp(left) <= 1e-12:
+        return None
+    error = float(np.std((count - 1) * left, ddof=1) / np.sqrt(count))
+    logs = student(at, error, count)
     return Interval(10**logs.low, 10**logs.high)

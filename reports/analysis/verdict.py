@@ -11,7 +11,7 @@ from reports.analysis.intervals import Effect, Interval, array, by_seed, improve
 from reports.metric import Metric
 
 
-def compared(new: Entry, other: Entry, metric: Metric) -> tuple[Effect, Effect]:
+def compared(new: Entry, other: Entry, metric: Metric) -> tuple[Effect, float]:
     """Return new minus other, paired by seed, and the probability that a run of new is better."""
     first, second = (array(by_seed(each.runs, metric.key)) for each in (new, other))
     chance = improvement(first, second, lower=metric.best != "highest")
@@ -42,6 +42,17 @@ class Region:
             return Verdict.SUPPORTED
         outside = interval.high <= self.low or self.high <= interval.low
         return Verdict.REFUTED if outside else Verdict.NOT_DECIDED
+
+    def refuted(self, effect: Effect) -> float:
+        """Return the p-value, two-sided, of an effect that lies inside.
+
+        At 1 - LEVEL it says what `verdict` says of the effect's interval.
+        """
+        return min(1.0, 2 * min(effect.below(self.low), effect.above(self.high)))
+
+    def supported(self, effect: Effect) -> float:
+        """Return the p-value, two-sided, of an effect that lies outside."""
+        return min(1.0, 2 * max(effect.above(self.low), effect.below(self.high)))
 
 
 BELOW, ABOVE = Region(high=0.0), Region(low=0.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.intervals import Effect, by_seed, differences, effect, paired
+from reports.analysis.intervals import LEVEL, Effect, by_seed, differences, effect, holm, paired
 from reports.analysis.ranks import rank
 from reports.analysis.statistics import complete, finished, values
 from reports.analysis.verdict import BELOW, Region, Verdict
@@ -33,6 +33,8 @@ class Finding:
     """Why there is this verdict."""
     measured: bool = True
     """Whether there was anything to judge by."""
+    refuted: float | None = None
+    """p-value of what the claim says; None where it was not tested."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,29 @@ def findings(claim: Claim, content: Content, group: Group) -> list[Finding]:
         return evidence
     reason = f"the budget {SMOKE} is a test that everything runs; its numbers mean nothing"
     return [replace(each, verdict=Verdict.NOT_DECIDED, reason=reason) for each in evidence]
+
+
+def judged(claim: Claim, content: Content, groups: Sequence[Group]) -> dict[Group, list[Finding]]:
+    """Return the evidence for a claim on the paper's decoders, corrected for all its pieces."""
+    found = {group: findings(claim, content, of_the_paper(group)) for group in groups}
+    every = iter(corrected([each for evidence in found.values() for each in evidence]))
+    return {group: [next(every) for _ in evidence] for group, evidence in found.items()}
+
+
+def corrected(evidence: Sequence[Finding]) -> list[Finding]:
+    """Return the pieces of one claim; those stay refuted that are after Holm's correction.
+
+    One refuted piece refutes a claim, so the more there are the likelier one is by chance. Support
+    needs every piece, and so no correction.
+    """
+    tested = [index for index, each in enumerate(evidence) if each.refuted is not None]
+    p_values = holm([evidence[index].refuted or 0.0 for index in tested])
+    chance = {index for index, each in zip(tested, p_values, strict=True) if each > 1 - LEVEL}
+    reason = f"refuted alone, but not among {plural(len(tested), 'piece')} (Holm)"
+    return [
+        undecided(each, reason) if i in chance and each.verdict is Verdict.REFUTED else each
+        for i, each in enumerate(evidence)
+    ]
 
 
 def overall(evidence: Sequence[Finding]) -> Verdict:
@@ -146,7 +171,8 @@ def judge(quantity: str, judged: Effect, region: Region, decimals: int | None = 
         Verdict.REFUTED: "the whole interval disagrees",
         Verdict.NOT_DECIDED: f"the interval contains {edge}",
     }
-    return Finding(quantity, text, verdict, f"{reasons[verdict]}, {plural(judged.count, 'seed')}")
+    reason = f"{reasons[verdict]}, {plural(judged.count, 'seed')}"
+    return Finding(quantity, text, verdict, reason, refuted=region.refuted(judged))
 
 
 def beside_median(
@@ -170,7 +196,10 @@ def beside_median(
 def lowest(
     quantity: str, group: Group, name: str, among: Sequence[Entry], metric: Metric
 ) -> Finding:
-    """Return whether a decoder is the lowest: told apart from every other, or any told below it."""
+    """Return whether a decoder is the lowest: told apart from every other, or any told below it.
+
+    Any other may be below it by chance, so Holm's correction is over all of them.
+    """
     entry = measured(entry_of(group, name), metric)
     others = [
         e
@@ -186,18 +215,19 @@ def lowest(
     closest, difference = max(known, key=lambda pair: pair[1].mean or 0.0)
     finding = judge(f"{quantity} ({closest.decoder.name})", difference, BELOW, metric.decimals)
     finding = _ranked(finding, entry, others, metric)
-    verdicts = {
-        each.decoder.name: BELOW.verdict(d.interval) if d.interval and not d.lost else None
-        for each, d in pairs
-    }
-    below = [other for other, verdict in verdicts.items() if verdict is Verdict.REFUTED]
-    open_ = [other for other, verdict in verdicts.items() if verdict is not Verdict.SUPPORTED]
+    tested = {each.decoder.name: d for each, d in pairs if d.interval and not d.lost}
+    if not tested:
+        return finding
+    p_values = holm([BELOW.refuted(each) for each in tested.values()])
+    below = [name for name, p in zip(tested, p_values, strict=True) if p <= 1 - LEVEL]
+    apart = [name for name, each in tested.items() if BELOW.supported(each) <= 1 - LEVEL]
+    open_ = [each.decoder.name for each in others if each.decoder.name not in apart]
+    finding = replace(finding, refuted=float(min(p_values)))
     if below:
         return replace(finding, verdict=Verdict.REFUTED, reason=f"{listing(below)} told below it")
     if not open_:
         return replace(finding, verdict=Verdict.SUPPORTED, reason="told apart from every other")
-    told = any(verdicts.values())
-    return undecided(finding, f"not told apart from {listing(open_)}") if told else finding
+    return undecided(finding, f"not told apart from {listing(open_)}")
 
 
 def undecided(finding: Finding, reason: str) -> Finding:

@@ -210,7 +210,9 @@ def _diverges(quantity: str, group: Group) -> Finding:
     if lost:
         return Finding(quantity, text, Verdict.SUPPORTED, "it was and no shared variance was")
     verdict = Verdict.REFUTED if interval.high < OFTEN else Verdict.NOT_DECIDED
-    return Finding(quantity, text, verdict, f"none was lost in {plural(len(runs), 'run')}")
+    reason = f"none was lost in {plural(len(runs), 'run')}"
+    rare = binomtest(int(lost), len(runs), OFTEN, alternative="less").pvalue
+    return Finding(quantity, text, verdict, reason, refuted=min(1.0, 2 * float(rare)))
 
 
 def _together(entries: Sequence[Entry]) -> pd.DataFrame:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from reports.analysis.collapse import COLLAPSED
 from reports.analysis.groups import Entry
-from reports.analysis.intervals import FEWEST, Effect, Interval, told_apart
-from reports.analysis.ranks import contests, ranking
+from reports.analysis.intervals import FEWEST, Effect, Interval
+from reports.analysis.ranks import behind, contests, ranking
 from reports.analysis.statistics import Estimate, estimate, shown, sound, values
 from reports.content import Status
 from reports.metric import Metric
@@ -31,8 +31,8 @@ WITHOUT_CODE = (
 def leaders(entries: Sequence[Entry], metric: Metric) -> list[Entry]:
     """Return the entries that are bold: the best and all that cannot be told apart from it.
 
-    Two are told apart by the interval of their paired difference. From fewer than FEWEST seeds
-    there is none; then the best printed mean is bold, and a caption says what little that means.
+    Two are told apart by their paired differences, see `behind`. From fewer than FEWEST seeds none
+    is; then the best printed mean is bold, and a caption says what little that means.
     No entry is where fewer than two may be called best, all print the same, or none is told apart.
     """
     best = []
@@ -52,7 +52,8 @@ def level(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> list[Entr
     if mean.count < FEWEST:
         printed = printed_means(ranked, metric)
         return [e for (e, _), text in zip(ranked, printed, strict=True) if text == printed[0]]
-    return [first, *(e for e, _ in others if not told_apart(first.runs, e.runs, metric.key))]
+    told = behind(ranked, metric)
+    return [first, *(entry for entry, _ in others if entry not in told)]
 
 
 def printed_means(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from reports.analysis.groups import Group
 from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.verdict import Verdict
-from reports.claims import CLAIMS, Claim, Finding, findings, of_the_paper, overall
+from reports.claims import CLAIMS, Claim, Finding, judged, overall
 from reports.content import PAPER
 from reports.printing.markup import LEFT, bold, escape, fold, paragraphs, table
 from reports.printing.words import listing
@@ -21,10 +21,7 @@ def claims(subject: Subject) -> str:
     title = "The paper's claims on this data"
     if not subject.groups:
         return section(title, "There are no runs, so nothing is said of any claim.")
-    evidence = [
-        {group: findings(claim, subject.content, of_the_paper(group)) for group in subject.groups}
-        for claim in CLAIMS
-    ]
+    evidence = [judged(claim, subject.content, subject.groups) for claim in CLAIMS]
     details = [
         fold(f"Claim {number}: {claim.text}", *_details(claim, each))
         for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1)
@@ -63,12 +60,12 @@ def _reading(subject: Subject) -> str:
     return (
         f"Verdicts on these data and networks, {scope}; a stand-in says nothing of the data set "
         "that it replaces. Only the decoders of the paper count. Every effect is a mean over "
-        f"seeds, paired by seed, with its [{LEVEL:.0%} interval], which needs {FEWEST} seeds. "
+        f"seeds, paired by seed, with its [{LEVEL:.0%} interval] (Student's t), which needs "
+        f"{FEWEST} seeds. "
         "**Supported**: the whole interval lies where the claim says. **Refuted**: it lies wholly "
         "elsewhere. **Not decided**: neither, or there is no interval; the reason stands beside "
-        "it. A claim of several parts is refuted by one and supported only by all that were "
-        "measured. With 3 seeds, three differences lie on a given side of 0 by chance alone with a "
-        "probability of 1/8."
+        "it. A claim of several parts is refuted by one, after Holm's correction for all of its "
+        "parts on all data, and supported only by all that were measured."
     )
 
 

@@ -7,51 +7,79 @@ from collections.abc import Sequence
 import numpy as np
 
 from reports.analysis.groups import Entry, Group, decoders
-from reports.analysis.intervals import FEWEST, LEVEL, MANY, RESAMPLES, paired
-from reports.analysis.ranks import bests, compared_metrics, ranks
+from reports.analysis.images import image_error
+from reports.analysis.intervals import FEWEST, LEVEL, by_seed, correlation, paired
+from reports.analysis.ranks import behind, bests, compared_metrics, contests, ranking, ranks
 from reports.analysis.statistics import complete, values
 from reports.analysis.verdict import compared
 from reports.metric import Metric
 from reports.printing import tables
 from reports.printing.cells import NOT_RUN, decimals_of, gap, of_seeds, with_interval
-from reports.printing.markup import LEFT, RIGHT, bullets, escape, paragraphs, table_of
-from reports.printing.words import listing, number
+from reports.printing.markup import LEFT, RIGHT, bold, bullets, escape, paragraphs, table_of
+from reports.printing.words import decimals_for, listing, number, plural
 from reports.sections.section import Subject, by_group, section
 
 REFERENCE, NO_BEST = "the best", "no best"
 
-BOOTSTRAP = (
-    f"[{LEVEL:.0%} bootstrap interval] over seeds ({RESAMPLES:,} resamples; percentile, from "
-    f"{MANY} seeds on BCa; none below {FEWEST} seeds or where all differences are the same)"
+INTERVAL = (
+    f"[{LEVEL:.0%} interval] over seeds (Student's t; none below {FEWEST} seeds or where all "
+    "differences are the same)"
 )
-FEW_SEEDS = (
-    "With few seeds the interval is optimistic: it lies within the range of the n differences, "
-    "and that covers a median with a probability of 1 − 2^(1−n) only, 75% for 3 seeds, 94% for "
-    "5. The best was picked on the same numbers, and nothing is corrected for the number of "
-    "comparisons."
+CHANCE = (
+    "P is the probability that a run of the one is better than one of the other, ties counting "
+    "half (Agarwal et al. 2021): ½ is no difference."
+)
+OF_IMAGES = (
+    "SE: standard error of a difference over the test images, paired by image, of one run each. It "
+    "is of the sampling of test images only, not of training: another seed may differ by more."
 )
 
 
 @by_group(
     "Differences from the best",
     "Δ is a decoder's value minus that of the best (of its measure, for the NLL), paired by seed, "
-    f"mean and {BOOTSTRAP}. An interval that contains 0 is no difference. P is the probability "
-    "that a run of the decoder is better than one of the best, ties counting half (Agarwal et al. "
-    f"2021): ½ is no difference; a P of 0 or 1 has no interval.\n\n{FEW_SEEDS}",
+    f"mean and {INTERVAL}. **Bold: told apart from the best**, by Holm's correction for all pairs "
+    "of decoders, since the best was picked on the same numbers; the interval is that of one "
+    f"difference and is not corrected. {CHANCE}",
     nothing="There are no runs to compare.",
     anchor="differences",
 )
-def differences(subject: Subject, group: Group) -> tuple[str, str]:
+def differences(subject: Subject, group: Group) -> tuple[str, ...]:
     """Return the difference of every decoder from the best, with its uncertainty."""
-    fields = [tables.decoders(group.entries)]
+    fields, any_error = [tables.decoders(group.entries)], False
     for metric in compared_metrics(group):
-        pairs = {e: compared(e, best, metric) for e, best in _pairs(group.entries, metric)}
+        ranked = [ranking(contest, metric) for contest in contests(group.entries, metric)]
+        apart = [entry for each in ranked for entry in behind(each, metric)]
+        best_of = dict(_pairs(group.entries, metric))
+        pairs = {entry: compared(entry, best, metric) for entry, best in best_of.items()}
         decimals = decimals_of(metric, [d.mean for d, _ in pairs.values() if d.mean is not None])
-        deltas = {e: with_interval(d, decimals) + of_seeds(d) for e, (d, _) in pairs.items()}
-        shares = {e: with_interval(chance, 2, sign=False) for e, (_, chance) in pairs.items()}
+        deltas = {}
+        for entry, (difference, _) in pairs.items():
+            delta = with_interval(difference, decimals)
+            deltas[entry] = (bold(delta) if entry in apart else delta) + of_seeds(difference)
+            error = image_error(subject.content, entry, best_of[entry], metric.key)
+            if error is not None:
+                places = max(decimals, decimals_for([error], 2))
+                deltas[entry] += f" (SE {number(error, places)})"
+                any_error = True
+        shares = {entry: number(chance, 2) for entry, (_, chance) in pairs.items()}
         for heading, printed in ((f"Δ {metric.label}", deltas), (f"P by {metric.name}", shares)):
             fields.append((heading, RIGHT, _against_best(group.entries, metric, printed)))
-    return table_of(fields), _without_intervals(group)
+    of_images = OF_IMAGES if any_error else ""
+    return table_of(fields), of_images, _without_intervals(group), _pairing(group)
+
+
+def _pairing(group: Group) -> str:
+    """Return how much runs of one seed have in common, as a sentence; "" with too few seeds."""
+    ranked = ranking(group.entries, bits := group.metric("bits_per_dim"))
+    mean = correlation([by_seed(entry.runs, bits.key) for entry, _ in ranked])
+    if mean is None:
+        return ""
+    return (
+        f"Correlation of two decoders over paired seeds, mean over all pairs, {bits.label}: "
+        f"{number(mean, 2)} ({plural(ranked[0][1].count, 'seed')}). Where it is about 0, a "
+        "difference is no surer for being paired by seed."
+    )
 
 
 def _without_intervals(group: Group) -> str:

@@ -31,9 +31,11 @@ TERMS = {
     "β": "the weight of the KL in the loss of the β-VAE. Dividing the loss by β shows a Gaussian "
     "decoder with σ² = β, so its NLL is reported with that variance and a KL weight of 1.",
     "±": "sample standard deviation over seeds; without it, the value is one run.",
-    "[low, high]": f"{LEVEL:.0%} bootstrap interval of a mean over seeds, of differences paired by "
-    f"seed where two decoders are compared; there is none below {FEWEST} seeds or where all values "
-    "are the same.",
+    "[low, high]": f"{LEVEL:.0%} interval of a mean over seeds (Student's t), of differences "
+    f"paired by seed where two decoders are compared; there is none below {FEWEST} seeds or where "
+    "all values are the same.",
+    "SE": "standard error over the test images of one run, of a difference paired by image. It "
+    "holds for these trained networks: another training is not in it.",
     "P": "probability of improvement: the share of pairs of runs in which one decoder is better "
     "than the other, ties counting half.",
     "collapsed": f"a run that finished and whose decoder ignores the code: its KL is below "
@@ -71,8 +73,8 @@ def summary(subject: Subject) -> str:
         reading = (
             "Lower is better in every line. Only decoders whose every run finished and did not "
             "collapse take part; † marks what is no better than a row without a code. A "
-            "lead over those in the last column is none: the interval of their paired difference "
-            "contains 0."
+            "lead over those in the last column is none: their paired differences are within "
+            "what seeds do by chance."
         )
     variances = bullets(_variances(subject))
     return section("Summary", paragraphs(_count(subject), reading, best, variances))

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.analysis.groups import Group, decoders, groups
-from reports.analysis.intervals import FEWEST, LEVEL
+from reports.analysis.intervals import FEWEST
 from reports.content import Content, Row
 from reports.figures.style import Style, styles
 from reports.printing.cells import outcome
@@ -94,9 +94,9 @@ def caption(shown: Sequence[pd.DataFrame]) -> str:
     bold = f"Fewer than {FEWEST} runs each: bold marks the best mean, nothing more."
     if max(counts) >= FEWEST:
         bold = (
-            "Bold marks the best mean and all that cannot be told apart from it: the "
-            f"{LEVEL:.0%} interval of the difference, paired by seed, contains 0. Where that holds "
-            "for all, none is bold."
+            "Bold marks the best mean and all that cannot be told apart from it by their paired "
+            "differences (Student's t, with Holm's correction for all pairs of rows). Where that "
+            "holds for all, none is bold."
         )
     if any(outcome(runs) for runs in shown if len(runs)):
         bold += " A mean over only the runs that finished is never bold."

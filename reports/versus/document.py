@@ -19,7 +19,7 @@ from reports.metric import Metric
 from reports.printing.markup import bullets, escape, paragraphs
 from reports.printing.words import listing, number, plural
 from reports.sections import Subject, budget
-from reports.sections.differences import BOOTSTRAP, FEW_SEEDS
+from reports.sections.differences import CHANCE, INTERVAL
 from reports.versus import tables
 from reports.versus.choice import Choice, choose
 from reports.versus.pairs import EVEN, NONE, WORDS, Difference, Match
@@ -90,12 +90,12 @@ def write_comparison(comparison: Comparison, output: Path) -> Path:
 def _reading(content: Content, name: str) -> str:
     lines = [
         f"Δ is the value of {name} minus that of the baseline, paired by seed: mean and "
-        f"{BOOTSTRAP}. **Where ↓ marks a metric, such as bits/dim, a negative Δ is better for "
+        f"{INTERVAL}. **Where ↓ marks a metric, such as bits/dim, a negative Δ is better for "
         f"{name}**; where ↑ marks it, a positive one.",
-        "A difference is bold, and called better or worse, only if its interval does not contain 0 "
-        "and every run of both finished; otherwise there is no verdict.",
-        f"P is the probability that a run of {name} is better than one of the baseline, ties "
-        "counting half (Agarwal et al. 2021): ½ is no difference.",
+        "A difference is bold, and called better or worse, only if it is one after Holm's "
+        "correction for all baselines of the table, and every run of both finished. The interval "
+        "is that of one difference and is not corrected.",
+        CHANCE,
         "NLL is in the decoder's own measure: a density and a mass do not compare. Bits/dim is the "
         "one unit that all share.",
         "The metrics are of test images at the end of training, and all decoders of a group train "
@@ -104,7 +104,7 @@ def _reading(content: Content, name: str) -> str:
     ]
     link = content.metrics_document
     definitions = f"Definitions of all numbers: [metrics.md]({link})." if link else ""
-    return paragraphs(bullets(lines), FEW_SEEDS, definitions)
+    return paragraphs(bullets(lines), definitions)
 
 
 def _on(subject: Subject, matched: Match) -> Iterator[str]:
@@ -222,7 +222,9 @@ def _clause(entry: Entry, difference: Difference, bits: Metric) -> str:
     effect = difference.effect
     text, interval = f"{_amount(effect, bits)} {entry.label}", _interval(effect, bits)
     if difference.words == EVEN:
-        return f"{text} ({interval}, which contains 0: {EVEN})"
+        inside = effect.interval and not effect.interval.excludes(0.0)
+        why = "which contains 0" if inside else "beside the other baselines"
+        return f"{text} ({interval}, {why}: {EVEN})"
     if difference.words == NONE:
         stated = f"{interval}; " if effect.interval else ""
         return f"{text} ({stated}{NONE}: {difference.why})"

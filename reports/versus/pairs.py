@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.intervals import Effect, Interval, effect
+from reports.analysis.intervals import LEVEL, Effect, Interval, effect, holm
 from reports.analysis.ranks import compared_metrics, contests
 from reports.analysis.speed import BITS, curves, log_ratios, points
 from reports.analysis.statistics import complete, finished, values
@@ -42,9 +42,11 @@ class Match:
 
     @cached_property
     def differences(self) -> dict[Metric, list[Difference]]:
-        """The difference from each baseline, by metric."""
+        """The difference from each baseline, by metric; verdicts are corrected for all of them."""
         return {
-            metric: [difference(self.content, self.new, each, metric) for each in self.baselines]
+            metric: corrected(
+                [difference(self.content, self.new, each, metric) for each in self.baselines]
+            )
             for metric in self.metrics
         }
 
@@ -78,7 +80,7 @@ class Difference:
     """One decoder minus another by one metric, or why they do not compare."""
 
     effect: Effect
-    improvement: Effect
+    improvement: float | None
     """The probability that a run of the first is better."""
     verdict: Verdict
     """Whether the first is better."""
@@ -100,13 +102,24 @@ def difference(content: Content, new: Entry, baseline: Entry, metric: Metric) ->
         why = f"a {measures[0]} and a {measures[1]} do not compare"
         why = f"{lacks[0].label}: {gap(lacks[0], metric)}" if lacks else why
         nothing = Effect(None, None, 0, why)
-        return Difference(nothing, nothing, Verdict.NOT_DECIDED, why)
+        return Difference(nothing, None, Verdict.NOT_DECIDED, why)
     effect, chance = compared(new, baseline, metric)
     why = _no_verdict(content, pair, metric) or effect.why
     verdict, interval = Verdict.NOT_DECIDED, effect.interval
     if interval is not None and interval.excludes(0.0) and not why:
         verdict = (BELOW if metric.best == "lowest" else ABOVE).verdict(interval)
     return Difference(effect, chance, verdict, why)
+
+
+def corrected(pairs: Sequence[Difference]) -> list[Difference]:
+    """Return differences of one decoder; those stay verdicts that are after Holm's correction."""
+    p_values = iter(holm([each.effect.p_value for each in pairs if not each.why]))
+    return [
+        replace(each, verdict=Verdict.NOT_DECIDED)
+        if not each.why and next(p_values) > 1 - LEVEL
+        else each
+        for each in pairs
+    ]
 
 
 def _no_verdict(content: Content, pair: Sequence[Entry], metric: Metric) -> str:
@@ -205,7 +218,7 @@ def _sooner(curves_of: Sequence[Mapping[int, _Curve]], over: str) -> Effect:
     logs = effect(np.array(list(ratios.values())))
     interval = logs.interval and Interval(*np.exp([logs.interval.low, logs.interval.high]))
     mean = None if logs.mean is None else float(np.exp(logs.mean))
-    return replace(logs, mean=mean, interval=interval)
+    return replace(logs, mean=mean, interval=interval, error=None)
 
 
 def _curves(content: Content, entry: Entry) -> dict[int, _Curve]:

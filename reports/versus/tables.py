@@ -120,9 +120,8 @@ def differences(matches: Sequence[Match]) -> pd.DataFrame:
             "metric": metric.key,
             "pairs": pair.effect.count,
             "difference": pair.effect.mean,
-            **_interval("difference", pair.effect),
-            "improvement": pair.improvement.mean,
-            **_interval("improvement", pair.improvement),
+            **_interval(pair.effect),
+            "improvement": pair.improvement,
             "verdict": pair.words,
             "why": pair.why,
         }
@@ -132,15 +131,15 @@ def differences(matches: Sequence[Match]) -> pd.DataFrame:
     )
 
 
-def _interval(name: str, effect: Effect) -> dict[str, float | None]:
+def _interval(effect: Effect) -> dict[str, float | None]:
     low, high = (effect.interval.low, effect.interval.high) if effect.interval else (None, None)
-    return {f"{name}_low": low, f"{name}_high": high}
+    return {"difference_low": low, "difference_high": high}
 
 
 def _printed(pair: Difference, decimals: int) -> tuple[str, str, str]:
-    if pair.effect.mean is None:
+    if pair.improvement is None:
         return escape(pair.effect.why), "no pair", pair.words
     delta = with_interval(pair.effect, decimals)
     delta = (bold(delta) if pair.verdict in WORDS else delta) + of_seeds(pair.effect)
     verdict = f"{pair.words}: {pair.why}" if pair.why else pair.words
-    return delta, with_interval(pair.improvement, 2, sign=False), escape(verdict)
+    return delta, number(pair.improvement, 2), escape(verdict)

@@ -28,7 +28,7 @@ MEASURED = (
 )
 
 
-def made(seeds: int = 3) -> Content:
+def made(seeds: int = 5) -> Content:
     return example(seeds=seeds, columns=(MNIST, replace(PATCHES, not_run="no disk")), images=False)
 
 
@@ -64,24 +64,24 @@ CASES: dict[str, tuple[Callable[[], Content], tuple[str, ...]]] = {
     "one seed": (
         lambda: made(1),
         (
-            "No difference has an interval: 1 seed, an interval needs 3.",
+            "No difference has an interval: 1 seed, an interval needs 5.",
             "One run each: bold marks the best value, nothing more",
-            "Where no other reason is given: 1 seed, an interval needs 3",
+            "Where no other reason is given: 1 seed, an interval needs 5",
             "the seeds give no interval",
         ),
     ),
     "two seeds": (
         lambda: made(2),
         (
-            "No difference has an interval: 2 seeds, an interval needs 3.",
-            "Fewer than 3 runs each: bold marks the best mean, nothing more.",
+            "No difference has an interval: 2 seeds, an interval needs 5.",
+            "Fewer than 5 runs each: bold marks the best mean, nothing more.",
             "unknown from 2 seeds",
         ),
     ),
     "all diverged": (
         lambda: changed(made(), diverged),
         (
-            "no run of shared_sigma finished: diverged (3/3)",
+            "no run of shared_sigma finished: diverged (5/5)",
             "No finished run measured both rate and distortion.",
             "No finished run recorded bits/dim during training.",
         ),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import distributions as D
 
 from bench import seeds
@@ -34,7 +36,9 @@ def test_step_by_step(trained: tuple[Model, RunSpec], data: Data) -> None:
     model, spec = trained
     result = estimate_elbo(model, data.test, seed=spec.seed, batch_size=16, purpose="test")
     variance = float(model.likelihood.variance)  # type: ignore[arg-type]
-    nll, bits, kls, mses = [], [], [], []
+    nll, kls, mses = [], [], []
+    bits: list[torch.Tensor] = []
+    censored: list[torch.Tensor] = []
     with torch.no_grad():
         for start in range(0, 48, 16):
             x = to_float(data.test[start : start + 16])
@@ -44,21 +48,75 @@ def test_step_by_step(trained: tuple[Model, RunSpec], data: Data) -> None:
             )
             decoded = model.decode(mean + std * noise).sigmoid().double()  # type: ignore[operator]
             p = D.Normal(decoded, math.sqrt(variance))
-            upper = torch.where(x == 1, 1.0, p.cdf(x.double() + 0.5 / 255))
-            lower = torch.where(x == 0, 0.0, p.cdf(x.double() - 0.5 / 255))
+            upper, lower = (p.cdf(x.double() + half) for half in (0.5 / 255, -0.5 / 255))
+            whole = p.cdf(torch.tensor(1 + 0.5 / 255)) - p.cdf(torch.tensor(-0.5 / 255))
+            closed = (upper - lower) / whole
+            opened = torch.where(x == 1, 1.0, upper) - torch.where(x == 0, 0.0, lower)
             kl = D.kl_divergence(D.Normal(mean, std), D.Normal(0.0, 1.0)).sum(1)
             kls.append(kl)
             nll.append(kl - p.log_prob(x).flatten(1).sum(1))
-            bits.append((kl - (upper - lower).log().flatten(1).sum(1)) / (64 * math.log(2)))
+            for each, mass in ((bits, closed), (censored, opened)):
+                each.append((kl - mass.log().flatten(1).sum(1)) / (64 * math.log(2)))
             mses.append((decoded - x).square().flatten(1).mean(1))
     for found, parts in (
         (result.nll_nats, nll),
         (result.bits_per_dim, bits),
+        (result.bits_per_dim_censored, censored),
         (result.kl_nats, kls),
         (result.mse, mses),
     ):
         assert found == pytest.approx(float(torch.cat(parts).mean()), rel=1e-4)
     assert result.variance == pytest.approx(variance)
+    assert result.per_item.keys() == {"nll_nats", "bits_per_dim"}
+    torch.testing.assert_close(
+        result.per_item["nll_nats"].double(), torch.cat(nll), rtol=1e-4, atol=0
+    )
+    torch.testing.assert_close(
+        result.per_item["bits_per_dim"].double(), torch.cat(bits), rtol=1e-4, atol=0
+    )
+
+
+def test_each_test_image_has_its_own_value(trained: tuple[Model, RunSpec], data: Data) -> None:
+    model, _ = trained
+    result = take(measurement("elbo"), Trained(model, data, seed=0))
+    for key, values in result.per_image.items():
+        assert values.dtype == np.float32
+        assert values.shape == (48,)
+        assert np.mean(values, dtype=np.float64) == pytest.approx(result.columns[key], rel=1e-6)
+        error = result.columns[f"{key}_standard_error"]
+        assert error == pytest.approx(stats.sem(values.astype(np.float64)))
+    fewer = take(measurement("elbo", test_images=1), Trained(model, data, seed=0))
+    assert math.isnan(fewer.columns["bits_per_dim_standard_error"])
+
+
+def test_an_unnormalised_likelihood_has_bits_of_each_image_alone(
+    data: Data, make_spec: MakeSpec
+) -> None:
+    model = build(make_spec("bernoulli"), data)
+    result = take(measurement("elbo"), Trained(model, data, seed=0))
+    assert result.per_image.keys() == {"bits_per_dim"}
+    assert "nll_nats_standard_error" not in result.columns
+
+
+def test_of_video_a_sequence_has_the_mean_over_its_predicted_frames(
+    video: Data, make_spec: MakeSpec
+) -> None:
+    model = build(make_spec("optimal_sigma", model="svg"), video)
+    model.eval()
+    found = estimate_elbo(model, video.test, seed=0, batch_size=24, purpose="test")
+    x = to_float(video.test)
+    with torch.no_grad():
+        noise = seeds.generator("cpu", 0, "evaluation noise", "test", 0)
+        sampled, targets = model(x, noise), model.targets(x)
+        scores = model.likelihood(sampled.outputs).log_prob(targets)
+    frames = len(targets) // 24
+    assert frames > 1
+    for i, kl in enumerate(sampled.kl):
+        own = scores[i * frames : (i + 1) * frames]
+        expected = (float(kl) - float(own.sum())) / frames
+        assert float(found.per_item["nll_nats"][i]) == pytest.approx(expected, rel=1e-5)
+    for key, mean in (("nll_nats", found.nll_nats), ("bits_per_dim", found.bits_per_dim)):
+        assert float(found.per_item[key].double().mean()) == pytest.approx(mean, rel=1e-5)
 
 
 def test_an_image_is_scored_alone(trained: tuple[Model, RunSpec], data: Data) -> None:

@@ -72,6 +72,23 @@ def test_a_result_is_kept_under_its_measurement(tmp_path: Path) -> None:
     assert store.measurement("another run", elbo.key) is None
 
 
+def test_values_for_each_image_come_back_as_they_were(tmp_path: Path) -> None:
+    store, elbo = Store.open(tmp_path), measurement("elbo")
+    values = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    assert store.per_image("run", elbo.key) == {}
+    store.write_measurement("run", elbo, result(per_image={"bits_per_dim": values}), {})
+    found = store.per_image("run", elbo.key)
+    assert found.keys() == {"bits_per_dim"}
+    np.testing.assert_array_equal(found["bits_per_dim"], values)
+    assert found["bits_per_dim"].dtype == np.float32
+    folder = tmp_path / "runs" / "run" / "measurements"
+    assert {path.name for path in folder.iterdir()} == {f"{elbo.key}.json", f"{elbo.key}.npz"}
+    (file,) = folder.glob("*.npz")
+    for damaged in (b"", b"nonsense", file.read_bytes()[:300]):
+        file.write_bytes(damaged)
+        assert store.per_image("run", elbo.key) == {}
+
+
 @pytest.mark.parametrize("outcome", Outcome)
 def test_missing_is_what_was_not_tried_or_failed(tmp_path: Path, outcome: Outcome) -> None:
     store, measurements = Store.open(tmp_path), measured_of()

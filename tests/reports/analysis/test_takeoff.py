@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from reports.analysis.groups import Entry, groups
-from reports.analysis.takeoff import NoTakeOff, TakeOff, crossing, take_off
+from reports.analysis.takeoff import NoTakeOff, TakeOff, _over_seeds, crossing, take_off
 from tests.reports.typed import content, run
 
 BETAS = (0.01, 0.1, 1.0, 10.0)
@@ -36,7 +37,7 @@ def test_the_crossing_is_linear_in_the_logarithm() -> None:
     assert np.log10(found.variance) == pytest.approx(-0.25), "a quarter of the way from 1 to 0.1"
 
 
-@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("seeds", [1, 4])
 def test_few_seeds_give_the_values_around_it(seeds: int) -> None:
     found = take_off(entry([[100.0 + seed, 20.0, 0.0, 0.0] for seed in range(seeds)]))
     assert isinstance(found, TakeOff)
@@ -45,22 +46,46 @@ def test_few_seeds_give_the_values_around_it(seeds: int) -> None:
 
 
 def test_seeds_that_agree_give_the_values_around_it() -> None:
-    found = take_off(entry([[100.0, 20.0, 0.0, 0.0]] * 4))
+    found = take_off(entry([[100.0, 20.0, 0.0, 0.0]] * 5))
     assert isinstance(found, TakeOff)
     assert found.kind == "bracket"
 
 
-def test_the_interval_over_seeds_is_that_of_plain_resampling() -> None:
-    heights = [[100.0, second, 0.0, 0.0] for second in (6.0, 10.0, 20.0, 40.0, 15.0)]
-    found = take_off(entry(heights))
+def test_a_seed_without_which_there_is_no_crossing_gives_the_values_around_it() -> None:
+    flat = [[0.0, 0.0, 0.0, 0.0]] * 4
+    found = take_off(entry([[100.0, 20.0, 0.0, 0.0], *flat]))
     assert isinstance(found, TakeOff)
-    assert found.kind == "bootstrap"
-    rng = np.random.default_rng(5)
-    seconds = np.array(heights)[rng.integers(5, size=(20_000, 5)), 1].mean(axis=1)
-    places = -5.0 / seconds  # log10: 0 at beta 1, height 0; -1 at beta 0.1
-    low, high = np.quantile(places, [0.025, 0.975])
-    assert np.log10(found.interval.low) == pytest.approx(low, abs=0.02)
-    assert np.log10(found.interval.high) == pytest.approx(high, abs=0.02)
+    assert found.kind == "bracket"
+
+
+def test_the_interval_over_seeds_is_scipys_on_pseudo_values() -> None:
+    seconds = np.array([6.0, 10.0, 20.0, 40.0, 15.0])
+    found = take_off(entry([[100.0, second, 0.0, 0.0] for second in seconds]))
+    assert isinstance(found, TakeOff)
+    assert found.kind == "seeds"
+    # log10: at beta 0.1 the height is the second, at beta 1 it is 0, the threshold is 5.
+    whole = -5.0 / seconds.mean()
+    left = np.array([-5.0 / np.delete(seconds, seed).mean() for seed in range(5)])
+    half = 2.776445 * stats.sem(5 * whole - 4 * left)  # t of four degrees at 97.5 %
+    assert np.log10(found.variance) == pytest.approx(whole)
+    assert np.log10(found.interval.low) == pytest.approx(whole - half)
+    assert np.log10(found.interval.high) == pytest.approx(whole + half)
+
+
+@pytest.mark.parametrize("skewed", [False, True])
+@pytest.mark.parametrize("seeds", [5, 10])
+def test_the_interval_over_seeds_holds_its_level(skewed: bool, seeds: int) -> None:
+    rng, places, inside = np.random.default_rng(0), np.log10(BETAS), []
+    mean = np.array([100.0, 20.0, 0.0, 0.0])[:, None]  # crosses at 10^-0.25
+    for _ in range(1500):
+        drawn = rng.normal(size=(4, seeds))
+        heights = mean * (np.exp(0.3 * drawn - 0.3**2 / 2) if skewed else 1 + 0.1 * drawn)
+        at = crossing(places, heights.mean(axis=1))
+        assert at is not None
+        interval = _over_seeds(places, heights, at)
+        assert interval is not None
+        inside.append(not interval.excludes(10**-0.25))
+    assert 0.93 <= np.mean(inside) <= 0.97
 
 
 @pytest.mark.parametrize(

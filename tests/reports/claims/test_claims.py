@@ -17,7 +17,7 @@ from reports.document import document
 from tests.reports.typed import content, run
 
 S, R, N = Verdict.SUPPORTED, Verdict.REFUTED, Verdict.NOT_DECIDED
-NOISE = (0.0, 0.3, -0.2, 0.1)
+NOISE = (0.0, 0.3, -0.2, 0.1, 0.05, -0.1)
 Runs = list[dict[str, Any]]
 
 ROWS = (
@@ -38,7 +38,7 @@ ROWS = (
 )
 
 
-def seeds(name: str, count: int = 4, **cells: Any) -> Runs:
+def seeds(name: str, count: int = 5, **cells: Any) -> Runs:
     """Runs of some seeds; every number of `cells` changes a little with the seed."""
     made = []
     for seed in range(count):
@@ -70,7 +70,7 @@ def verdicts(found: list[Finding]) -> list[Verdict]:
 # --- claim 1, and every reason for no verdict -----------------------------------------------------
 
 
-def claim_one(shared: float = 1.0, count: int = 4, **cells: Any) -> Runs:
+def claim_one(shared: float = 1.0, count: int = 5, **cells: Any) -> Runs:
     other: dict[str, Any] = {"nll_nats": 50.0, "bits_per_dim": 5.0, "fid": 50.0}
     runs = seeds("gaussian", count, **other)
     for name in ("shared_sigma", "optimal_sigma"):
@@ -94,24 +94,24 @@ def test_a_difference_within_the_noise_is_not_decided() -> None:
     runs += seeds("shared_sigma", bits_per_dim=1.0, nll_nats=1.0, fid=1.0)
     found = look(1, runs)
     assert verdicts(found[:3]) == [N] * 3
-    assert found[0].reason == "the interval contains 0, 4 seeds"
+    assert found[0].reason == "the interval contains 0, 5 seeds"
     assert found[0].measured
 
 
 def undecided() -> dict[str, tuple[Runs, str]]:
-    lost = claim_one()
+    lost = claim_one(count=6)
     lost[-1] |= {"status": "diverged", "nll_nats": np.nan, "bits_per_dim": np.nan, "fid": np.nan}
     diverged = [each | {"status": "diverged"} for each in claim_one()]
     unmeasured = [each | {"bits_per_dim": np.nan, "nll_nats": np.nan} for each in claim_one()]
     same = [each | {"nll_nats": 1.0, "bits_per_dim": 1.0, "fid": 1.0} for each in claim_one()]
     return {
-        "1 seed, an interval needs 3": (claim_one(count=1), "shared"),
-        "2 seeds, an interval needs 3": (claim_one(count=2), "shared"),
-        "only 3 of 4 seeds were measured in both": (lost, "optimal"),
-        "no run of shared_sigma finished: diverged (4/4)": (diverged, "shared"),
+        "1 seed, an interval needs 5": (claim_one(count=1), "shared"),
+        "4 seeds, an interval needs 5": (claim_one(count=4), "shared"),
+        "only 5 of 6 seeds were measured in both": (lost, "optimal"),
+        "no run of shared_sigma finished: diverged (5/5)": (diverged, "shared"),
         "bits/dim of shared_sigma: not measured": (unmeasured, "shared"),
         "the same value for every seed": (same, "shared"),
-        "gaussian was not run": (claim_one()[4:], "shared"),
+        "gaussian was not run": (claim_one()[5:], "shared"),
         "shared_sigma was not run": (seeds("gaussian"), "shared"),
     }
 
@@ -136,7 +136,7 @@ def test_the_budget_smoke_decides_nothing() -> None:
 # --- claim 2 --------------------------------------------------------------------------------------
 
 
-def sweep(best: float = 0.1, count: int = 4, **cells: Any) -> Runs:
+def sweep(best: float = 0.1, count: int = 5, **cells: Any) -> Runs:
     """A sweep of 0.01 to 10 whose NLL is lowest, 0, at `best` and grows by 1000 a decade."""
     runs = []
     for beta in (0.01, 0.1, 1.0, 10.0):
@@ -146,7 +146,7 @@ def sweep(best: float = 0.1, count: int = 4, **cells: Any) -> Runs:
     return runs
 
 
-def learned(variance: float, nll: float, count: int = 4, name: str = "shared_sigma") -> Runs:
+def learned(variance: float, nll: float, count: int = 5, name: str = "shared_sigma") -> Runs:
     runs = seeds(name, count, nll_nats=nll, validation_nll_nats=nll)
     return [
         each | {"variance": variance * (1 + 0.01 * NOISE[index])} for index, each in enumerate(runs)
@@ -187,7 +187,7 @@ def test_the_end_of_the_sweep_gives_no_verdict_on_the_place() -> None:
     [
         (learned(0.1, 0.0), "beta_vae was not run"),
         (sweep(), "shared_sigma was not run; optimal_sigma was not run"),
-        ([*sweep()[:4], *learned(0.1, 0.0)], "beta_vae was not swept over several values"),
+        ([*sweep()[:5], *learned(0.1, 0.0)], "beta_vae was not swept over several values"),
         (
             [*(each | {"validation_nll_nats": np.nan} for each in sweep()), *learned(0.1, 0.0)],
             "no value of the sweep of beta_vae could be chosen",
@@ -209,7 +209,7 @@ def informative(
 ) -> Runs:
     runs = sweep(information_nats=known, information_cap_nats=8.0)
     for index, each in enumerate(runs):
-        each["marginal_kl_nats"] = heights[index // 4] * (1 + 0.02 * NOISE[index % 4])
+        each["marginal_kl_nats"] = heights[index // 5] * (1 + 0.02 * NOISE[index % 5])
     return [*runs, *learned(variance, 0.0)]
 
 
@@ -259,7 +259,7 @@ def pixels(nll: float, fid: float) -> Runs:
     return runs
 
 
-def free(diverged: int, count: int = 4) -> Runs:
+def free(diverged: int, count: int = 5) -> Runs:
     runs = seeds("per_pixel_sigma", count, options='{"bounds": null}')
     return [
         each | {"run": f"free-{index}"} | ({"status": "diverged"} if index < diverged else {})
@@ -285,14 +285,10 @@ def test_ranks_stand_beside_the_effect() -> None:
 
 @pytest.mark.parametrize(
     ("lost", "count", "verdict"),
-    [(1, 4, S), (4, 4, S), (0, 4, N), (0, 6, R), (1, 2, N)],
+    [(1, 5, S), (5, 5, S), (0, 5, N), (0, 6, R), (1, 4, N)],
 )
 def test_divergence_without_bounds(lost: int, count: int, verdict: Verdict) -> None:
-    unbounded = free(lost)
-    if count > 4:
-        more = [each | {"seed": each["seed"] + 4, "run": f"m-{each['run']}"} for each in free(0, 2)]
-        unbounded += more
-    found = look(4, [*pixels(5.0, 50.0), *unbounded[:count]])[-1]
+    found = look(4, [*pixels(5.0, 50.0), *free(lost, count)])[-1]
     assert found.verdict is verdict
     assert found.effect.startswith(f"{lost} of {count} [")
 
@@ -319,7 +315,7 @@ def history(speed: float, end: float = 0.0) -> pd.DataFrame:
     return pd.DataFrame({"step": steps, "seconds": steps / 5, "nll_nats": nll})
 
 
-def racing(optimal: float, shared: float, seeds_: int = 4) -> tuple[Runs, dict[str, pd.DataFrame]]:
+def racing(optimal: float, shared: float, seeds_: int = 5) -> tuple[Runs, dict[str, pd.DataFrame]]:
     names = (("optimal_sigma", optimal), ("shared_sigma", shared))
     runs = [each for name, _ in names for each in seeds(name, seeds_)]
     histories = {
@@ -377,7 +373,7 @@ def painted(per_image: float, *others: float) -> Runs:
         (painted(15.0, 10.0, 20.0), R, "gaussian told below it"),
         (painted(10.0, 10.0, 20.0), N, "not told apart from gaussian"),
         (painted(10.0), N, "no other decoder was measured by FID"),
-        (painted(5.0, 10.0)[4:], N, "optimal_per_image_sigma was not run"),
+        (painted(5.0, 10.0)[5:], N, "optimal_per_image_sigma was not run"),
     ],
 )
 def test_the_best_images(runs: Runs, verdict: Verdict, reason: str) -> None:

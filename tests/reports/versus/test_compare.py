@@ -26,7 +26,11 @@ from reports.versus.pairs import Equal, Match, difference, equal
 from tests.reports.example import MNIST, PATCHES, example
 from tests.reports.typed import STAND_IN, cells, content, run
 
-BITS = {"fit": [1.0, 2.0, 3.0], "wide": [1.5, 2.4, 3.6], "soft": [1.1, 1.9, 3.0]}
+BITS = {
+    "fit": [1.0, 2.0, 3.0, 4.0, 5.0],
+    "wide": [1.5, 2.4, 3.6, 4.45, 5.55],
+    "soft": [1.1, 1.9, 3.0, 4.1, 4.9],
+}
 
 
 def seeded(bits: dict[str, list[float]], **changes: Any) -> list[dict[str, Any]]:
@@ -113,14 +117,13 @@ def test_difference_probability_and_rank_are_those_computed_by_hand() -> None:
     wide, soft = (
         difference(found.content, found.new, each, bits) for each in found.baselines[::-1]
     )
-    assert wide.effect.mean == pytest.approx(-0.5)  # of -0.5, -0.4 and -0.6
-    # One resample in 27 holds the same value three times, more than 2.5 %: the extremes.
-    assert wide.effect.interval is not None
-    assert wide.effect.interval.low == pytest.approx(-0.6)
-    assert wide.effect.interval.high == pytest.approx(-0.4)
-    assert wide.improvement.mean == pytest.approx(6 / 9)
+    assert wide.effect.mean == pytest.approx(-0.5)  # of -0.5, -0.4, -0.6, -0.45 and -0.55
+    assert wide.effect.interval is not None  # standard error 0.0354, t of 4 degrees 2.776
+    assert wide.effect.interval.low == pytest.approx(-0.598, abs=1e-3)
+    assert wide.effect.interval.high == pytest.approx(-0.402, abs=1e-3)
+    assert wide.improvement == pytest.approx(15 / 25)
     assert wide.words == "better"
-    assert soft.effect.mean == pytest.approx(0.0, abs=1e-12)  # of -0.1, 0.1 and 0.0
+    assert soft.effect.mean == pytest.approx(0.0, abs=1e-12)  # of -0.1, 0.1, 0.0, -0.1, 0.1
     assert soft.words == "not told apart"
     assert ranked(found, bits) == (1.5, 3)
 
@@ -128,20 +131,35 @@ def test_difference_probability_and_rank_are_those_computed_by_hand() -> None:
 def test_the_table_shows_it_and_only_what_is_told_apart_is_bold() -> None:
     text = readme(content(seeded(BITS)), "fit")
     wide, soft = cells(text, "Wide"), cells(text, "Soft")
-    assert wide["Δ: Fit minus it"] == "**-0.500 [-0.600, -0.400]**"
-    assert wide["P(Fit better)"].startswith("0.67 [")
+    assert wide["Δ: Fit minus it"] == "**-0.500 [-0.598, -0.402]**"
+    assert wide["P(Fit better)"] == "0.60"
     assert wide["verdict"] == "better"
-    assert soft["Δ: Fit minus it"] == "0.000 [-0.100, 0.100]"
+    assert soft["Δ: Fit minus it"] == "0.000 [-0.124, 0.124]"
     assert soft["verdict"] == "not told apart"
     assert cells(text, "Hard")["Δ: Fit minus it"] == "Hard: not run"
     assert "a negative Δ is better for Fit" in text
+
+
+def test_a_verdict_holds_among_all_baselines() -> None:
+    """A difference of p = 0.018 is one alone, and none among three."""
+    near = [1.0 + 0.35, 2.0 + 0.1, 3.0 + 0.25, 4.0 + 0.4, 5.0 + 0.1]
+    bits = {"fit": BITS["fit"], "soft": near, "wide": BITS["soft"], "hard": BITS["soft"]}
+    subject = content(seeded(bits))
+    alone = readme(subject, "fit", "soft")
+    assert cells(alone, "Soft")["verdict"] == "better"
+    among = reports.compare(subject, "fit", ["soft", "wide", "hard"])
+    soft = cells(among.document.readme, "Soft")
+    assert soft["verdict"] == "not told apart"
+    assert soft["Δ: Fit minus it"] == cells(alone, "Soft")["Δ: Fit minus it"].strip("*")
+    assert "0.240 bits/dim less than Soft (95% interval " in among.summary
+    assert ", beside the other baselines: not told apart)" in among.summary
 
 
 def test_seen_from_the_other_side_all_is_reversed() -> None:
     found = matched(content(seeded(BITS)), "wide", "fit")
     (back,) = (difference(found.content, found.new, e, found.metrics[0]) for e in found.baselines)
     assert back.effect.mean == pytest.approx(0.5)
-    assert back.improvement.mean == pytest.approx(3 / 9)
+    assert back.improvement == pytest.approx(10 / 25)
     assert back.words == "worse"
     assert ranked(found, found.metrics[0]) == (3.0, 3)
 
@@ -184,7 +202,7 @@ def test_the_csv_holds_every_pair_and_metric() -> None:
     of_wide = table[(table["baseline"] == "Wide") & (table["metric"] == "bits_per_dim")]
     wide = of_wide.iloc[0].to_dict()
     assert wide["difference"] == pytest.approx(-0.5)
-    assert (wide["pairs"], wide["verdict"]) == (3, "better")
+    assert (wide["pairs"], wide["verdict"]) == (5, "better")
 
 
 # --- equal steps and equal seconds ---
@@ -260,15 +278,15 @@ def test_the_text_says_what_the_tables_say() -> None:
 def test_the_summary_is_of_the_tables() -> None:
     made = reports.compare(content(seeded(BITS)), "fit", ["wide", "soft"])
     assert made.summary.startswith(
-        "On blobs (vae, 3 seeds), Fit has the same bits/dim to 3 decimals as Soft (95% interval "
-        "-0.100 to 0.100, which contains 0: not told apart) and 0.500 bits/dim less than Wide (95% "
-        "interval 0.400 to 0.600), and ranks 1.5 of 3 in bits/dim."
+        "On blobs (vae, 5 seeds), Fit has the same bits/dim to 3 decimals as Soft (95% interval "
+        "-0.124 to 0.124, which contains 0: not told apart) and 0.500 bits/dim less than Wide (95% "
+        "interval 0.402 to 0.598), and ranks 1.5 of 3 in bits/dim."
     )
     assert made.summary in made.document.readme
 
 
 def test_of_many_baselines_the_best_is_told_and_the_others_counted() -> None:
-    summary = reports.compare(example(images=False), "gaussian").summary
+    summary = reports.compare(example(seeds=5, images=False), "gaussian").summary
     assert "Gaussian has 8.3" in summary
     assert "more than Categorical" in summary
     assert ", the best of 10 baselines, and ranks 11 of 11 in bits/dim." in summary
@@ -294,16 +312,16 @@ def test_missing_runs_are_named_with_their_command() -> None:
     subject = content(runs, columns=(STAND_IN, other))
     made = reports.compare(subject, "fit", ["wide"], command)
     text = made.document.readme
-    assert "- Fit, on blobs, vae (1 seed so far): `make fit 3`" in text
+    assert "- Fit, on blobs, vae (1 seed so far): `make fit 5`" in text
     assert "- Fit, on blots, vae (no runs): `make fit 2`" in text
-    assert [(row.name, seeds) for row, seeds in asked] == [("fit", 3), ("fit", 2)]
+    assert [(row.name, seeds) for row, seeds in asked] == [("fit", 5), ("fit", 2)]
     assert "On blots (vae), Fit has no difference in bits/dim: Fit: not run." in made.summary
     assert "None: on all data" in readme(content(seeded(BITS)), "fit", "wide")
 
 
 def test_a_baseline_with_fewer_seeds_is_missing_runs_too() -> None:
     runs = seeded({"fit": BITS["fit"], "wide": BITS["wide"][:2]})
-    assert "- Wide, on blobs, vae (2 seeds so far): `wide` with 3 seeds" in readme(
+    assert "- Wide, on blobs, vae (2 seeds so far): `wide` with 5 seeds" in readme(
         content(runs), "fit", "wide"
     )
 
@@ -312,7 +330,7 @@ def test_a_column_on_which_nothing_was_run_is_missing() -> None:
     other = Column("Other", "blots", "vae", "Blots.", None, None, None)
     subject = content(seeded(BITS), columns=(STAND_IN, other, replace(other, not_run="no disk")))
     text = readme(subject, "fit", "wide")
-    for line in ("- Fit, on Other (no runs): `fit` with 3", "- Wide, on Other (no runs): `wide`"):
+    for line in ("- Fit, on Other (no runs): `fit` with 5", "- Wide, on Other (no runs): `wide`"):
         assert text.count(line) == 1
 
 
@@ -345,16 +363,16 @@ def without(runs: pd.DataFrame, data_set: str) -> pd.DataFrame:
 
 
 CASES: dict[str, tuple[int, Callable[[pd.DataFrame], pd.DataFrame], str]] = {
-    "one seed": (1, lambda runs: runs, "no verdict: 1 seed, an interval needs 3"),
-    "all diverged": (3, lambda runs: measured(runs, np.nan, "diverged"), "diverged (3/3)"),
-    "missing in one group": (3, lambda runs: without(runs, "patches"), "Optimal sigma: not run"),
+    "one seed": (1, lambda runs: runs, "no verdict: 1 seed, an interval needs 5"),
+    "all diverged": (5, lambda runs: measured(runs, np.nan, "diverged"), "diverged (5/5)"),
+    "missing in one group": (5, lambda runs: without(runs, "patches"), "Optimal sigma: not run"),
     "identical": (
-        3,
+        5,
         lambda runs: measured(runs, 1.0, "finished"),
         "no verdict: the same value for every seed",
     ),
-    "no runs": (3, lambda runs: runs.iloc[:0], "There are no runs, so nothing was compared."),
-    "none at all": (3, lambda _: pd.DataFrame(), "SVHN VAE (no runs) and CelebA VAE (no runs): "),
+    "no runs": (5, lambda runs: runs.iloc[:0], "There are no runs, so nothing was compared."),
+    "none at all": (5, lambda _: pd.DataFrame(), "SVHN VAE (no runs) and CelebA VAE (no runs): "),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -17,7 +18,7 @@ from bench.evaluation.elbo import scoring_seconds
 from bench.execution.executors import Ended, Executor
 from bench.execution.memory import check_memory
 from bench.execution.run import Task, build
-from bench.training import BatchOrder, optimiser, training_step
+from bench.training import BatchOrder, calibrate, optimiser, training_step
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,14 @@ def estimate(task: Task, device: torch.device) -> Estimate:
             training_step(model, optimizer, to_float(data.train[batches(0)], device), noise)
 
         model.train()
-        train = timed(step, device) * spec.training.total_steps(items)
-        scored = min(spec.history.images, len(data.validation)) * spec.history.points
-        train += scored * scoring_seconds(trial, spec.history.batch_size)
+        steps = spec.training.total_steps(items)
+        train = timed(step, device) * steps
+        points, size = len(spec.history.steps(steps)), spec.history.batch_size
+        scored = min(spec.history.images, len(data.validation)) * points
+        train += scored * scoring_seconds(trial, size)
+        fit = partial(calibrate, model, seed=spec.seed, batch_size=size)
+        seen = scored + min(spec.training.calibration_images, items)
+        train += seen * trial.seconds("calibration of the likelihood", fit)
     model.eval()
     with torch.no_grad():
         return Estimate(train, sum(each.seconds(trial) for each in task.measurements))

@@ -6,11 +6,12 @@ from bench.training.trainer import (
     Progress,
     Trainer,
     Trajectory,
+    calibrate,
     optimiser,
     training_step,
 )
 
-VERSION = 1
+VERSION = 2
 """Version of the training code. Raise it with any change of training, seeding or data order that
 changes weights: runs of another version are then trained anew. A change of one model raises the
 `version` of its class."""
@@ -23,6 +24,7 @@ __all__ = [
     "Trainer",
     "Training",
     "Trajectory",
+    "calibrate",
     "optimiser",
     "training_step",
 ]

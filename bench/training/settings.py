@@ -28,7 +28,7 @@ class Training(Settings):
     (Theis et al. 2016, arXiv:1511.01844): the expected log density is then a lower bound on the
     log of the mass by which they are scored. The network sees the images themselves."""
     calibration_images: Count = 5000
-    """Training items that likelihoods see after training (`Likelihood.calibrate`), or start from."""
+    """Training items that likelihoods are calibrated on at the end, and may start from."""
     epochs: Count | None = None
     steps: Count | None = None
 

@@ -71,9 +71,9 @@ class DiscretizedOptimalSigma(OptimalSigma):
     """Optimal sigma, trained on the mass of the levels.
 
     The mass is that of discretized_shared_sigma. The variance that maximises it has no closed form.
-    Taken is sigma*^2 = MSE - 1/(12 255^2), with the floor of optimal sigma: rounding to the grid adds
-    the variance of a bin to the error (Sheppard's correction), where sigma is no smaller than a
-    level and little of the Gaussian is out of range. As this is near the optimum and not at it,
+    Taken is sigma*^2 = MSE - 1/(12 255^2), with the floor of optimal sigma: rounding to the grid
+    adds the variance of a bin to the error (Sheppard's correction), where sigma is no smaller than
+    a level and little of the Gaussian is out of range. As this is near the optimum and not at it,
     the variance is not detached.
 
     Args:

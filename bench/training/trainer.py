@@ -104,7 +104,7 @@ def calibrate(model: Model, items: Tensor, *, seed: int, batch_size: int) -> Non
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(items), batch_size):
             x = to_float(items[start : start + batch_size], model.device)
-            noise = seeds.generator(model.device, seed, "fitting noise", start)
+            noise = seeds.generator(model.device, seed, "calibration of the likelihood", start)
             yield model(x, noise).outputs, model.targets(x)
 
     model.eval()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group, learned, recorded
+from reports.analysis.moving import SETTLED, moving
 from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import estimate, values
 from reports.content import LACKING, Content, Status
@@ -35,6 +36,8 @@ SWEPT = (
     "code, KL(m‖p) what the prior misses of the codes; their sum is the rate, the KL of the ELBO, "
     "here on the images of the estimate."
 )
+MARK = " †"
+"""Behind the name of a decoder whose variance still moves at the end of training."""
 OF_VIDEO = ("ssim_best_of_n", "psnr_best_of_n_db", "nll_nats_per_sequence", "kl_nats_per_sequence")
 
 
@@ -57,8 +60,10 @@ def decoder_tables(subject: Subject) -> Section:
 
     def part(group: Group) -> tuple[str, ...]:
         layers = tables.layer_table(group)
+        unsettled = {entry: share for entry in group.entries if (share := moving(content, entry))}
         return (
-            decoder_table(group, content.budget),
+            decoder_table(group, content.budget, unsettled),
+            _unsettled(unsettled),
             caption([entry.runs for entry in group.entries]),
             BESIDE if group.published(content.budget) else "",
             bullets(_notes(content, group)),
@@ -84,12 +89,14 @@ def columns_not_run(subject: Subject) -> Section:
     return Section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
 
 
-def decoder_table(group: Group, budget: str) -> str:
+def decoder_table(group: Group, budget: str, marked: Collection[Entry] = ()) -> str:
     """Return table B of one group: native NLL, bits/dim and Frechet distances of every decoder."""
     entries = group.entries
+    heading, side, labels = tables.decoders(entries)
+    names = [f"{n}{MARK}" if e in marked else n for e, n in zip(entries, labels, strict=True)]
     measures = [e.measure or ("not recorded" if len(e.every_run) else absent(e)) for e in entries]
     fields = [
-        tables.decoders(entries),
+        (heading, side, names),
         ("measure", LEFT, measures),
         *tables.metric_fields(entries, compared_metrics(group)),
     ]
@@ -100,6 +107,19 @@ def decoder_table(group: Group, budget: str) -> str:
         for name, key in (("NLL", "nll_nats"), ("FID", "fid")):
             fields.append((f"published {name}", RIGHT, [_published(each, key) for each in beside]))
     return table_of(fields)
+
+
+def _unsettled(shares: Mapping[Entry, float]) -> str:
+    names = [
+        f"{escape(entry.decoder.label)} ({share:.0%} of its runs)"
+        for entry, share in shares.items()
+    ]
+    return (
+        f"{MARK.strip()} The variance still moves at the end: ln σ² by more than {SETTLED:g} over "
+        f"the last tenth of training, of {listing(names)}. No claim on it is judged."
+        if names
+        else ""
+    )
 
 
 def _published(cell: Published | None, field: str) -> str:

@@ -63,7 +63,7 @@ class DiscretizedSharedSigma(SharedSigma):
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "GaussianLevels":
         """Return the levels of N(mean, sigma^2 I)."""
-        return GaussianLevels(super().forward(outputs, target))
+        return GaussianLevels(self._shared(outputs, self.log_sigma))
 
 
 @register("discretized_optimal_sigma")
@@ -95,7 +95,7 @@ class DiscretizedOptimalSigma(OptimalSigma):
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "GaussianLevels":
         """Return the levels of N(mean, sigma*^2 I), of the batch in training as optimal sigma."""
-        return GaussianLevels(super().forward(outputs, target))
+        return GaussianLevels(self._gaussian(outputs, target))
 
     def _optimum(self, mean: Tensor, target: Tensor) -> Tensor:
         mse = (target - mean).square().mean(self._axes, keepdim=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from likelihoods.core.base import Likelihood, Shape
-from likelihoods.core.distributions import GaussianImages
+from likelihoods.core.distributions import GaussianImages, ImageDistribution
 from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, clip_bounds, soft_clip
 from likelihoods.core.options import choice, number
 from likelihoods.core.registry import register
@@ -68,7 +68,7 @@ class SharedSigma(GaussianLikelihood):
         super().__init__(shape)
         self.log_sigma = nn.Parameter(torch.zeros(()))
 
-    def forward(self, outputs: Tensor, target: Tensor | None = None) -> GaussianImages:
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> ImageDistribution:
         """Return N(x; mean, sigma^2 I)."""
         return self._shared(outputs, self.log_sigma)
 

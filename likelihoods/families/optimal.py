@@ -2,13 +2,18 @@
 
 import math
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeGuard
 
 import torch
 from torch import Tensor
 
 from likelihoods.core.base import Likelihood, Shape
-from likelihoods.core.distributions import IMAGE, GaussianImages, GaussianScaleMixture
+from likelihoods.core.distributions import (
+    IMAGE,
+    GaussianImages,
+    GaussianScaleMixture,
+    ImageDistribution,
+)
 from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, wide
 from likelihoods.core.options import LikelihoodError, choice, integer, number
 from likelihoods.core.registry import register
@@ -88,18 +93,22 @@ class OptimalSigma(Likelihood):
         self.register_buffer("average", average)
         self.register_buffer("weight", torch.zeros(()))
 
-    def forward(
-        self, outputs: Tensor, target: Tensor | None = None
-    ) -> GaussianImages | GaussianScaleMixture:
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> ImageDistribution:
         """Return N(x; mean, sigma*^2 I) of the batch in training, else of the average."""
-        (location,) = self.split(outputs)
-        mean = location.sigmoid()
-        if self.training and target is not None:
+        if not self._of_an_image or self._fits(target):
+            return self._gaussian(outputs, target)
+        mean = self.split(outputs)[0].sigmoid()
+        group = tuple(axis for axis in self._axes if axis in IMAGE)
+        return GaussianScaleMixture(mean, *self._histogram(mean), group)
+
+    def _fits(self, target: Tensor | None) -> TypeGuard[Tensor]:
+        return self.training and target is not None
+
+    def _gaussian(self, outputs: Tensor, target: Tensor | None) -> GaussianImages:
+        mean = self.split(outputs)[0].sigmoid()
+        if self._fits(target):
             variance = self._optimum(mean, target).clamp(min=FLOOR)
             self._remember(variance.detach())
-        elif self._of_an_image:
-            group = tuple(axis for axis in self._axes if axis in IMAGE)
-            return GaussianScaleMixture(mean, *self._histogram(mean), group)
         else:
             variance = self._average().to(mean.dtype)
         return GaussianImages(mean, 0.5 * variance.log())
@@ -118,8 +127,7 @@ class OptimalSigma(Likelihood):
         """Set the average to that of sigma*^2, or its histogram, over all images of the batches."""
         total, count = wide(torch.zeros_like(self.average)), 0
         for outputs, target in batches:
-            (location,) = self.split(outputs)
-            variance = self._optimum(location.sigmoid(), target)
+            variance = self._optimum(self.split(outputs)[0].sigmoid(), target)
             latest = self._frequencies(variance) if self._of_an_image else variance
             total = total + len(target) * wide(latest)
             count += len(target)

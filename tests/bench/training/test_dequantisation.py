@@ -28,7 +28,7 @@ def scored(
     original = built.likelihood.forward
 
     def spy(outputs: Tensor, target: Tensor | None = None) -> Any:
-        distribution = original(outputs, target)
+        distribution: Any = original(outputs, target)
         log_prob = distribution.log_prob
 
         def noted(value: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """The discretised logistic and Gaussian against what they are special cases of."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -92,7 +94,7 @@ def test_means_of_twins_are_sums_over_levels_to_a_hundredth_of_a_level(
     x = (levels / 255).view(-1, 1, 1, 1).expand(-1, *SHAPE)
     likelihood = with_sigma(name, sigma)
     for location in np.linspace(-9, 9, 31):
-        images = likelihood(torch.full((256, *SHAPE), location, dtype=torch.float64))
+        images: Any = likelihood(torch.full((256, *SHAPE), location, dtype=torch.float64))
         below, above = images.level_cdf(x)
         expected = (levels.view(-1, 1, 1, 1) * (above - below)).sum(0)
         torch.testing.assert_close(255 * images.mean[0], expected, rtol=0, atol=0.01)
@@ -109,11 +111,12 @@ def test_the_variance_of_the_mass_is_the_best_one_to_a_thousandth_of_a_bit(sigma
     def bits(variance: float) -> float:
         density = likelihoods.create("shared_sigma", (3, 16, 16)).double()
         torch.nn.init.constant_(density.log_sigma, 0.5 * np.log(variance))  # type: ignore[arg-type]
-        return -density.log_mass(outputs, x).sum().item() / x.numel() / np.log(2)
+        nats: float = density.log_mass(outputs, x).sum().item()
+        return -nats / x.numel() / float(np.log(2))
 
     likelihood = likelihoods.create("discretized_optimal_sigma", (3, 16, 16)).double()
     likelihood(outputs, x)
-    found, mse = float(likelihood.variance), float((x - outputs.sigmoid()).square().mean())
+    found, mse = float(likelihood.variance or 0), float((x - outputs.sigmoid()).square().mean())
     best = min(bits(found * factor) for factor in np.linspace(0.7, 1.3, 61))
     assert found == pytest.approx(mse - 1 / (12 * 255**2), rel=1e-6)
     assert bits(found) < best + 1e-3

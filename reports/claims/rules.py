@@ -278,7 +278,8 @@ CLAIMS = (
         "The learned variance with the lower validation NLL minus the best β of the sweep: "
         f"supported if the NLL is not worse by {MARGIN:.0%} of the range of the sweep's mean NLLs, "
         "and if σ² lies within half a step of the sweep (log10, towards σ²) of the variance of "
-        "the best β. No verdict on the place if the best β lies at an end of the sweep.",
+        "the best β. No verdict on the place if the best β lies at an end of the sweep, and none "
+        "on a variance that still moves at the end of training.",
         ("table-a", "differences"),
         _matches_best_beta,
     ),
@@ -287,7 +288,7 @@ CLAIMS = (
         "information before the marginal KL takes off.",
         "σ² against the take-off of KL(m‖p), defined below the figure: supported if it lies in the "
         "interval of the take-off, half a step of the sweep wider on both sides. No verdict if I_e "
-        "is near its cap next to the take-off.",
+        "is near its cap next to the take-off, and none on a variance that still moves at the end.",
         ("information", "table-a"),
         _at_inflection,
     ),
@@ -305,7 +306,7 @@ CLAIMS = (
         "The optimal variance converges faster than the one learned by gradient.",
         "Steps and seconds until the validation NLL first reaches the worse of the two final "
         "values of the same seed, log ratio of the optimal variance to the one learned by "
-        "gradient: supported below 0.",
+        "gradient: supported below 0. No verdict if either still moves at the end.",
         ("speed", "convergence"),
         _converges_faster,
     ),

@@ -116,7 +116,7 @@ def _unsettled(shares: Mapping[Entry, float]) -> str:
     ]
     return (
         f"{MARK.strip()} The variance still moves at the end: ln σ² by more than {SETTLED:g} over "
-        f"the last tenth of training, of {listing(names)}. No claim on it is judged."
+        f"the last tenth of training, of {listing(names)}. No claim on value or speed is judged."
         if names
         else ""
     )

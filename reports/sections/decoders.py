@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from reports import published as paper
 from reports.analysis.collapse import COLLAPSED
 from reports.analysis.groups import Entry, Group, learned, recorded
+from reports.analysis.moving import SETTLED, moving
 from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import estimate, values
 from reports.content import LACKING, PAPER, Content, Status
@@ -32,6 +33,8 @@ SWEPT = (
     "code, KL(m‖p) what the prior misses of the codes; their sum is the rate, the KL of the ELBO, "
     "here on the images of the estimate."
 )
+MARK = " †"
+"""Behind the name of a decoder whose variance still moves at the end of training."""
 OF_VIDEO = ("ssim_best_of_n", "psnr_best_of_n_db", "nll_nats_per_sequence", "kl_nats_per_sequence")
 
 
@@ -59,7 +62,9 @@ def _protocols(subject: Subject) -> str:
 def decoder_tables(subject: Subject, group: Group) -> Iterator[str]:
     """Yield table B of a group, with notes on what is special in it."""
     content = subject.content
-    yield decoder_table(group, content.budget)
+    unsettled = {entry: share for entry in group.entries if (share := moving(content, entry))}
+    yield decoder_table(group, content.budget, unsettled)
+    yield _unsettled(unsettled)
     yield caption([entry.runs for entry in group.entries])
     yield BESIDE if group.published(content.budget) else ""
     yield bullets(_notes(content, group))
@@ -86,13 +91,15 @@ def columns_not_run(subject: Subject) -> str:
     return section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
 
 
-def decoder_table(group: Group, budget: str) -> str:
+def decoder_table(group: Group, budget: str, marked: Collection[Entry] = ()) -> str:
     """Return table B of one group: native NLL, bits/dim and Frechet distances of every decoder."""
     entries = group.entries
+    heading, side, labels = tables.decoders(entries)
+    names = [f"{n}{MARK}" if e in marked else n for e, n in zip(entries, labels, strict=True)]
     measures = [e.measure or ("not recorded" if len(e.every_run) else absent(e)) for e in entries]
     compared = compared_metrics(group)
     fields = [
-        tables.decoders(entries),
+        (heading, side, names),
         ("measure", LEFT, measures),
         *tables.metric_fields(entries, compared),
     ]
@@ -103,6 +110,19 @@ def decoder_table(group: Group, budget: str) -> str:
         for name, key in (("NLL", "nll_nats"), ("FID", "fid")):
             fields.append((f"published {name}", RIGHT, [_published(each, key) for each in beside]))
     return table_of(tables.with_references(group, fields, compared))
+
+
+def _unsettled(shares: Mapping[Entry, float]) -> str:
+    names = [
+        f"{escape(entry.decoder.label)} ({share:.0%} of its runs)"
+        for entry, share in shares.items()
+    ]
+    return (
+        f"{MARK.strip()} The variance still moves at the end: ln σ² by more than {SETTLED:g} over "
+        f"the last tenth of training, of {listing(names)}. No claim on value or speed is judged."
+        if names
+        else ""
+    )
 
 
 def _published(cell: paper.Published | None, field: str) -> str:

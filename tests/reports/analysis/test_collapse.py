@@ -19,8 +19,8 @@ from reports.sections.decoders import decoder_table
 from reports.sections.overview import best_table
 from tests.reports.typed import cells, content, run
 
-ALIVE = {"kl_nats": 20.0, "mse": 0.01, "mean_image_mse": 0.067}
-BLACK = {"kl_nats": 5e-5, "mse": 0.1, "mean_image_mse": 0.067}
+ALIVE: dict[str, Any] = {"kl_nats": 20.0, "mse": 0.01, "mean_image_mse": 0.067}
+BLACK: dict[str, Any] = {"kl_nats": 5e-5, "mse": 0.1, "mean_image_mse": 0.067}
 BITS = "bits/dim ↓"
 
 
@@ -109,7 +109,7 @@ def test_a_sweep_does_not_choose_it_and_a_claim_does_not_take_it() -> None:
 
 
 def test_rows_without_a_code_stand_below_and_what_does_not_beat_them_is_marked() -> None:
-    reference = {
+    reference: dict[str, Any] = {
         "mean_image_bits_per_dim": 7.0,
         "histogram_bits_per_dim": 2.5,
         "mean_image_nll_nats": 60.0,

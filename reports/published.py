@@ -77,7 +77,7 @@ LEARNED = PublishedSweep("sigma-VAE", 0.006, -3333, 22.25)
 REPEATED_FID = 44.79
 """Of `OPTIMAL` on SVHN: what a reader of the public code obtained, from 10,000 generated images
 and pytorch-fid. The thread was closed without an explanation."""
-REPEATED_IN = "https://github.com/orybkin/sigma-vae-pytorch/issues/7"
+REPEATED_IN = "orybkin/sigma-vae-pytorch, issue 7"
 
 DIMENSIONS = {"CelebA": 32 * 32 * 3, "SVHN": 28 * 28 * 3, "CIFAR": 32 * 32 * 3, "BAIR": 64 * 64 * 3}
 """Scalar values in an image (a frame, for video)."""

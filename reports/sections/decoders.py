@@ -285,7 +285,7 @@ def _audited() -> Iterator[str]:
     _, fid = paper.joined()[paper.OPTIMAL]
     yield (
         f"FID: an independent reader of the public code obtained {paper.REPEATED_FID:g} for "
-        f"{paper.OPTIMAL} on {paper.SWEEP_COLUMN} ([source]({paper.REPEATED_IN}), never explained), "
+        f"{paper.OPTIMAL} on {paper.SWEEP_COLUMN} ({paper.REPEATED_IN}, never explained), "
         f"{paper.REPEATED_FID - fid:.2f} above the {fid:g} of the table. FID depends on the number "
         "of images, the resizing, the quantisation and the reference split, which is why this "
         "report states them."

@@ -60,9 +60,9 @@ def test_table_a_shows_the_rows_that_the_learned_one_joins() -> None:
 
 
 def test_the_repeated_distance_has_its_source() -> None:
-    assert REPEATED_FID - TABLE_B["SVHN"]["optimal_sigma"].fid == pytest.approx(17.54)
+    assert REPEATED_FID - joined()["optimal_sigma"][1] == pytest.approx(17.54)
     text = published(Subject(content()))
-    assert "[source](https://github.com/orybkin/sigma-vae-pytorch/issues/7)" in text
+    assert "(orybkin/sigma-vae-pytorch, issue 7, never explained)" in text
     assert "17.54 above the 27.25" in text
 
 

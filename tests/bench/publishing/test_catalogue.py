@@ -63,12 +63,12 @@ def test_the_catalogue_of_a_plan_has_its_measurements_alone() -> None:
     of_any = ["evaluate_seconds_iwae", "iwae_absent"]
     found = described(metrics([measurement("iwae")]), of_any).values()
     assert sorted(metric.key for columns in found for metric in columns) == of_any
-    assert not {"bits_per_dim", "fd_random_vgg"} & keys
-    assert {"bits_per_dim", "fd_random_vgg"} <= {metric.key for metric in metrics()}
+    assert not {"bits_per_dim", "fd_inception_75"} & keys
+    assert {"bits_per_dim", "fd_inception_75"} <= {metric.key for metric in metrics()}
 
 
 def test_a_headline_says_how_many_images_it_was_measured_on() -> None:
-    catalogue = metrics([measurement("quality_random_vgg"), measurement("elbo")])
+    catalogue = metrics([measurement("quality_thumbnail"), measurement("elbo")])
     table = pd.DataFrame(
         {
             "frechet_images": [32, 32, 16, None],

@@ -50,10 +50,10 @@ def _protocols(subject: Subject) -> str:
         "ELBO in the decoder's own measure, and **bold marks the best of each measure "
         "separately**, because a density and a mass do not compare. Bits/dim is the same bound "
         "in the one unit that all decoders share. The last rows know nothing of an image; † marks "
-        "what is no better than they are. The Frechet distance compares generated with test images "
-        "and depends on its protocol:"
+        "what is no better than they are. The distance of generated from test images depends on its "
+        "protocol:"
     )
-    return paragraphs(reading, bullets(protocols) or "- no Frechet distance was measured.")
+    return paragraphs(reading, bullets(protocols) or "- no distance was measured.")
 
 
 @by_group(
@@ -92,7 +92,7 @@ def columns_not_run(subject: Subject) -> str:
 
 
 def decoder_table(group: Group, budget: str, marked: Collection[Entry] = ()) -> str:
-    """Return table B of one group: native NLL, bits/dim and Frechet distances of every decoder."""
+    """Return table B of one group: native NLL, bits/dim and distances of every decoder."""
     entries = group.entries
     heading, side, labels = tables.decoders(entries)
     names = [f"{n}{MARK}" if e in marked else n for e, n in zip(entries, labels, strict=True)]

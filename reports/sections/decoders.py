@@ -33,7 +33,7 @@ SWEPT = (
     "code, KL(m‖p) what the prior misses of the codes; their sum is the rate, the KL of the ELBO, "
     "here on the images of the estimate."
 )
-MARK = " †"
+MARK = " ‡"
 """Behind the name of a decoder whose variance still moves at the end of training."""
 OF_VIDEO = ("ssim_best_of_n", "psnr_best_of_n_db", "nll_nats_per_sequence", "kl_nats_per_sequence")
 

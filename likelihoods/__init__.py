@@ -22,6 +22,7 @@ Example:
 
 from likelihoods.core.base import Likelihood, Measure, Shape, checked_level_cdf, checked_log_mass
 from likelihoods.core.contract import without_validation
+from likelihoods.core.distributions import within_support
 from likelihoods.core.grid import quantise, to_levels
 from likelihoods.core.numerics import soft_clip
 from likelihoods.core.options import LikelihoodError, described
@@ -51,6 +52,7 @@ __all__ = [
     "resolve",
     "soft_clip",
     "to_levels",
+    "within_support",
     "without_validation",
 ]
 

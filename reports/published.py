@@ -74,8 +74,23 @@ TABLE_A = (
 LEARNED = PublishedSweep("sigma-VAE", 0.006, -3333, 22.25)
 """The last row of the sweep: `beta` is the variance that was learned."""
 
+REPEATED_FID = 44.79
+"""Of `OPTIMAL` on SVHN: what a reader of the public code obtained, from 10,000 generated images
+and pytorch-fid. The thread was closed without an explanation."""
+REPEATED_IN = "orybkin/sigma-vae-pytorch, issue 7"
+
 DIMENSIONS = {"CelebA": 32 * 32 * 3, "SVHN": 28 * 28 * 3, "CIFAR": 32 * 32 * 3, "BAIR": 64 * 64 * 3}
 """Scalar values in an image (a frame, for video)."""
+
+
+def joined() -> dict[str, tuple[float, float]]:
+    """Return NLL and FID of the rows of table B that `LEARNED` has its NLL or its FID from."""
+    return {
+        name: (nll, fid)
+        for name, (nll, fid, _) in TABLE_B[SWEEP_COLUMN].items()
+        if nll is not None and fid is not None
+        if nll == LEARNED.nll_nats or fid == LEARNED.fid
+    }
 
 
 def floor(dimensions: int, variance: float) -> float:

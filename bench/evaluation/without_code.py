@@ -91,7 +91,8 @@ def fitted(trained: Trained) -> WithoutCode:
             log_histogram.view(LEVELS, *shape).float().to(device),
         )
 
-    return trained.once("without code", fit)
+    known: WithoutCode = trained.once("without code", fit)
+    return known
 
 
 def principal_variance(trained: Trained) -> float:

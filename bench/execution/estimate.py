@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -17,7 +18,7 @@ from bench.evaluation.elbo import scoring_seconds
 from bench.execution.executors import Ended, Executor
 from bench.execution.memory import check_memory
 from bench.execution.run import Task, build
-from bench.training.trainer import batch, optimiser, training_step
+from bench.training.trainer import batch, calibrate, optimiser, training_step
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,14 @@ def estimate(task: Task, device: torch.device) -> Estimate:
             training_step(model, optimizer, to_float(items, device), noise)
 
         model.train()
-        train = timed(step, device) * spec.training.total_steps(len(data.train))
-        scored = min(spec.history.images, len(data.validation)) * spec.history.points
-        train += scored * scoring_seconds(trial, spec.history.batch_size)
+        steps = spec.training.total_steps(len(data.train))
+        train = timed(step, device) * steps
+        points, size = len(spec.history.steps(steps)), spec.history.batch_size
+        scored = min(spec.history.images, len(data.validation)) * points
+        train += scored * scoring_seconds(trial, size)
+        fit = partial(calibrate, model, seed=spec.seed, batch_size=size)
+        seen = scored + min(spec.training.calibration_images, len(data.train))
+        train += seen * trial.seconds("calibration of the likelihood", fit)
     model.eval()
     with torch.no_grad():
         return Estimate(train, sum(each.seconds(trial) for each in task.measurements))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bench.errors import UsageError, unknown
 from bench.models.normal import Normal
-from likelihoods import Likelihood
+from likelihoods import Likelihood, within_support
 
 
 class Elbo(NamedTuple):
@@ -103,15 +103,33 @@ class Model(nn.Module, ABC):
         """Where the model is."""
         return next(self.parameters()).device
 
-    def elbo(self, x: Tensor, generator: torch.Generator | None = None) -> Elbo:
+    def elbo(
+        self,
+        x: Tensor,
+        generator: torch.Generator | None = None,
+        dequantisation: torch.Generator | None = None,
+    ) -> Elbo:
         """Single-sample ELBO of each item: E_q[ln p(x|z)] and KL(q(z|x) || p(z)).
 
         In training mode a calibrating likelihood is fitted to the batch; in evaluation mode it
         never sees the images that it scores.
+
+        Args:
+            x: items, as `forward` takes them.
+            generator: source of the posterior noise, on the model's device.
+            dequantisation: source of uniform noise of one level on what a density is to predict,
+                on the model's device; None: no such noise.
         """
         sampled, targets = self(x, generator), self.targets(x)
+        noisy = dequantisation is not None and self.likelihood.measure == "density"
+        if noisy:
+            noise = torch.empty_like(targets).uniform_(-0.5, 0.5, generator=dequantisation)
+            targets = targets + noise / 255
         fitted = targets if self.training else None
-        log_likelihood = self.likelihood(sampled.outputs, target=fitted).log_prob(targets)
+        distribution = self.likelihood(sampled.outputs, target=fitted)
+        if noisy:
+            targets = within_support(distribution, targets)
+        log_likelihood = distribution.log_prob(targets)
         return Elbo(log_likelihood.unflatten(0, (len(x), -1)).sum(1), sampled.kl)
 
 

@@ -61,7 +61,8 @@ def _training(spec: RunSpec) -> str:
     options = ", ".join(f"{key} {value}" for key, value in spec.model_options.items())
     return (
         f"{spec.model} ({options or 'default options'}), {training.optimiser} "
-        f"{training.learning_rate:g}, batch {training.batch_size}, {length}{_warmup(training)}"
+        f"{training.learning_rate:g}, batch {training.batch_size}, {length}"
+        f"{_warmup(training)}{_choices(training)}"
     )
 
 
@@ -69,6 +70,12 @@ def _warmup(training: Training) -> str:
     shares = {"learning rate": training.warmup, "weight of the KL": training.kl_warmup}
     words = [f"{name} over {share:.0%}" for name, share in shares.items() if share]
     return f", warm-up of the {' and of the '.join(words)} of the steps" if words else ""
+
+
+def _choices(training: Training) -> str:
+    start = ", learned variances start from the data" if training.start == "data" else ""
+    noise = ", densities dequantised by uniform noise of one level" if training.dequantise else ""
+    return f"{start}{noise}, calibrated on up to {training.calibration_images} training items"
 
 
 def _evaluation(spec: RunSpec, plan: Mapping[str, Any]) -> str:

@@ -20,6 +20,15 @@ class Training(Settings):
     kl_warmup: Fraction = 0.0
     """The part over which the weight of the KL grows linearly to its value (Sonderby et al. 2016,
     "Ladder Variational Autoencoders", arXiv:1602.02282)."""
+    start: Literal["published", "data"] = "published"
+    """Where what a likelihood learns beside the network starts: where the paper has it, or from the
+    training images (`Likelihood.start_from`)."""
+    dequantise: bool = False
+    """Whether densities are trained on images with uniform noise of one level, x + (u - 1/2) / 255
+    (Theis et al. 2016, arXiv:1511.01844): the expected log density is then a lower bound on the
+    log of the mass by which they are scored. The network sees the images themselves."""
+    calibration_images: Count = 5000
+    """Training items that likelihoods are calibrated on at the end, and may start from."""
     epochs: Count | None = None
     steps: Count | None = None
 
@@ -47,15 +56,19 @@ class History(Settings):
     """The convergence curve that is recorded while a model is trained."""
 
     points: Annotated[int, Field(ge=2)] = 20
-    """Points of the curve."""
+    """Points of the curve; one more is at 90 % of the steps."""
     images: Count = 1000
-    """Validation items behind each point."""
+    """Validation items behind each point, and training items that likelihoods see before it."""
     batch_size: Count = 128
     """Items at once."""
 
     def steps(self, total: int) -> list[int]:
-        """Steps of the points: dense early, where curves are steep; 0 and the last among them."""
-        return sorted({round(total * (i / (self.points - 1)) ** 2) for i in range(self.points)})
+        """Steps of the points: dense early, where curves are steep; 0 and the last among them.
+
+        The one at 90 % shows whether anything still moves at the end.
+        """
+        dense = {round(total * (i / (self.points - 1)) ** 2) for i in range(self.points)}
+        return sorted(dense | {round(0.9 * total)})
 
 
 def _ramp(step: int, length: float) -> float:

@@ -9,7 +9,8 @@ likelihood, and a run that goes on from a checkpoint repeats the uninterrupted o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 from bench import seeds
-from bench.data import Data, subset, to_float
+from bench.data import Data, images, subset, to_float
 from bench.evaluation.base import clock
 from bench.evaluation.elbo import estimate_elbo
 from bench.models import Model
@@ -77,15 +78,34 @@ def training_step(
     x: Tensor,
     noise: torch.Generator,
     *,
+    dequantisation: torch.Generator | None = None,
     kl_share: float = 1.0,
 ) -> Tensor:
     """One step on items (B, ...); returns the loss, in nats per item, on the device."""
-    log_likelihood, kl = model.elbo(x, noise)
+    log_likelihood, kl = model.elbo(x, noise, dequantisation)
     loss = (kl_share * model.likelihood.kl_weight * kl - log_likelihood).mean()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
     return loss.detach()
+
+
+@torch.no_grad()
+def calibrate(model: Model, items: Tensor, *, seed: int, batch_size: int) -> None:
+    """Let the likelihood see training items uint8 (N, ...) under the weights of the model.
+
+    Leaves the model in evaluation mode. The posterior noise depends on the seed and the batch
+    alone. A likelihood that has nothing to calibrate asks for no batch, and none is computed.
+    """
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, len(items), batch_size):
+            x = to_float(items[start : start + batch_size], model.device)
+            noise = seeds.generator(model.device, seed, "calibration of the likelihood", start)
+            yield model(x, noise).outputs, model.targets(x)
+
+    model.eval()
+    model.likelihood.calibrate(batches())
 
 
 class Trainer:
@@ -99,6 +119,7 @@ class Trainer:
         self._curve = history
         self._points = set(history.steps(self.steps))
         self._validation = subset(data.validation, history.images, "validation")
+        self._fitted = subset(data.train, training.calibration_images, "calibration")
         self._optimizer = optimiser(model, training)
         self._losses = torch.zeros(self.steps, device=data.device)
         self._step = 0
@@ -128,6 +149,8 @@ class Trainer:
     ) -> Trajectory:
         """Train to the last step, or the first loss that is not finite; `save` gets checkpoints."""
         if self._step == 0:
+            if self.training.start == "data":
+                self.model.likelihood.start_from(images(to_float(self._fitted, self.data.device)))
             self._record()
         self.model.train()
         saved = started = clock(self.data.device)
@@ -144,6 +167,8 @@ class Trainer:
                 diverged = _first_not_finite(self._losses[: self._step])
                 if point and diverged is None:
                     self._record()
+                    if self._step == self.steps:
+                        self._calibrate(len(self._fitted))
                     self.model.train()
                 if save and due and diverged is None:
                     save(self.state_dict())
@@ -156,22 +181,37 @@ class Trainer:
         items = batch(self.data.train, step, self.training.batch_size, self.seed)
         x = to_float(items, device)
         noise = seeds.generator(device, self.seed, "posterior noise", step)
+        blur = None
+        if self.training.dequantise:
+            blur = seeds.generator(device, self.seed, "dequantisation noise", step)
         kl_share = self.training.kl_share(step, self.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = self.training.rate(step, self.steps)
-        loss = training_step(self.model, self._optimizer, x, noise, kl_share=kl_share)
-        self._losses[step] = loss
+        self._losses[step] = training_step(
+            self.model, self._optimizer, x, noise, dequantisation=blur, kl_share=kl_share
+        )
         self._step += 1
 
     def _record(self) -> None:
-        """Add a point to the curve, unless the checkpoint that training went on from has it."""
+        """Add a point to the curve, unless the checkpoint that training went on from has it.
+
+        The likelihood is calibrated for it, and put back: what it keeps in training lags behind
+        the weights (docs/validity.md).
+        """
         if any(row["step"] == self._step for row in self._rows):
             return
+        kept = deepcopy(self.model.likelihood.state_dict())
+        self._calibrate(self._curve.images)
         size = self._curve.batch_size
         estimate = estimate_elbo(
             self.model, self._validation, seed=self.seed, batch_size=size, purpose="validation"
         )
+        self.model.likelihood.load_state_dict(kept)
         self._rows.append({"step": self._step, "seconds": self._seconds, **estimate.columns()})
+
+    def _calibrate(self, count: int) -> None:
+        items, size = self._fitted[:count], self._curve.batch_size
+        calibrate(self.model, items, seed=self.seed, batch_size=size)
 
 
 def _first_not_finite(losses: Tensor) -> int | None:

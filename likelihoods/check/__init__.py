@@ -45,6 +45,7 @@ PROPERTIES: dict[str, Property] = {
     "memory layout": contract.memory_layout,
     "saved and restored": contract.saved_and_restored,
     "no peeking": contract.no_peeking,
+    "calibration": contract.calibration,
     "any device": contract.any_device,
     "cuda": contract.cuda,
 }

@@ -20,7 +20,7 @@ from likelihoods.check.core import (
     random_outputs,
     trained,
 )
-from likelihoods.core.base import Measure, Shape, checked_log_mass
+from likelihoods.core.base import Likelihood, Measure, Shape, checked_log_mass
 from likelihoods.core.options import LikelihoodError
 
 SHAPE: Shape = (3, 4, 5)
@@ -71,9 +71,15 @@ def memory_layout(factory: Factory) -> Measurement:
 def saved_and_restored(factory: Factory) -> Measurement:
     """A state_dict carries all state into a fresh likelihood, and so does a pickle."""
     likelihood = trained(factory, SHAPE)
-    outputs, x = random_outputs(likelihood, 4), random_images(likelihood, 4)
     for parameter in likelihood.parameters():
         torch.nn.init.normal_(parameter)
+    number, where = _lost(factory, likelihood)
+    return Measurement(number, 0, f"largest difference of a copy by {where}")
+
+
+def _lost(factory: Factory, likelihood: Likelihood) -> tuple[float, str]:
+    """Return the largest difference of a copy of a likelihood, and how it was made and where."""
+    outputs, x = random_outputs(likelihood, 4), random_images(likelihood, 4)
     restored = factory(SHAPE).eval()
     restored.load_state_dict(likelihood.state_dict())
     expected = evaluated(likelihood, outputs, x)
@@ -82,12 +88,17 @@ def saved_and_restored(factory: Factory) -> Measurement:
         (*largest_difference(evaluated(copy, outputs, x), expected), how)
         for how, copy in copies.items()
     )
-    return Measurement(number, 0, f"largest difference of a copy by {how}, in {where}")
+    return number, f"{how}, in {where}"
 
 
 def no_peeking(factory: Factory) -> Measurement:
     """In evaluation, nothing depends on the target or on other images, and no state changes."""
-    likelihood = trained(factory, SHAPE)
+    number, how = _peeked(trained(factory, SHAPE))
+    return Measurement(number, 1e-5, f"largest change in evaluation, {how}")
+
+
+def _peeked(likelihood: Likelihood) -> tuple[float, str]:
+    """Return the largest change of an evaluation that sees what it should not, and what that is."""
     outputs, x = random_outputs(likelihood, 8), random_images(likelihood, 8)
     before = {name: value.clone() for name, value in likelihood.state_dict().items()}
     together = evaluated(likelihood, outputs, x)
@@ -104,7 +115,32 @@ def no_peeking(factory: Factory) -> Measurement:
     if any(not torch.equal(after[name], value) for name, value in before.items()):
         changes["of its state"] = math.inf
     how = max(changes, key=changes.__getitem__)
-    return Measurement(changes[how], 1e-5, f"largest change in evaluation, {how}")
+    return changes[how], how
+
+
+def calibration(factory: Factory) -> Measurement | Skipped:
+    """After `calibrate`, what is kept depends on its batches alone, is saved, and does not peek."""
+    likelihood, answers = trained(factory, SHAPE), []
+    if type(likelihood).calibrate is Likelihood.calibrate:
+        return Skipped("there is no calibrate of its own")
+    batches = [(random_outputs(likelihood, n), random_images(likelihood, n)) for n in (6, 3)]
+    outputs, x = random_outputs(likelihood, 4), random_images(likelihood, 4)
+    for batch in batches:
+        likelihood.train()(*batch)
+        with torch.no_grad():
+            likelihood.eval().calibrate(iter(batches))
+        answers.append(evaluated(likelihood, outputs, x))
+    (again, where), (lost, how), (peeked, why) = (
+        largest_difference(*answers),
+        _lost(factory, likelihood),
+        _peeked(likelihood),
+    )
+    number, problem = max(
+        (again, f"to the next time, on the same batches, in {where}"),
+        (lost, f"of a copy by {how}"),
+        (peeked, f"in evaluation, {why}"),
+    )
+    return Measurement(number, 1e-5, f"largest difference {problem}")
 
 
 def any_device(factory: Factory) -> Measurement:

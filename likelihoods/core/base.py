@@ -1,5 +1,6 @@
 """The base class of all likelihoods: a module that returns a distribution over images."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final, Literal
 
 import torch
@@ -87,9 +88,30 @@ class Likelihood(nn.Module):
         Args:
             outputs: raw decoder channels, (B, output_channels, H, W).
             target: the images being fitted, (B, C, H, W); only calibrating likelihoods use them,
-                and only in training mode.
+                and only in training mode. Dequantised, they lie up to half a level outside of
+                [0, 1].
         """
         raise NotImplementedError(f"forward of {self.name} is not written")
+
+    def start_from(self, images: Tensor) -> None:
+        """Set what is learned to a start that fits training images, (N, C, H, W) in [0, 1].
+
+        Called at most once, before the first step, and only by a training that asks for it. Here
+        nothing depends on the data.
+        """
+
+    def calibrate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Set what evaluation needs to that of training images under the present weights.
+
+        Called without gradients and in evaluation mode, after training and before the points of
+        its curve. Averages taken while the weights changed are those of weights that are gone; they
+        are replaced, so that the same batches always leave the same state. Here there is nothing
+        to set, and the batches, which may cost a pass of the network each, are not asked for.
+
+        Args:
+            batches: raw outputs, (B, output_channels, H, W), and the images that they are of,
+                (B, C, H, W) on the 8-bit grid; B may differ from one to the next.
+        """
 
     def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return the log probability of 8-bit images, in nats, (B,).
@@ -194,7 +216,7 @@ class Likelihood(nn.Module):
         """Return what `forward` returns, after a check of its shapes."""
         self._check_outputs(outputs)
         if target is not None:
-            self._check_images(outputs, target, "target", "range")
+            self._check_images(outputs, target, "target", "bins")
         distribution = super().__call__(outputs, target)
         check_distribution(distribution, len(outputs), self.shape, self.name)
         return distribution

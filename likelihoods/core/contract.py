@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints, kl_divergence, register_kl
 
-from likelihoods.core.grid import LEVELS
+from likelihoods.core.grid import LEVELS, STEP
 from likelihoods.core.options import LikelihoodError
 
-Values = Literal["any", "range", "grid"]
-"""What values of images are allowed: any number, those in [0, 1], those on the 8-bit grid."""
+Values = Literal["any", "bins", "range", "grid"]
+"""What values of images are allowed: any number, those in the bin of some level, those in [0, 1],
+those on the 8-bit grid."""
 VALUES_OF_MEASURE: Final[dict[str, Values]] = {
     "density": "any",
     "unnormalised": "range",
@@ -68,9 +69,11 @@ def _check_values(x: Tensor, what: str, values: Values) -> None:
         raise LikelihoodError(f"images for {what} have values that are nan")
     if values == "any":
         return
-    if low < -OFF_GRID / LEVELS or high > 1 + OFF_GRID / LEVELS:
+    beyond = STEP / 2 if values == "bins" else 0.0
+    if low < -beyond - OFF_GRID / LEVELS or high > 1 + beyond + OFF_GRID / LEVELS:
+        allowed = "[0, 1], or half a level more" if beyond else "[0, 1]"
         raise LikelihoodError(
-            f"images for {what} have values from {low:g} to {high:g}: expected [0, 1]"
+            f"images for {what} have values from {low:g} to {high:g}: expected {allowed}"
         )
     if values == "grid":
         levels = x * (LEVELS - 1)

@@ -46,6 +46,23 @@ def support_of(distribution: Distribution) -> tuple[Tensor, Tensor]:
     return torch.as_tensor(low), torch.as_tensor(high)
 
 
+def within_support(distribution: Distribution, values: Tensor) -> Tensor:
+    """Return values with those beyond an end of a distribution's support reflected at that end.
+
+    So noise that is uniform in the bin of a level is uniform in the part of it inside the support.
+
+    Example:
+        >>> import torch
+        >>> from likelihoods import within_support
+        >>> unit = torch.distributions.Uniform(torch.zeros(()), torch.ones(()))
+        >>> within_support(unit, torch.tensor([-0.001, 0.5, 1.001]))
+        tensor([0.0010, 0.5000, 0.9990])
+    """
+    low, high = support_of(distribution)
+    values = torch.where(values < low, 2 * low - values, values)
+    return torch.where(values > high, 2 * high - values, values)
+
+
 class ImageDistribution(Distribution):
     """Base of the distributions over images, of the shape of an example (B, C, H, W)."""
 
@@ -112,8 +129,8 @@ class GaussianImages(ImageDistribution):
 
     def cdf(self, value: Tensor) -> Tensor:
         """Return the cdf of each value, (B, C, H, W), in float64."""
-        z: Tensor = (value - wide(self._mean)) / wide(self._log_scale).exp()
-        return torch.special.ndtr(z)
+        cdf: Tensor = torch.special.ndtr((value - wide(self._mean)) / wide(self._log_scale).exp())
+        return cdf
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W)."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from likelihoods.core.base import Likelihood, Shape
-from likelihoods.core.distributions import GaussianImages
+from likelihoods.core.distributions import GaussianImages, ImageDistribution
 from likelihoods.core.numerics import LOG_SIGMA_MAX, LOG_SIGMA_MIN, clip_bounds, soft_clip
 from likelihoods.core.options import choice, number
 from likelihoods.core.registry import register
@@ -51,7 +51,9 @@ class Gaussian(GaussianLikelihood):
 class SharedSigma(GaussianLikelihood):
     """Gaussian with one sigma for the whole data set, a parameter learned by gradient.
 
-    The parameter is ln sigma, 0 at the start, and not clipped.
+    The parameter is ln sigma, not clipped. It starts at 0, or from the data (`start_from`): an
+    optimiser such as Adam moves it by at most about its learning rate a step, so that a short
+    training from 0 may end on the way.
 
     Example:
         >>> import torch, likelihoods
@@ -66,9 +68,15 @@ class SharedSigma(GaussianLikelihood):
         super().__init__(shape)
         self.log_sigma = nn.Parameter(torch.zeros(()))
 
-    def forward(self, outputs: Tensor, target: Tensor | None = None) -> GaussianImages:
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> ImageDistribution:
         """Return N(x; mean, sigma^2 I)."""
         return self._shared(outputs, self.log_sigma)
+
+    @torch.no_grad()
+    def start_from(self, images: Tensor) -> None:
+        """Set sigma^2 to the MSE of the mean image, the error of a decoder that knows no more."""
+        mse = (images - images.mean(0)).square().mean()
+        self.log_sigma.copy_(0.5 * mse.log().clamp(min=2 * LOG_SIGMA_MIN))
 
     @property
     def variance(self) -> Tensor:

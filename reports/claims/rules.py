@@ -28,6 +28,7 @@ from reports.claims.evidence import (
     measured,
     noted,
     piece,
+    settled,
     unbounded,
     undecided,
 )
@@ -47,12 +48,12 @@ OFTEN = 0.5
 """A share of diverged runs whose interval lies below this refutes claim 4."""
 
 
-def _better_learned(group: Group) -> Entry:
+def _better_learned(content: Content, group: Group) -> Entry:
     """Return the better of the learned shared variances, by validation NLL as the sweep's best."""
     candidates, reasons = [], []
     for name in (SHARED, OPTIMAL):
         try:
-            entry = entry_of(group, name)
+            entry = settled(content, entry_of(group, name))
             chosen_by = estimate(entry.runs, "validation_nll_nats")
             candidates.append((chosen_by.mean if chosen_by else math.inf, entry))
         except Absent as reason:
@@ -92,12 +93,13 @@ def _below_unit(quantity: str, group: Group, name: str, metric: Metric) -> Findi
 
 
 def _matches_best_beta(content: Content, group: Group) -> Iterator[Finding]:
-    yield piece("NLL: learned − best β", _not_worse, group)
-    yield piece("log10(σ² / best β)", _near_best, group)
+    yield piece("NLL: learned − best β", _not_worse, content, group)
+    yield piece("log10(σ² / best β)", _near_best, content, group)
 
 
-def _not_worse(quantity: str, group: Group) -> Finding:
-    sweep, own, metric = _sweep_of(group), _better_learned(group), group.metric("nll_nats")
+def _not_worse(quantity: str, content: Content, group: Group) -> Finding:
+    sweep, own = _sweep_of(group), _better_learned(content, group)
+    metric = group.metric("nll_nats")
     means = [mean.mean for s in sweep.settings if (mean := estimate(s.runs, metric.key))]
     if len(means) < 2 or not np.isfinite(means).all():
         raise Absent("fewer than two values of the sweep have an NLL")
@@ -107,10 +109,10 @@ def _not_worse(quantity: str, group: Group) -> Finding:
     return judge(quantity, difference, Region(high=margin), metric.decimals)
 
 
-def _near_best(quantity: str, group: Group) -> Finding:
-    sweep, own = _sweep_of(group), _better_learned(group)
+def _near_best(quantity: str, content: Content, group: Group) -> Finding:
+    sweep, own = _sweep_of(group), _better_learned(content, group)
     chosen = next(each for each in sweep.settings if each.value == sweep.chosen)
-    best, learned = math.log10(variance_of(chosen)), _log_variance(own)
+    best, learned = math.log10(variance_of(chosen)), _log_variance(content, own)
     half = _step(sweep, best, best if learned.mean is None else learned.mean) / 2
     quantity += f" ({own.decoder.name}, half a step of the sweep: {half:.2f})"
     finding = judge(quantity, _shifted(learned, -best), Region(-half, half), 2)
@@ -120,9 +122,9 @@ def _near_best(quantity: str, group: Group) -> Finding:
     return finding
 
 
-def _log_variance(entry: Entry) -> Effect:
+def _log_variance(content: Content, entry: Entry) -> Effect:
     """Return log10 of the variance, over seeds."""
-    variances = by_seed(entry.runs, "variance").to_numpy(dtype=np.float64)
+    variances = by_seed(settled(content, entry).runs, "variance").to_numpy(dtype=np.float64)
     if not variances.size or not (np.isfinite(variances) & (variances > 0)).all():
         raise Absent(f"the variance of {entry.decoder.name} was not measured")
     return replace(effect(np.log10(variances)), lost=len(entry.runs) - variances.size)
@@ -140,17 +142,17 @@ def _step(entry: Entry, place: float, at: float) -> float:
 
 def _at_inflection(content: Content, group: Group) -> Iterator[Finding]:
     for name in (SHARED, OPTIMAL):
-        yield piece(f"log10(σ² / take-off): {name}", _near_take_off, group, name)
+        yield piece(f"log10(σ² / take-off): {name}", _near_take_off, content, group, name)
 
 
-def _near_take_off(quantity: str, group: Group, name: str) -> Finding:
+def _near_take_off(quantity: str, content: Content, group: Group, name: str) -> Finding:
     sweep = _sweep_of(group)
     rise = take_off(sweep)
     if isinstance(rise, NoTakeOff):
         raise Absent(without_information(group).rstrip(".") or rise.why)
     at = math.log10(rise.variance)
     entry = entry_of(group, name)
-    learned, region = _log_variance(entry), _around(sweep, rise)
+    learned, region = _log_variance(content, entry), _around(sweep, rise)
     low, high = (short(10 ** (at + edge)) for edge in (region.low, region.high))
     place = short_interval(rise.variance, rise.interval)
     quantity += f" (take-off at {place}, region {low} to {high})"
@@ -228,7 +230,7 @@ def _converges_faster(content: Content, group: Group) -> Iterator[Finding]:
 
 def _sooner(quantity: str, content: Content, group: Group, over: str) -> Finding:
     """Judge the log ratio of the times to the worse of the two final NLLs of each seed."""
-    entries = [entry_of(group, name) for name in (OPTIMAL, SHARED)]
+    entries = [settled(content, entry_of(group, name)) for name in (OPTIMAL, SHARED)]
     first, second = (curves(content, entry, NLL) for entry in entries)
     seeds = sorted(set(first) & set(second))
     if not seeds:
@@ -283,7 +285,8 @@ CLAIMS = (
         "The learned variance with the lower validation NLL minus the best β of the sweep: "
         f"supported if the NLL is not worse by {MARGIN:.0%} of the range of the sweep's mean NLLs, "
         "and if σ² lies within half a step of the sweep (log10, towards σ²) of the variance of "
-        "the best β. No verdict on the place if the best β lies at an end of the sweep.",
+        "the best β. No verdict on the place if the best β lies at an end of the sweep, and none "
+        "on a variance that still moves at the end of training.",
         ("table-a", "differences"),
         _matches_best_beta,
     ),
@@ -292,7 +295,7 @@ CLAIMS = (
         "information before the marginal KL takes off.",
         "σ² against the take-off of KL(m‖p), defined below the figure: supported if it lies in the "
         "interval of the take-off, half a step of the sweep wider on both sides. No verdict if I_e "
-        "is near its cap next to the take-off.",
+        "is near its cap next to the take-off, and none on a variance that still moves at the end.",
         ("information", "table-a"),
         _at_inflection,
     ),
@@ -311,7 +314,7 @@ CLAIMS = (
         "The optimal variance converges faster than the one learned by gradient.",
         "Steps and seconds until the validation NLL first reaches the worse of the two final "
         "values of the same seed, log ratio of the optimal variance to the one learned by "
-        "gradient: supported below 0.",
+        "gradient: supported below 0. No verdict if either still moves at the end.",
         ("speed", "convergence"),
         _converges_faster,
     ),

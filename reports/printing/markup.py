@@ -37,6 +37,12 @@ def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
+def fold(summary: str, *parts: str) -> str:
+    """Return paragraphs that a reader opens by a click on their summary, a plain line."""
+    line = " ".join(summary.split()).replace("<", "&lt;")
+    return paragraphs(f"<details>\n<summary>{line}</summary>", *parts, "</details>")
+
+
 def paragraphs(*parts: str) -> str:
     """Join what is not empty by empty lines."""
     return "\n\n".join(part for part in parts if part)

@@ -15,9 +15,9 @@ from reports.sections.training import costs, speed, stability
 
 SECTIONS: tuple[Callable[[Subject], str], ...] = (
     summary,
-    what_was_run,
-    claims,
     decoder_tables,
+    claims,
+    what_was_run,
     differences,
     rank_sections,
     measurements.quality_tables,

@@ -9,7 +9,7 @@ from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.verdict import Verdict
 from reports.claims import CLAIMS, Claim, Finding, judged, overall
 from reports.content import PAPER
-from reports.printing.markup import LEFT, bold, escape, paragraphs, table
+from reports.printing.markup import LEFT, bold, escape, fold, paragraphs, table
 from reports.printing.words import listing
 from reports.sections.section import Subject, section
 
@@ -22,30 +22,33 @@ def claims(subject: Subject) -> str:
     if not subject.groups:
         return section(title, "There are no runs, so nothing is said of any claim.")
     evidence = [judged(claim, subject.content, subject.groups) for claim in CLAIMS]
-    common = _common(evidence)
-    none = f"**No claim can be decided. Where no other reason is given: {escape(common)}.**"
-    rows, details = [], []
+    details = [
+        fold(f"Claim {number}: {claim.text}", *_details(claim, each))
+        for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1)
+    ]
+    if why := _undecided(evidence):
+        line = f"**No claim is judged: {escape(why)}.** The rules, and what there is of evidence:"
+        return section(title, paragraphs(line, *details))
+    rows = []
     for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1):
-        verdicts = [_verdict(each[group], common) for group in subject.groups]
         every = [finding for here in each.values() for finding in here]
         decided = bold(verdict := overall(every))
         if verdict is Verdict.SUPPORTED and not all(finding.measured for finding in every):
             decided += ", of the parts that were measured"
+        verdicts = [_verdict(each[group]) for group in subject.groups]
         rows.append([f"{number}. {claim.text}", *verdicts, decided])
-        details.append(paragraphs(f"### Claim {number}", *_details(claim, each, common)))
     headings = ["claim", *(escape(group.heading) for group in subject.groups), "on all data"]
     shown = table(headings, rows, [LEFT] * len(headings))
-    return section(title, paragraphs(_reading(subject), none if common else "", shown, *details))
+    return section(title, paragraphs(_reading(subject), shown, *details))
 
 
-def _common(evidence: Sequence[Evidence]) -> str:
-    """Return why most of what was measured cannot be decided; "" if something can."""
+def _undecided(evidence: Sequence[Evidence]) -> str:
+    """Return the most frequent reason why nothing is decided; "" if something is."""
     every = [each for groups in evidence for here in groups.values() for each in here]
     if any(each.verdict is not Verdict.NOT_DECIDED for each in every):
         return ""
-    reasons = [each.reason for each in every if each.measured]
-    most = max(reasons, key=reasons.count, default="")
-    return most if 2 * reasons.count(most) > len(reasons) else ""
+    reasons = [each.reason for each in every if each.measured] or ["nothing was measured"]
+    return max(reasons, key=reasons.count)
 
 
 def _reading(subject: Subject) -> str:
@@ -66,26 +69,25 @@ def _reading(subject: Subject) -> str:
     )
 
 
-def _verdict(evidence: list[Finding], common: str) -> str:
+def _verdict(evidence: list[Finding]) -> str:
     """Return the verdict on one group; one that is not decided tells why if there is one reason."""
     verdict = overall(evidence)
     open_ = [each for each in evidence if each.verdict is Verdict.NOT_DECIDED]
     measured = [each for each in open_ if each.measured] or open_
     reasons = list(dict.fromkeys(each.reason for each in measured))
-    if verdict is Verdict.NOT_DECIDED and len(reasons) == 1 and reasons[0] != common:
+    if verdict is Verdict.NOT_DECIDED and len(reasons) == 1:
         return f"{verdict}: {escape(reasons[0])}"
     return str(verdict)
 
 
-def _details(claim: Claim, evidence: Evidence, common: str) -> Iterator[str]:
+def _details(claim: Claim, evidence: Evidence) -> Iterator[str]:
     links = listing([f"[{_SHOWN[anchor]}](#{anchor})" for anchor in claim.evidence])
-    yield f"{claim.text} *{claim.rule}* Evidence: {links}."
+    yield f"*{claim.rule}* Evidence: {links}."
     headings = ["data", "quantity", f"effect [{LEVEL:.0%} interval]", "verdict", "reason"]
     rows = []
     for group, every in evidence.items():
         for each in every:
-            reason = "as above" if each.reason == common else each.reason
-            words = (group.heading, each.quantity, each.effect, each.verdict, reason)
+            words = (group.heading, each.quantity, each.effect, each.verdict, each.reason)
             rows.append([escape(word) for word in words])
     yield table(headings, rows, [LEFT] * len(headings))
 

@@ -5,7 +5,7 @@ says why.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import torch
@@ -375,6 +375,55 @@ class Unpicklable(Sound):
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape)
         self.squash = lambda values: values.sigmoid()
+
+
+class Calibrated(Sound):
+    """A Laplace whose scale is the mean absolute error, kept for evaluation."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        self.register_buffer("scale", torch.ones(()))
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
+        location = self.split(outputs)[0].sigmoid()
+        return self.laplace(location, self.scale.expand_as(location))
+
+    def calibrate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        errors = [(x - self.split(outputs)[0].sigmoid()).abs() for outputs, x in batches]
+        self.keep(torch.cat(errors).mean())
+
+    def keep(self, scale: Tensor) -> None:
+        self.scale: Tensor = scale
+
+
+@fails("calibration")
+class Accumulates(Calibrated):
+    """Mixes what it is given with what it had."""
+
+    def keep(self, scale: Tensor) -> None:
+        self.scale = (self.scale + scale) / 2
+
+
+@fails("calibration")
+class Forgets(Calibrated):
+    """Keeps its scale where no state_dict finds it."""
+
+    def keep(self, scale: Tensor) -> None:
+        self._kept = scale
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
+        location = self.split(outputs)[0].sigmoid()
+        return self.laplace(location, getattr(self, "_kept", self.scale).expand_as(location))
+
+
+@fails("calibration")
+class LearnsFromTests(Calibrated):
+    """Goes on calibrating in evaluation, once it has been calibrated."""
+
+    def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
+        if target is not None and not self.training and self.scale != 1:
+            self.calibrate([(outputs, target)])
+        return super().forward(outputs, target)
 
 
 @fails("no peeking")

@@ -50,6 +50,8 @@ def test_native_measures() -> None:
         "bitwise_categorical",
         "discretized_logistic",
         "discretized_gaussian",
+        "discretized_shared_sigma",
+        "discretized_optimal_sigma",
         "logistic_mixture",
     }
 

@@ -41,8 +41,10 @@ def test_step_by_step(data: Data, make_spec: MakeSpec) -> None:
             z = mean + std * torch.randn(mean.shape, generator=latents)
             p = stats.norm(model.decode(z).sigmoid().double().numpy(), sigma)  # type: ignore[operator]
         level = (255 * x.double()).round().numpy()
-        below = np.where(level == 0, 0, p.cdf((level - 0.5) / 255))
-        above = np.where(level == 255, 1, p.cdf((level + 0.5) / 255))
+        first, last = (p.cdf(edge / 255) for edge in (-0.5, 255.5))
+        below, above = (
+            (p.cdf((level + side) / 255) - first) / (last - first) for side in (-0.5, 0.5)
+        )
         v = torch.rand(x.shape, generator=randomisation, dtype=torch.float64).numpy()
         transforms.append(below + v * (above - below))
     u = np.concatenate(transforms).ravel()

@@ -40,9 +40,9 @@ def test_each_importance_sample_costs_a_scored_image(seconds: Any) -> None:
     assert all_of_them - some == pytest.approx(2 * (48 - 20) / ITEMS)
 
 
-def test_training_costs_its_steps_and_the_points_of_the_curve(seconds: Any) -> None:
-    whole = seconds()
-    assert whole.train == pytest.approx(12 + 4 * 16 / ITEMS)
+def test_training_costs_its_steps_the_points_of_the_curve_and_calibration(seconds: Any) -> None:
+    whole, points, items = seconds(), 5, 64
+    assert whole.train == pytest.approx(12 + (2 * points * 16 + items) / ITEMS)
     assert whole.total == whole.train + whole.evaluate
 
 

@@ -84,8 +84,15 @@ def test_unknown_names_list_the_known_ones(tiny: Path) -> None:
 
 def test_what_is_only_named_is_taken_over(tmp_path: Path) -> None:
     paper, extended = suite.load("paper"), suite.load("extended")
-    assert [column.heading for column in extended.columns] == ["SVHN VAE", "CIFAR HVAE"]
-    assert all(column in paper.columns for column in extended.columns)
+    assert [column.heading for column in extended.columns] == [
+        "SVHN VAE",
+        "SVHN VAE, dequantised",
+        "CIFAR HVAE",
+    ]
+    assert [column for column in extended.columns if column in paper.columns] == [
+        extended.columns[0],
+        extended.columns[2],
+    ]
     assert extended.rows[0] == paper.rows[4]
     assert extended.budgets == paper.budgets
     path = tmp_path / "mine.toml"
@@ -107,7 +114,25 @@ def test_the_extended_suite_has_every_decoder_that_the_paper_lacks() -> None:
         {row.likelihood for row in suite.load(name).rows} for name in ("paper", "extended")
     )
     assert paper | extended == set(likelihoods.names())
-    assert len(paper & extended) == 4
+    assert len(paper & extended) == 5
+
+
+def test_the_dequantised_column_differs_in_that_alone() -> None:
+    plain, noisy, _ = suite.load("extended").columns
+    for name, budget in suite.load("extended").budgets.items():
+        plain_one, noisy_one = plain.under(name, budget), noisy.under(name, budget)
+        expected = plain_one.training.model_copy(update={"dequantise": True})
+        assert noisy_one.training == expected
+        assert noisy_one.options == plain_one.options
+
+
+def test_what_is_learned_starts_from_the_data_outside_the_published_protocol() -> None:
+    for name in suite.names():
+        loaded = suite.load(name)
+        for column in loaded.columns:
+            for budget in loaded.budgets:
+                start = column.under(budget, loaded.budgets[budget]).training.start
+                assert start == ("published" if budget == "paper" else "data"), (name, budget)
 
 
 def test_a_suite_extends_another(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import datasets
+from bench import seeds
 from bench.data import Data
 from bench.execution.run import build
 from bench.suite import RunSpec
@@ -20,7 +21,7 @@ def trainer_of(data: Data, spec: RunSpec) -> Trainer:
 
 
 def test_loss_goes_down(data: Data, make_spec: MakeSpec) -> None:
-    spec = make_spec("optimal_sigma", training=Training(batch_size=16, steps=150))
+    spec = make_spec("shared_sigma", training=Training(batch_size=16, steps=150))
     history = fit(build(spec, data), data, spec).history
     assert history["nll_nats"].iloc[-1] < history["nll_nats"].iloc[0] - 5
     assert list(history["step"]) == spec.history.steps(150)
@@ -28,7 +29,7 @@ def test_loss_goes_down(data: Data, make_spec: MakeSpec) -> None:
 
 
 def test_the_curve_begins_at_zero_and_ends_at_the_last_step() -> None:
-    assert History(points=5).steps(100) == [0, 6, 25, 56, 100]
+    assert History(points=5).steps(100) == [0, 6, 25, 56, 90, 100]
     assert History(points=10).steps(2) == [0, 1, 2]
 
 
@@ -137,3 +138,89 @@ def test_optimal_and_learned_variance_agree_on_mnist(make_spec: MakeSpec) -> Non
         variances[name] = float(model.likelihood.variance)  # type: ignore[arg-type]
     assert variances["optimal_sigma"] < 0.05
     assert variances["shared_sigma"] == pytest.approx(variances["optimal_sigma"], rel=0.15)
+
+
+def variance_of(trainer: Trainer) -> float:
+    return float(trainer.model.likelihood.variance)  # type: ignore[arg-type]
+
+
+def calibration_of(trainer: Trainer) -> list[torch.Tensor]:
+    """The images behind the last calibration of a trainer, in turn."""
+    seen = list[torch.Tensor]()
+    original = trainer.model.likelihood.calibrate
+
+    def spy(batches: Any) -> None:
+        kept = list(batches)
+        seen[:] = [x for _, x in kept]
+        original(kept)
+
+    trainer.model.likelihood.calibrate = spy  # type: ignore[method-assign]
+    return seen
+
+
+def test_the_kept_variance_is_the_error_under_the_final_weights(
+    data: Data, make_spec: MakeSpec
+) -> None:
+    """And not an average of what it was on the way; on training images, each once."""
+    trainer = trainer_of(data, make_spec("optimal_sigma"))
+    seen = calibration_of(trainer)
+    trainer.run()
+    images = torch.cat(seen)
+    assert len(images) == len(data.train)
+    assert torch.equal((images * 255).round().sort(0).values, data.train.sort(0).values.float())
+    model = trainer.model.eval()
+    total = 0.0
+    for start in range(0, 64, 16):
+        noise = seeds.generator("cpu", 0, "calibration of the likelihood", start)
+        x = images[start : start + 16]
+        with torch.no_grad():
+            mean = model.likelihood(model(x, noise).outputs).mean
+        total += float((mean - x).square().sum())
+    assert variance_of(trainer) == pytest.approx(total / images.numel(), rel=1e-5)
+
+
+def test_calibration_takes_as_many_images_as_it_is_told(data: Data, make_spec: MakeSpec) -> None:
+    training = Training(batch_size=16, steps=2, calibration_images=20)
+    trainer = trainer_of(data, make_spec("optimal_sigma", training=training))
+    seen = calibration_of(trainer)
+    trainer.run()
+    assert [len(x) for x in seen] == [16, 4]
+
+
+def test_points_of_the_curve_leave_no_trace(
+    data: Data, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a calibrating likelihood keeps in training is that of training alone."""
+
+    def averages(points: int) -> list[torch.Tensor]:
+        history = History(points=points, images=16, batch_size=16)
+        trainer = trainer_of(data, make_spec("optimal_sigma", history=history))
+        states = list[torch.Tensor]()
+        with monkeypatch.context() as patch:
+            patch.setattr("bench.training.trainer.CHECKPOINT_SECONDS", -1.0)
+            average = trainer.model.likelihood.average
+            trainer.run(save=lambda state: states.append(average.clone()))  # type: ignore[operator]
+        return states
+
+    few, many = averages(2), averages(13)
+    assert len(few) == len(many) == 12
+    assert all(torch.equal(a, b) for a, b in zip(few, many, strict=True))
+
+
+def test_what_is_learned_starts_from_the_data_if_asked(data: Data, make_spec: MakeSpec) -> None:
+    expected = float((data.train / 255).var(0, correction=0).mean())
+    for start, first in (("published", 1.0), ("data", expected)):
+        training = Training(batch_size=16, steps=2, start=start)  # type: ignore[arg-type]
+        history = trainer_of(data, make_spec("shared_sigma", training=training)).run().history
+        assert history["variance"].iloc[0] == pytest.approx(first, rel=1e-5)
+
+
+def test_a_continued_run_does_not_start_again(data: Data, make_spec: MakeSpec) -> None:
+    training = Training(batch_size=16, steps=12, start="data")
+    spec, states = make_spec("shared_sigma", training=training), list[dict[str, Any]]()
+    first = trainer_of(data, spec)
+    first.run(save=states.append)
+    continued = trainer_of(data, spec)
+    continued.load_state_dict(states[-1])
+    continued.run()
+    assert variance_of(continued) == variance_of(first)

@@ -169,3 +169,19 @@ def test_log_mass_sums_over_the_image() -> None:
     values = outputs.view(5, 2, -1).transpose(1, 2).reshape(-1, 2, 1, 1)
     expected = one.log_mass(values, x.reshape(-1, 1, 1, 1)).view(5, -1).sum(1)
     torch.testing.assert_close(likelihood.log_mass(outputs, x), expected)
+
+
+def test_a_shared_sigma_starts_from_the_error_of_the_mean_image() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(50, *SHAPE)
+    likelihood = likelihoods.create("shared_sigma", SHAPE)
+    likelihood.start_from(images)
+    torch.testing.assert_close(likelihood.variance, images.var(0, correction=0).mean())
+    likelihood.start_from(torch.zeros(3, *SHAPE))
+    torch.testing.assert_close(likelihood.variance, torch.tensor(math.exp(-12.0)))
+
+
+def test_what_is_not_learned_starts_from_nothing() -> None:
+    likelihood = likelihoods.create("optimal_sigma", SHAPE)
+    likelihood.start_from(torch.rand(5, *SHAPE))
+    assert likelihood.variance == 1

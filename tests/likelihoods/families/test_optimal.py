@@ -166,8 +166,8 @@ def test_per_image_mass_is_a_mixture_over_images() -> None:
     mean, bins = outputs.sigmoid()[..., None], torch.stack(bin_edges(x[..., None]))
     whole = torch.tensor(RANGE, dtype=torch.float64).view(2, 1, 1, 1, 1, 1).expand_as(bins)
     inside, total = (
-        (log_gaussian_mass(*edges, mean, sigma).sum((1, 2, 3)) + weights.log()).logsumexp(1)
-        for edges in (bins, whole)
+        (log_gaussian_mass(low, high, mean, sigma).sum((1, 2, 3)) + weights.log()).logsumexp(1)
+        for low, high in (bins, whole)
     )
     expected = (inside - total).float()
     torch.testing.assert_close(likelihood.log_mass(outputs, x), expected, rtol=1e-5, atol=1e-3)
@@ -202,3 +202,39 @@ def test_state_dict_carries_what_was_learned() -> None:
     assert not torch.equal(restored(outputs).log_prob(x), likelihood(outputs).log_prob(x))
     restored.load_state_dict(likelihood.state_dict())
     assert torch.equal(restored(outputs).log_prob(x), likelihood(outputs).log_prob(x))
+
+
+@pytest.mark.parametrize("share", AXES)
+def test_calibration_is_the_average_over_images_and_not_over_batches(share: str) -> None:
+    """Whatever training kept, and however the images are cut into batches."""
+    torch.manual_seed(0)
+    outputs, x = batch(7)
+    x[:2] = 0  # a batch whose error is another one
+    squares, images = (x - outputs.sigmoid()).square(), (1, 2, 3)
+    likelihoods_ = [optimal(share) for _ in range(2)]
+    likelihoods_[0](*batch())
+    for likelihood, sizes in zip(likelihoods_, ([2, 5], [7]), strict=True):
+        likelihood.calibrate(zip(outputs.split(sizes), x.split(sizes), strict=True))
+        if share == "image":
+            expected = torch.histc(squares.mean(images).log(), 64, -12, 0) / 7
+        else:
+            expected = squares.mean(AXES[share], keepdim=True)
+        torch.testing.assert_close(likelihood.average / likelihood.weight, expected)
+
+
+@pytest.mark.parametrize("share", AXES)
+def test_calibration_on_a_perfect_fit_stops_at_the_floor(share: str) -> None:
+    likelihood = optimal(share)
+    likelihood.calibrate([(torch.full((2, *SHAPE), -1e4), torch.zeros(2, *SHAPE))])
+    log_prob = likelihood.eval()(torch.zeros(2, *SHAPE)).log_prob(torch.full((2, *SHAPE), 0.5))
+    half = 12 / 64 / 2 if share == "image" else 0  # the middle of the first bin
+    expected = -D / 2 * (LOG_VARIANCE_MIN + half + math.log(2 * math.pi))
+    torch.testing.assert_close(log_prob, torch.full((2,), expected))
+
+
+def test_without_batches_calibration_changes_nothing() -> None:
+    likelihood = optimal()
+    likelihood(*batch())
+    before = likelihood.variance
+    likelihood.calibrate([])
+    assert likelihood.variance == before

@@ -176,6 +176,27 @@ def test_the_better_learned_variance_is_chosen_on_validation() -> None:
     assert "optimal_sigma" in found[0].quantity
 
 
+def falling(runs: Runs) -> dict[str, pd.DataFrame]:
+    """Histories in which the variance of every run falls to the end."""
+    return on_its_way({each["run"]: history(1.0) for each in runs}, "")
+
+
+def test_a_variance_that_still_moves_is_not_taken_for_the_learned_one() -> None:
+    moving, other = learned(0.1, 0.0), learned(0.1, 5.0, name="optimal_sigma")
+    found = look(2, [*sweep(), *moving, *other], histories=falling(moving))
+    assert "optimal_sigma" in found[0].quantity, "the other one is judged"
+    alone = look(2, [*sweep(), *moving], histories=falling(moving))
+    assert not any(each.measured for each in alone)
+    assert "shared_sigma still moves at the end" in alone[0].reason
+
+
+def test_a_variance_that_still_moves_has_no_place_at_the_take_off() -> None:
+    runs = informative(10**-0.25)
+    found = look(3, runs, histories=falling(runs))[0]
+    assert (found.verdict, found.measured) == (N, False)
+    assert "still moves at the end" in found.reason
+
+
 def test_the_end_of_the_sweep_gives_no_verdict_on_the_place() -> None:
     found = look(2, [*sweep(best=10.0), *learned(10.0, 0.0)])
     assert found[1].verdict is N
@@ -341,6 +362,22 @@ def test_the_target_is_the_worse_of_the_two_final_values() -> None:
     steps = look(5, runs, histories=histories)[0]
     assert steps.effect == "-0.69", "50 steps against 100"
     assert steps.reason.startswith("1 seed")
+
+
+def on_its_way(histories: dict[str, pd.DataFrame], name: str) -> dict[str, pd.DataFrame]:
+    """The histories with a variance that falls to the end, of the runs of one likelihood."""
+    return {
+        run: each.assign(variance=np.exp(-each["step"] / 10)) if name in run else each
+        for run, each in histories.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["optimal_sigma", "shared_sigma"])
+def test_a_variance_that_still_moves_is_no_time(name: str) -> None:
+    runs, histories = racing(3.0, 1.0)
+    found = look(5, runs, histories=on_its_way(histories, name))
+    assert not any(each.measured for each in found)
+    assert f"the variance of {name} still moves at the end" in found[0].reason
 
 
 def test_without_histories_nothing_is_said() -> None:

@@ -174,8 +174,7 @@ _METRICS_OF_A_PART = (
     nats_metric(
         "kl_nats",
         "KL",
-        "KL(q(z|x)‖p(z)), summed over latent dimensions, averaged over test images: the rate, the "
-        "sum of I_e(x;z) and KL(m‖p) where all three are taken on the same images",
+        "KL(q(z|x)‖p(z)), summed over latent dimensions, averaged over test images: the rate",
     ),
     nats_metric(
         "kl_layer_{layer}_nats",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import traceback
@@ -121,6 +122,7 @@ def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Prog
         "status": Status.FINISHED,
         "measure": model.likelihood.measure,
         "outputs_per_value": model.likelihood.outputs_per_value,
+        "dimensions": math.prod(model.likelihood.shape),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "steps": trainer.steps,
         "batch_size": min(spec.training.batch_size, len(data.train)),
@@ -176,6 +178,9 @@ _words = partial(Metric, unit="text")
 _seconds = partial(Metric, unit="s", decimals=1)
 _whole = partial(Metric, decimals=0)
 METRICS = (
+    _whole(
+        "dimensions", "values of an image", "height × width × channels of an image, or of a frame"
+    ),
     _words("status", "status", "finished, diverged, failed or too large"),
     _whole("diverged_step", "diverged at", "first step whose loss was not finite"),
     _words("error", "error", "why a run did not finish, in one line"),

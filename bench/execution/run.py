@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 
 import likelihoods
@@ -127,6 +129,7 @@ def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Prog
         "step_memory_megabytes": needed / 1e6,
         "train_seconds": trajectory.seconds,
         "smallest_sigma_reached": float(trajectory.history["smallest_sigma"].min()),
+        **_best_point(trajectory.history),
     }
     if trajectory.diverged_step is None:
         store.write_state(run_id, "weights", model.state_dict())
@@ -137,6 +140,15 @@ def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Prog
             "error": f"the loss is not finite at step {trajectory.diverged_step}",
         }
     store.write_record(run_id, record)
+
+
+def _best_point(history: pd.DataFrame) -> dict[str, float | None]:
+    """Where the curve on validation images is lowest."""
+    bits = history.set_index("step")["bits_per_dim"].replace([np.inf, -np.inf], np.nan).dropna()
+    return {
+        "best_validation_bits_per_dim": None if bits.empty else float(bits.min()),
+        "best_validation_step": None if bits.empty else int(bits.idxmin()),
+    }
 
 
 def _measure(
@@ -214,6 +226,14 @@ METRICS = (
         "the least standard deviation of any value of a validation image at any point of the "
         "history, also of a run that diverged, in units of x in [0, 1]",
     ),
+    Metric(
+        "best_validation_bits_per_dim",
+        "best validation bits/dim",
+        "the lowest bits/dim of any point of the history, on the validation images of the history, "
+        "also of a run that diverged; all else is measured at the last step",
+        decimals=3,
+    ),
+    _whole("best_validation_step", "best at step", "the step of that point"),
     _seconds("evaluate_seconds", "evaluation", "wall-clock time of all measurements"),
     _seconds("evaluate_seconds_{part}", "evaluation: {part}", "wall-clock time of one measurement"),
     _words(

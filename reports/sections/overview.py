@@ -131,7 +131,8 @@ def _equals(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> str:
 
 
 def _count(subject: Subject) -> str:
-    runs = pd.concat([group.runs for group in subject.groups])
+    # Columns of fixed and of tuned rates share runs.
+    runs = pd.concat([group.runs for group in subject.groups]).drop_duplicates("run")
     counts = Counter(map(str, runs["status"]))
     ended = f"{plural(len(runs), 'run')}, of which {counts.pop(Status.FINISHED, 0)} finished"
     text = listing([ended, *(f"{counts[name]} {name}" for name in sorted(counts))]) + "."

@@ -38,8 +38,12 @@ def following(plan: Plan, store: Store) -> list[Task]:
     """At most what is to be done at the rates that are still to be chosen."""
     tasks = []
     for search in plan.open:
-        rates = {trial.training.learning_rate for trial in search.trials}
-        tasks += max((pending(plan, store, search.at(rate)) for rate in rates), key=len)
+        rates = dict.fromkeys(trial.training.learning_rate for trial in search.trials)
+        # Runs at the fixed rate are in the plan in any case.
+        others = (rate for rate in rates if rate != search.fixed)
+        tasks += max(
+            (pending(plan, store, search.at(rate)) for rate in others), key=len, default=[]
+        )
     return tasks
 
 

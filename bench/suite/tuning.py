@@ -42,13 +42,17 @@ class Search:
     """At the rate that is fixed for all decoders of the column."""
     trials: tuple[RunSpec, ...]
 
+    @property
+    def fixed(self) -> float:
+        """The rate that is the same for all decoders."""
+        return self.runs[0].training.learning_rate
+
     def choose(self, score: Callable[[RunSpec], Score]) -> float:
         """Return the rate with the most sound trials, and of those the one of the lowest mean.
 
         The mean is over the sound trials; where a rate has none, over those that finished. Equal
         rates: the fixed one, else the smaller. A report chooses the value of a sweep likewise.
         """
-        fixed = self.runs[0].training.learning_rate
         scores: dict[float, list[Score]] = {}
         for trial in self.trials:
             scores.setdefault(trial.training.learning_rate, []).append(score(trial))
@@ -57,7 +61,7 @@ class Search:
             sound = [each.bits_per_dim for each in scores[rate] if each.sound]
             every = [each.bits_per_dim for each in scores[rate]]
             kept = sound or [bits for bits in every if math.isfinite(bits)] or [math.inf]
-            return -len(sound), statistics.fmean(kept), rate != fixed, rate
+            return -len(sound), statistics.fmean(kept), rate != self.fixed, rate
 
         return min(scores, key=place)
 

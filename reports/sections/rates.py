@@ -78,7 +78,7 @@ def _fairness(tried: list[Entry], counts: set[int], trials: pd.DataFrame) -> Ite
         if entry.settings
     ]
     if alone:
-        yield f"Self-tuned, one run a seed without a sweep: {', '.join(alone)}."
+        yield f"Self-tuned but for the rate, one run a seed: {', '.join(alone)}."
     if swept:
         yield f"Tuned by a sweep besides: {', '.join(swept)}."
     seconds = trials.reindex(columns=SECONDS).apply(pd.to_numeric, errors="coerce").sum().sum()

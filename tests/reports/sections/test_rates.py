@@ -82,7 +82,7 @@ def test_trials_stand_beside_the_rate_that_they_chose() -> None:
     assert cells(shown, "Odd (beta = 0.01)")["chosen"] == "not run"
     assert cells(shown, "Odd (beta = 0.1)")["chosen"] == "0.2"
     assert "each value of a sweep: 3, at 3 rates on 1 seed." in shown
-    assert "without a sweep: Wide, Fit." in shown
+    assert "but for the rate, one run a seed: Wide, Fit." in shown
     assert "by a sweep besides: Odd (2 values of beta)." in shown
     assert "The trials took 12 s" in shown
 

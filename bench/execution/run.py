@@ -144,10 +144,10 @@ def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Prog
 
 def _best_point(history: pd.DataFrame) -> dict[str, float | None]:
     """Where the curve on validation images is lowest."""
-    bits = history.set_index("step")["bits_per_dim"].replace([np.inf, -np.inf], np.nan).dropna()
+    finite = history[np.isfinite(history["bits_per_dim"])].sort_values("bits_per_dim")
     return {
-        "best_validation_bits_per_dim": None if bits.empty else float(bits.min()),
-        "best_validation_step": None if bits.empty else int(bits.idxmin()),
+        f"best_validation_{key}": float(finite[key].iloc[0]) if len(finite) else None
+        for key in ("bits_per_dim", "step")
     }
 
 

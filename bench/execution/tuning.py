@@ -36,14 +36,13 @@ def settle(plan: Plan, store: Store, tried: Collection[str] = ()) -> None:
 
 def following(plan: Plan, store: Store) -> list[Task]:
     """At most what is to be done at the rates that are still to be chosen."""
-    tasks = []
+    tasks: list[Task] = []
     for search in plan.open:
         rates = dict.fromkeys(trial.training.learning_rate for trial in search.trials)
         # Runs at the fixed rate are in the plan in any case.
         others = (rate for rate in rates if rate != search.fixed)
-        tasks += max(
-            (pending(plan, store, search.at(rate)) for rate in others), key=len, default=[]
-        )
+        left = [pending(plan, store, search.at(rate)) for rate in others]
+        tasks += max(left, key=len, default=[])
     return tasks
 
 

@@ -189,6 +189,7 @@ def files(subject: Subject) -> str:
     """Return links to the data behind the report."""
     return section(
         "Data behind this report",
-        "[results.csv](results.csv) holds every run, one a row, with every measurement and its "
-        "unit in the name of the column. The figures are in the folder `figures`.",
+        "[results.csv](results.csv) holds every run, one a row for each table that shows it, with "
+        "every measurement and its unit in the name of the column. The figures are in the folder "
+        "`figures`.",
     )

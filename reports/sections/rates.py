@@ -54,8 +54,10 @@ def learning_rates(subject: Subject, group: Group) -> Iterator[str]:
 def _by_value(searched: Entry) -> dict[float | None, Entry]:
     """Return an entry for each value of its sweep, or the one of all runs."""
     decoder = searched.decoder
-    values = {s.value: Entry(decoder, s.runs, chosen=s.value) for s in searched.settings}
-    return {**values} or {None: Entry(decoder, searched.every_run)}
+    values: dict[float | None, Entry] = {
+        each.value: Entry(decoder, each.runs, chosen=each.value) for each in searched.settings
+    }
+    return values or {None: Entry(decoder, searched.every_run)}
 
 
 def _remark(tried: Entry, chosen: list[float], rates: list[float]) -> str:

@@ -112,7 +112,7 @@ def best_points(subject: Subject, group: Group) -> Iterator[str]:
     for entry in group.entries:
         held = list(curves(subject.content, entry, BITS).values())
         measured |= bool(held)
-        lowest = [curve.loc[curve["value"].idxmin()] for curve in held]
+        lowest = [curve.iloc[int(curve["value"].argmin())] for curve in held]
         last, best, step = (
             float(np.mean(values or [np.nan]))
             for values in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,13 +34,17 @@ def trials(plan: Plan) -> dict[float, RunSpec]:
 
 
 def end(
-    plan: Plan, store: Store, run: RunSpec, *, status: Status = Status.FINISHED, **columns: float
+    plan: Plan, store: Store, run: RunSpec, *, status: Status = Status.FINISHED, **columns: Any
 ) -> None:
     store.begin(run, {})
     store.write_record(run.run_id, {"status": status})
     for measurement in plan.of(run):
         result = Result(Outcome.MEASURED, 0.0, SOUND | columns)
         store.write_measurement(run.run_id, measurement, result, {})
+
+
+def scored(bits: float) -> dict[str, Any]:
+    return {SELECTOR: bits}
 
 
 def chosen(plan: Plan) -> set[float]:
@@ -51,14 +56,14 @@ def test_nothing_is_chosen_before_all_trials_are_done(plan: Plan, store: Store) 
         settle(plan, store)
         assert (len(plan.open), chosen(plan)) == (1, set())
         assert [task.spec.training.learning_rate for task in following(plan, store)] == [3e-4]
-        end(plan, store, run, **{SELECTOR: 1 / rate})
+        end(plan, store, run, **scored(1 / rate))
     settle(plan, store)
     assert (plan.open, chosen(plan), following(plan, store)) == ([], {3e-3}, [])
 
 
 def test_test_images_have_no_say(plan: Plan, store: Store) -> None:
     for rate, run in trials(plan).items():
-        end(plan, store, run, **{SELECTOR: rate, "bits_per_dim": 1 / rate, "nll_nats": 1 / rate})
+        end(plan, store, run, **scored(rate), bits_per_dim=1 / rate, nll_nats=1 / rate)
     settle(plan, store)
     assert chosen(plan) == {3e-4}
 
@@ -72,9 +77,9 @@ def test_test_images_have_no_say(plan: Plan, store: Store) -> None:
         {"mse": 0.99},
     ],
 )
-def test_a_lost_trial_loses(plan: Plan, store: Store, lost: dict[str, float]) -> None:
+def test_a_lost_trial_loses(plan: Plan, store: Store, lost: dict[str, Any]) -> None:
     for rate, run in trials(plan).items():
-        end(plan, store, run, **{SELECTOR: 1 / rate, **(lost if rate == 3e-3 else {})})
+        end(plan, store, run, **scored(1 / rate) | (lost if rate == 3e-3 else {}))
     settle(plan, store)
     assert chosen(plan) == {1e-3}
 
@@ -84,7 +89,7 @@ def test_a_failed_trial_is_to_be_tried_again_unless_it_was_just_tried(
 ) -> None:
     for rate, run in trials(plan).items():
         status = Status.FAILED if rate == 3e-3 else Status.FINISHED
-        end(plan, store, run, status=status, **{SELECTOR: 1 / rate})
+        end(plan, store, run, status=status, **scored(1 / rate))
     settle(plan, store)
     assert plan.open
     settle(plan, store, tried={trials(plan)[3e-3].run_id})

@@ -41,8 +41,8 @@ TRIALS = [
 
 
 def tuned(trials: list[dict[str, Any]] | None = None) -> Content:
-    fixed = {"column_key": "fixed", "learning_rate": 0.2}
-    own = {"column_key": "tuned"}
+    fixed: dict[str, Any] = {"column_key": "fixed", "learning_rate": 0.2}
+    own: dict[str, Any] = {"column_key": "tuned"}
     runs = [
         run("fit", **fixed),
         run("fit", **{**fixed, **own}),

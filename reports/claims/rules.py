@@ -320,7 +320,8 @@ CLAIMS = (
         "β = σ² lies near the best β.",
         "The learned variance with the lower validation NLL minus the best β of the sweep: "
         f"supported if NLL and bits/dim are not worse by {MARGIN_BITS} bits a value and the "
-        f"distance not by {MARGIN_SHARE:.0%} of that of the best β, and if σ² lies within half a step of the sweep (log10, towards σ²) of the variance of "
+        f"distance not by {MARGIN_SHARE:.0%} of that of the best β, and if σ² lies within half a "
+        "step of the sweep (log10, towards σ²) of the variance of "
         "the best β. No verdict on the place if the best β lies at an end of the sweep, and none "
         "on a variance that still moves at the end of training.",
         ("table-a", "differences"),
@@ -342,7 +343,8 @@ CLAIMS = (
         "shared one never does.",
         "Good: NLL and bits/dim below the median of the other densities of the same seed. Poor: "
         "the distances of decoder means and of samples x ~ p(x|z) above it. Both are judged where "
-        "each decoder's learning rate was tuned, else one rate for all may decide. Runs without bounds: supported if one of at least "
+        "each decoder's learning rate was tuned, else one rate for all may decide. Runs without "
+        "bounds: supported if one of at least "
         f"{FEWEST} diverged or collapsed and no run of a shared variance did; refuted if a shared "
         "one did, or if none did and the exact binomial interval of the share lies below "
         f"{OFTEN:g}.",
@@ -361,7 +363,8 @@ CLAIMS = (
     ),
     Claim(
         "The per-image optimal variance gives the best image quality.",
-        "The distance of generated images minus that of every other decoder; shown is the difference from the "
+        "The distance of generated images minus that of every other decoder; shown is the "
+        "difference from the "
         "best other. Supported if every difference is below 0; refuted if one is above 0.",
         ("table-b", "differences"),
         _best_images,
@@ -369,7 +372,8 @@ CLAIMS = (
     Claim(
         "Bernoulli on grey values does badly on colour images; among discrete decoders the full "
         "categorical has the best NLL.",
-        "Badly: bits/dim and the distance of generated images above the median of the other decoders of the "
+        "Badly: bits/dim and the distance of generated images above the median of the other "
+        "decoders of the "
         "same seed, where the sample images have three channels. Best: bits/dim below that of "
         "every other mass, as in claim 6, on any data.",
         ("table-b", "differences"),

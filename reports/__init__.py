@@ -20,12 +20,14 @@ only those before it:
     versus                         one decoder against others
 """
 
+from reports.analysis.collapse import COLLAPSE_KEYS, why_collapsed
 from reports.content import IDENTIFICATION, Column, Content, ReportError, Row, Status
 from reports.document import write
 from reports.metric import Metric, described, overview
 from reports.versus.document import Comparison, compare, write_comparison
 
 __all__ = [
+    "COLLAPSE_KEYS",
     "IDENTIFICATION",
     "Column",
     "Comparison",
@@ -37,6 +39,7 @@ __all__ = [
     "compare",
     "described",
     "overview",
+    "why_collapsed",
     "write",
     "write_comparison",
 ]

@@ -25,7 +25,7 @@ REQUIRED = ("run", "data_set", "model", "likelihood", "seed", "status")
 
 APART = ("data_set", "model", "column_key", "likelihood", "options", "option_{name}", "seed")
 """Columns of the results of which no two runs share all."""
-IDENTIFICATION = ("run", *APART, "budget", "status", "device")
+IDENTIFICATION = ("run", "column", *APART, "learning_rate", "budget", "status", "device")
 """Columns of the results that say which run it is, and no metric; in the order of results.csv."""
 
 PAPER = "paper"
@@ -108,16 +108,17 @@ class Content:
     """Everything that one report shows.
 
     Raises:
-        ReportError: the results lack a required column, name a run twice, hold two runs of one
-            seed for the same decoder on the same data, a status or options that cannot be read,
-            or several budgets; or a metric is described twice, or one of generated images lacks
-            its protocol.
+        ReportError: the results lack a required column, name a run twice in a column, hold two runs
+            of one seed for the same decoder on the same data, a status or options that cannot be
+            read, or several budgets; or a metric is described twice, or one of generated images
+            lacks its protocol.
 
     """
 
     title: str
     results: pd.DataFrame
-    """One row a run: what identifies it, and every metric under its key."""
+    """One row a run: what identifies it, and every metric under its key. A run that two columns
+    share has a row in each."""
     histories: Mapping[str, pd.DataFrame]
     """Run id -> validation measurements during training: step, seconds, nll_nats, bits_per_dim,
     kl_nats, variance. Values may be NaN."""
@@ -146,6 +147,9 @@ class Content:
     order that all runs of one evaluation share."""
     metrics_document: str | None = None
     """Link to the definitions of the metrics, relative to the report."""
+    trials: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """One row a trial of a learning rate, as in `results`; no trial is a result. `column_key` is
+    that of the column whose rates they choose."""
 
     def __post_init__(self) -> None:
         for problem in _problems(self):
@@ -188,7 +192,8 @@ def _ambiguities(results: pd.DataFrame) -> Iterator[str]:
     for run, status in zip(results["run"], results["status"], strict=True):
         if status not in statuses:
             yield f"run {run} has the status {status!r}; a run is {', '.join(statuses)}"
-    twice = results["run"][results["run"].duplicated()]
+    place = [name for name in ("run", "column_key") if name in results]
+    twice = results["run"][results[place].duplicated()]
     if len(twice):
         yield f"the results name run {twice.iloc[0]} twice"
     what = [name for name in results if name in APART or str(name).startswith("option_")]

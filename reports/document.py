@@ -20,7 +20,7 @@ from reports.sections import SECTIONS, Subject, budget
 
 README, FIGURES = "README.md", "figures"
 RESULTS = "results.csv"
-"""One row a run, sorted by run so that the order of execution does not show."""
+"""One row a run and column, sorted by run so that the order of execution does not show."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def results_table(content: Content) -> pd.DataFrame:
     known = described([*identification, *content.metrics], map(str, results))
     order = [each.key for own in known.values() for each in own]
     ordered = results[[*order, *(key for key in map(str, results) if key not in order)]]
-    return ordered if ordered.empty else ordered.sort_values("run")
+    return ordered.sort_values([name for name in ("run", "column_key") if name in ordered])
 
 
 def write(content: Content, output: Path) -> Path:

@@ -77,7 +77,8 @@ def execute(options: argparse.Namespace) -> int:
     import likelihoods
     from bench.environment import default_jobs, device
     from bench.execution.executors import create
-    from bench.execution.schedule import carry_out, pending, recall
+    from bench.execution.schedule import as_expected, carry_out, pending, recall
+    from bench.execution.tuning import following, settle
     from bench.publishing import publish
     from bench.store import Store
 
@@ -88,19 +89,28 @@ def execute(options: argparse.Namespace) -> int:
     suite, budget = _suite(options, on.type)
     store = Store.readable(options.results) if options.dry_run else Store.open(options.results)
     plan = _plan(options, suite, budget)
-    todo = pending(plan, store)
-    jobs = min(options.jobs or default_jobs(on), max(1, len(todo)))
-    _say_what_is_missing(plan, todo)
+    settle(plan, store)
+    todo, later = pending(plan, store), following(plan, store)
+    jobs = min(options.jobs or default_jobs(on), max(1, len(todo) + len(later)))
+    _say_what_is_missing(plan, todo, later)
     with create(jobs, partial(recall, likelihoods.references())) as executor:
-        expected = _estimates(plan, todo, on, executor, jobs) if todo else {}
+        expect = partial(_estimates, plan, on=on, executor=executor, measured={})
+        expected = expect([*todo, *later]) if todo else {}
         if options.dry_run:
             print(_table(plan, todo, store, expected))
             return 0
         record = _record(options, plan, store, jobs, todo)
-        good = carry_out(plan, store, on, executor, expected)
+        carry_out(todo, store, on, executor, expected)
+        if plan.open:
+            tried = {task.spec.run_id for task in todo}
+            settle(plan, store, tried)
+            record = _record(options, plan, store, jobs, todo)
+            rest = [task for task in pending(plan, store) if task.spec.run_id not in tried]
+            carry_out(rest, store, on, executor, expect(rest))
     if todo:
         store.write_plan(record | {"wall_seconds": time.monotonic() - started})
     print(publish(store, store.report_folder))
+    good = as_expected(plan, store)
     if not good:
         say("some runs or measurements failed: the report says which")
     return 0 if good else 1
@@ -142,23 +152,31 @@ def _plan(options: argparse.Namespace, suite: Suite, budget: str) -> Plan:
     return plan
 
 
-def _say_what_is_missing(plan: Plan, todo: Sequence[Task]) -> None:
+def _say_what_is_missing(plan: Plan, todo: Sequence[Task], later: Sequence[Task]) -> None:
     train = sum(task.train for task in todo)
     measure, done = len(todo) - train, len(plan.runs) - len(todo)
     parts = {"to be trained": train, "only to be measured": measure, "done before": done}
     counts = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
     say(f"{len(plan.runs)} runs: {counts}")
+    if trials := sum(run.is_trial for run in plan.runs):
+        follow = f"; at most {len(later)} runs follow at the rates they choose" if later else ""
+        say(f"{trials} of them are trials of learning rates, which are not reported{follow}")
 
 
 def _estimates(
-    plan: Plan, todo: Sequence[Task], on: torch.device, executor: Executor, jobs: int
+    plan: Plan,
+    todo: Sequence[Task],
+    on: torch.device,
+    executor: Executor,
+    measured: dict[str, Estimate],
 ) -> dict[str, Estimate]:
     """Expected seconds of each task whose data are here; says what they add up to."""
     from bench.execution.estimate import estimates, total_seconds
 
     known = [task for task in todo if task.spec.data_set not in plan.absent_data]
-    expected = estimates(known, on, executor)
+    expected = estimates(known, on, executor, measured)
     if expected:
+        jobs = executor.jobs
         seconds = duration(total_seconds(expected, jobs))
         say(f"expected to take {seconds}: {jobs} run(s) at a time on {on.type}")
     if len(known) < len(todo):
@@ -195,8 +213,10 @@ def _table(plan: Plan, todo: Sequence[Task], store: Store, expected: Mapping[str
     for run in plan.runs:
         seconds = f"{expected[run.run_id].total:.0f}" if run.run_id in expected else ""
         state = states.get(run.run_id, "done")
-        rows.append([run.data_set, run.model, run.label, run.seed, state, seconds])
-    headers = ["data set", "model", "likelihood", "seed", "state", "seconds"]
+        seed = f"trial {-run.seed}" if run.is_trial else run.seed
+        rate = f"{run.training.learning_rate:g}"
+        rows.append([run.data_set, run.model, run.label, rate, seed, state, seconds])
+    headers = ["data set", "model", "likelihood", "rate", "seed", "state", "seconds"]
     return str(tabulate(rows, headers, tablefmt="simple"))
 
 

@@ -87,8 +87,7 @@ def estimate_elbo(
     totals = torch.zeros((), dtype=torch.float64, device=device)
     smallest = torch.full((), math.inf, device=device)
     count = 0
-    native: list[Tensor] = []
-    exact: list[Tensor] = []
+    bounds: list[Tensor] = []
     for start in range(0, len(items), batch_size):
         x = to_float(items[start : start + batch_size], device)
         noise = seeds.generator(device, seed, "evaluation noise", purpose, start)
@@ -102,15 +101,13 @@ def estimate_elbo(
         totals = totals + torch.stack(sums)
         smallest = torch.minimum(smallest, _smallest_sigma(model.likelihood, distribution))
         count += len(targets)
-        for bounds, scores in ((native, log_prob), (exact, log_mass)):
-            bounds.append(sampled.kl - scores.view(len(x), -1).sum(1))
+        of_items = [part.double().view(len(x), -1).sum(1) for part in (log_prob, log_mass)]
+        bounds.append(sampled.kl - torch.stack(of_items))
     means = (totals / count).tolist()
     log_prob_mean, log_mass_mean, censored_mean, kl_mean, mse, *layer_means = means
     normalised = model.likelihood.measure != "unnormalised"
     frames, bits = count // len(items), math.prod(model.likelihood.shape) * math.log(2)
-    per_item = {"bits_per_dim": torch.cat(exact) / (frames * bits)}
-    if normalised:
-        per_item["nll_nats"] = torch.cat(native) / frames
+    native, exact = torch.cat(bounds, dim=1) / frames
     variance = model.likelihood.variance
     return ElboEstimate(
         nll_nats=kl_mean - log_prob_mean if normalised else math.nan,
@@ -122,7 +119,7 @@ def estimate_elbo(
         smallest_sigma=float(smallest),
         kl_layers_nats=tuple(layer_means),
         frames=frames,
-        per_item=per_item,
+        per_item={"bits_per_dim": exact / bits} | ({"nll_nats": native} if normalised else {}),
     )
 
 
@@ -177,8 +174,7 @@ _METRICS_OF_A_PART = (
     nats_metric(
         "kl_nats",
         "KL",
-        "KL(q(z|x)‖p(z)), summed over latent dimensions, averaged over test images: the rate, the "
-        "sum of I_e(x;z) and KL(m‖p) where all three are taken on the same images",
+        "KL(q(z|x)‖p(z)), summed over latent dimensions, averaged over test images: the rate",
     ),
     nats_metric(
         "kl_layer_{layer}_nats",

@@ -27,21 +27,28 @@ METRICS = (
     nats_metric(
         "information_nats",
         "I_e(x;z)",
-        "mutual information of image and code under the encoder, estimated over N images; the "
-        "estimate cannot exceed ln N",
+        "mutual information of image and code under the encoder, of the empirical distribution of "
+        "N training images; it cannot exceed ln N",
         source=_SURGERY,
+    ),
+    nats_metric(
+        "information_upper_nats",
+        "I_e(x;z), upper bound",
+        "leave-one-out bound: m(z) without the image whose code is drawn. Of the population the "
+        "mutual information lies between I_e(x;z) and this, on average over images",
+        source="Poole et al., arXiv:1905.06922, equation 13",
     ),
     nats_metric(
         "marginal_kl_nats",
         "KL(m‖p)",
-        "divergence of the aggregate posterior m(z) = E_x q(z|x) from the prior: what a sample "
-        "from the prior misses",
+        "divergence of the aggregate posterior m(z) = E_x q(z|x) of the same images from the "
+        "prior: what a sample from the prior misses",
         source=_SURGERY,
     ),
     nats_metric(
-        "information_cap_nats", "ln N", "what the estimate of I_e(x;z) cannot exceed", constant=True
+        "information_cap_nats", "ln N", "what I_e(x;z) of N images cannot exceed", constant=True
     ),
-    Metric.number_of("information_images", "test images for the information"),
+    Metric.number_of("information_images", "training images for the information"),
     Metric(
         "active_units",
         "active units",
@@ -58,18 +65,23 @@ class Information(Measurement):
     """I_e(x;z), KL(m||p) and active units, of models whose code is one factorised Gaussian."""
 
     name: ClassVar[str] = "information"
+    version: ClassVar[int] = 2
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    information_images: Annotated[int, Field(ge=2)] = 2000
-    """Test images; the estimate of I_e cannot exceed the logarithm of their number."""
-    information_samples: Count = 4  # posterior samples an image
+    information_images: Annotated[int, Field(ge=0)] = 2000
+    """Training images that the aggregate posterior is over, 0 for all: I_e of their empirical
+    distribution is at most the logarithm of their number."""
+    information_drawn: Count = 2000
+    """Of how many of these latents are drawn."""
+    information_samples: Count = 4  # posterior samples of each
 
     def measure(self, trained: Trained) -> Measured:
-        """Estimate both from a fixed subset of the test part."""
-        items = subset(trained.data.test, self.information_images, "information")
+        """Estimate both from a fixed subset of the training part."""
+        items = subset(trained.data.train, self.information_images, "information")
         posterior = posteriors(trained.model, items, self.batch_size)
         estimate = information(
             *posterior,
             samples=self.information_samples,
+            drawn=self.information_drawn,
             generator=seeds.generator("cpu", trained.seed, "information noise"),
         )
         units = {
@@ -80,9 +92,10 @@ class Information(Measurement):
 
     def seconds(self, trial: Trial) -> float:
         """Images whose posterior is taken; the densities of the estimate are not counted."""
-        items = min(self.information_images, len(trial.trained.data.test))
+        every = len(trial.trained.data.train)
+        items = min(self.information_images or every, every)
         return items * posterior_seconds(trial, self.batch_size)
 
     def describe(self, items: str) -> str:
         """Number of items."""
-        return f"{self.information_images} test {items} for the information"
+        return f"{self.information_images or 'all'} training {items} for the information"

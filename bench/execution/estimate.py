@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -35,9 +36,12 @@ class Estimate:
 
 
 def kind(task: Task) -> str:
-    """Tasks of one kind take the same time: they differ in seed and in values of options alone."""
+    """Tasks of one kind take the same time: they differ in seed, rate and values of options."""
     spec = task.spec
-    varied = {"likelihood_options", "likelihood_source", "seed"}
+    varied: dict[str, Any] = dict.fromkeys(
+        ("likelihood_options", "likelihood_source", "seed"), True
+    )
+    varied["training"] = {"learning_rate"}
     measured = [measurement.key for measurement in task.measurements]
     return f"{spec.model_dump_json(exclude=varied)} {measured} {task.train}"
 
@@ -73,12 +77,21 @@ def estimate(task: Task, device: torch.device) -> Estimate:
         return Estimate(train, sum(each.seconds(trial) for each in task.measurements))
 
 
-def estimates(tasks: list[Task], device: torch.device, executor: Executor) -> dict[str, Estimate]:
-    """Expected seconds of each task by its run, measured once for each kind of task."""
-    kinds = {kind(task): task for task in tasks}
+def estimates(
+    tasks: list[Task], device: torch.device, executor: Executor, measured: dict[str, Estimate]
+) -> dict[str, Estimate]:
+    """Expected seconds of each task by its run, measured once for each kind of task.
+
+    Args:
+        tasks: what is expected to take how long.
+        device: where they are done.
+        executor: takes the times.
+        measured: what was measured before, by kind; the new ones are added.
+    """
+    kinds = {kind(task): task for task in tasks if kind(task) not in measured}
     for name, task in kinds.items():
         executor.submit(name, estimate, task, device)
-    measured = {end.name: end.result for end in executor.ends() if isinstance(end, Ended)}
+    measured |= {end.name: end.result for end in executor.ends() if isinstance(end, Ended)}
     # What cannot take two steps will fail in its run, where the reason is kept.
     known = list(measured.values()) or [Estimate(1.0, 1.0)]
     train, evaluate = [each.train for each in known], [each.evaluate for each in known]

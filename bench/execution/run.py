@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import traceback
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 
 import likelihoods
@@ -121,12 +124,14 @@ def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Prog
         "status": Status.FINISHED,
         "measure": model.likelihood.measure,
         "outputs_per_value": model.likelihood.outputs_per_value,
+        "dimensions": math.prod(model.likelihood.shape),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "steps": trainer.steps,
         "batch_size": min(spec.training.batch_size, len(data.train)),
         "step_memory_megabytes": needed / 1e6,
         "train_seconds": trajectory.seconds,
         "smallest_sigma_reached": float(trajectory.history["smallest_sigma"].min()),
+        **_best_point(trajectory.history),
     }
     if trajectory.diverged_step is None:
         store.write_state(run_id, "weights", model.state_dict())
@@ -137,6 +142,15 @@ def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Prog
             "error": f"the loss is not finite at step {trajectory.diverged_step}",
         }
     store.write_record(run_id, record)
+
+
+def _best_point(history: pd.DataFrame) -> dict[str, float | None]:
+    """Where the curve on validation images is lowest."""
+    finite = history[np.isfinite(history["bits_per_dim"])].sort_values("bits_per_dim")
+    return {
+        f"best_validation_{key}": float(finite[key].iloc[0]) if len(finite) else None
+        for key in ("bits_per_dim", "step")
+    }
 
 
 def _measure(
@@ -188,6 +202,12 @@ METRICS = (
         constant=True,
     ),
     _whole(
+        "dimensions",
+        "values of an image",
+        "height × width × channels of an image, or of a frame",
+        constant=True,
+    ),
+    _whole(
         "parameters",
         "parameters",
         "trainable numbers of encoder, decoder, head and likelihood",
@@ -214,6 +234,14 @@ METRICS = (
         "the least standard deviation of any value of a validation image at any point of the "
         "history, also of a run that diverged, in units of x in [0, 1]",
     ),
+    Metric(
+        "best_validation_bits_per_dim",
+        "best validation bits/dim",
+        "the lowest bits/dim of any point of the history, on the validation images of the history, "
+        "also of a run that diverged; all else is measured at the last step",
+        decimals=3,
+    ),
+    _whole("best_validation_step", "best at step", "the step of that point"),
     _seconds("evaluate_seconds", "evaluation", "wall-clock time of all measurements"),
     _seconds("evaluate_seconds_{part}", "evaluation: {part}", "wall-clock time of one measurement"),
     _words(

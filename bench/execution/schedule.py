@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,10 +23,16 @@ from bench.suite import Plan, RunSpec
 from reports import Status
 
 
-def pending(plan: Plan, store: Store) -> list[Task]:
-    """What is still to be done: runs to be trained, and runs to be measured only."""
+def pending(plan: Plan, store: Store, runs: Sequence[RunSpec] | None = None) -> list[Task]:
+    """What is still to be done: runs to be trained, and runs to be measured only.
+
+    Args:
+        plan: says what is measured of a run.
+        store: what has been done.
+        runs: those that are asked about; None: all of the plan.
+    """
     tasks = []
-    for run in plan.runs:
+    for run in plan.runs if runs is None else runs:
         train = not store.is_trained(run.run_id)
         missing = plan.of(run) if train else store.missing(run.run_id, plan.of(run))
         diverged = not train and (store.record(run.run_id) or {})["status"] == Status.DIVERGED
@@ -44,17 +50,17 @@ def recall(references: Sequence[str]) -> None:
 
 
 def carry_out(
-    plan: Plan,
+    tasks: Iterable[Task],
     store: Store,
     device: torch.device,
     executor: Executor,
     expected: Mapping[str, Estimate],
-) -> bool:
-    """Do every pending task of a plan, longest first; True if all came out as the suite expects."""
-    todo = sorted(pending(plan, store), key=lambda task: -expected[task.spec.run_id].total)
+) -> None:
+    """Do tasks, longest first, and keep what becomes of them."""
+    todo = sorted(tasks, key=lambda task: -expected[task.spec.run_id].total)
     _prepare(todo, store, device, executor)
-    tasks = {task.spec.run_id: task for task in todo}
-    progress = Progress({run_id: expected[run_id].total for run_id in tasks})
+    by_run = {task.spec.run_id: task for task in todo}
+    progress = Progress({run_id: expected[run_id].total for run_id in by_run})
 
     def advance(run_id: str, done: float) -> None:
         estimate = expected[run_id]
@@ -62,12 +68,16 @@ def carry_out(
         progress.advance(run_id, done * share)
 
     try:
-        for end in _ends(executor, tasks, store.root, device, advance):
-            task = tasks[end.name]
+        for end in _ends(executor, by_run, store.root, device, advance):
+            task = by_run[end.name]
             report = _lost(task.spec, store, end.error) if isinstance(end, Failed) else end.result
             progress.end(end.name, _line(task, report))
     finally:
         progress.close()
+
+
+def as_expected(plan: Plan, store: Store) -> bool:
+    """Whether all of a plan came out as its suite expects."""
     return all(_as_expected(plan, run, store) for run in plan.runs)
 
 
@@ -130,15 +140,14 @@ def _reference(
 
 def _line(task: Task, report: Report) -> str:
     spec = task.spec
-    name = f"{spec.data_set} {spec.model} {spec.label} seed {spec.seed}"
     if report.status is not Status.FINISHED:
-        return f"{name}: {report.status}: {report.error}"
+        return f"{spec.title}: {report.status}: {report.error}"
     bits = report.columns.get("bits_per_dim")
     parts = [] if bits is None else [f"{bits:.3f} bits/dim"]
     if not task.train:
         parts.append(f"measured {', '.join(each.label for each in task.measurements)}")
     problems = "".join(f"; no {problem}" for problem in report.problems)
-    return f"{name}: {', '.join(parts) or 'trained'} in {duration(report.seconds)}{problems}"
+    return f"{spec.title}: {', '.join(parts) or 'trained'} in {duration(report.seconds)}{problems}"
 
 
 def _as_expected(plan: Plan, run: RunSpec, store: Store) -> bool:

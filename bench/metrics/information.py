@@ -19,18 +19,27 @@ _ROWS, _COLUMNS = 1024, 4096  # a block of log densities is at most 32 MiB, what
 class Information:
     """The rate and its two parts, in nats per image; `rate_nats` is the sum of the other two.
 
-    Near the cap ln N the information is a lower bound, and the marginal KL an upper one.
+    I_e of the empirical distribution of N images is at most ln N, by definition. Of the population
+    it is a lower bound, and the leave-one-out estimate an upper one (Poole et al. 2019, "On
+    variational bounds of mutual information", arXiv:1905.06922, equation 13): where the two are
+    close, N images are enough.
     """
 
     rate_nats: float  # mean KL(q(z|x) || p(z)), in closed form
     information_nats: float  # Monte Carlo estimate of I_e(x; z), at most the cap
+    information_upper_nats: float  # leave-one-out: not below I(x; z) of the population
     marginal_kl_nats: float  # KL(m || p), the difference; noise may take it just below zero
     information_cap_nats: float
 
 
 @torch.no_grad()
 def information(
-    mean: Tensor, std: Tensor, *, samples: int = 1, generator: torch.Generator
+    mean: Tensor,
+    std: Tensor,
+    *,
+    samples: int = 1,
+    drawn: int | None = None,
+    generator: torch.Generator,
 ) -> Information:
     """Estimate I_e(x; z) and KL(m || p) from the Gaussian posteriors of N images.
 
@@ -40,10 +49,12 @@ def information(
     Args:
         mean: (N, L) posterior means.
         std: (N, L) posterior standard deviations, not log and not variance.
-        samples: draws z for each image.
+        samples: draws z for each image that any are drawn for.
+        drawn: of how many images, chosen at random, latents are drawn; None: of all. m(z) is over
+            all N.
         generator: source of the draws; one state gives one result on every device and block size.
 
-    Cost: samples * N^2 densities in float64 on the device of `mean`; memory linear in N.
+    Cost: samples * drawn * N densities in float64 on the device of `mean`; memory linear in N.
 
     Raises:
         ValueError: shapes differ or are not (N, L), N or samples is 0, a value is not finite or a
@@ -61,18 +72,24 @@ def information(
     """
     _check(mean, std, samples)
     mean, std = mean.double(), std.double()
+    if drawn is not None and drawn < len(mean):
+        order = torch.randperm(len(mean), generator=generator, device=generator.device)
+        mean, std = mean[order.to(mean.device)], std[order.to(mean.device)]
     rate = 0.5 * (mean.square() + std.square() - 1 - 2 * std.log()).sum(1).mean()
-    total = torch.zeros((), dtype=torch.float64, device=mean.device)
+    totals = torch.zeros(2, dtype=torch.float64, device=mean.device)
+    shape = (min(drawn or len(mean), len(mean)), mean.shape[1])
     for _ in range(samples):
         noise = torch.randn(
-            mean.shape, generator=generator, device=generator.device, dtype=torch.float64
+            shape, generator=generator, device=generator.device, dtype=torch.float64
         ).to(mean.device)
-        total += _log_ratio(mean, std, noise).mean()
+        totals += _log_ratios(mean, std, noise).mean(1)
     cap = math.log(len(mean))
-    estimate = min(float(total / samples), cap)  # may pass the cap by rounding
+    estimate, upper = (totals / samples).tolist()
+    estimate = min(estimate, cap)  # may pass the cap by rounding
     return Information(
         rate_nats=float(rate),
         information_nats=estimate,
+        information_upper_nats=upper,
         marginal_kl_nats=float(rate) - estimate,
         information_cap_nats=cap,
     )
@@ -89,23 +106,28 @@ def _check(mean: Tensor, std: Tensor, samples: int) -> None:
         raise ValueError("posterior means must be finite, standard deviations finite and positive")
 
 
-def _log_ratio(mean: Tensor, std: Tensor, noise: Tensor) -> Tensor:
-    """Return ln q(z_i|x_i) - ln m(z_i), (N,), at z = mean + std * noise."""
+def _log_ratios(mean: Tensor, std: Tensor, noise: Tensor) -> Tensor:
+    """Return ln q(z_i|x_i) - ln m(z_i), (2, M), at z = mean + std * noise of the first M images.
+
+    First with all images in m, then with all but x_i.
+    """
     # The constant -L/2 ln 2 pi cancels. The square is expanded so that a block is two matrix
     # products; means are centred so that the expanded terms are small.
     centred = mean - mean.mean(0)
-    z = centred + std * noise
+    z = centred[: len(noise)] + std[: len(noise)] * noise
     precision = std.pow(-2)
     weighted = centred * precision
     log_scale = std.log().sum(1)
     offset = -0.5 * (centred * weighted).sum(1) - log_scale
-    own = -0.5 * noise.square().sum(1) - log_scale
+    own = -0.5 * noise.square().sum(1) - log_scale[: len(noise)]
     log_sums = [
         _log_sum_others(z[first : first + _ROWS], first, precision, weighted, offset)
-        for first in range(0, len(mean), _ROWS)
+        for first in range(0, len(noise), _ROWS)
     ]
+    others, count = torch.cat(log_sums), len(mean)
     # The image's own term does not use the expanded square, so that the cap ln N holds.
-    return own - torch.logaddexp(own, torch.cat(log_sums)) + math.log(len(mean))
+    with_own = own - torch.logaddexp(own, others) + math.log(count)
+    return torch.stack([with_own, own - others + math.log(max(1, count - 1))])
 
 
 def _log_sum_others(

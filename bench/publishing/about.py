@@ -10,25 +10,33 @@ import pandas as pd
 from bench import models
 from bench.environment import PACKAGES
 from bench.progress import duration
-from bench.publishing.table import measurements_of
+from bench.publishing.table import measurements_of, runs_of
 from bench.store import Store
 from bench.suite import RunSpec
 from bench.training import Training
 
 
 def about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[str, str]:
-    """Return one line for each thing that a reader wants to know of the runs."""
-    specs = [store.spec(run) for run in plan["runs"] if store.record(run)]
+    """Return one line for each thing that a reader wants to know of the runs.
+
+    Args:
+        store: holds them.
+        plan: the stored plan.
+        table: the results, trials of learning rates among them.
+    """
+    runs = runs_of(plan)
+    specs = [store.spec(run) for run in runs if store.record(run)]
+    fixed = [spec for spec in specs if spec.column_key in plan["by_column"]]
     environments = [store.environment(spec.run_id) for spec in specs]
     machines = [machine for machine in environments if machine]
     lines = {
         "suite": plan["suite"],
         "budget": f"{plan['budget']}: {plan['budget_description']}",
         "command": f"`{plan['command']}`" if plan.get("command") else "",
-        "runs": f"{len(specs)} of {len(plan['runs'])} ended",
+        "runs": f"{len(specs)} of {len(runs)} ended",
         "seeds": _distinct(spec.seed for spec in specs),
-        "training": "; ".join(_by_data((spec, _training(spec)) for spec in specs)),
-        "evaluation": "; ".join(_by_data((spec, _evaluation(spec, plan)) for spec in specs)),
+        "training": "; ".join(_by_data((spec, _training(spec)) for spec in fixed)),
+        "evaluation": "; ".join(_by_data((spec, _evaluation(spec, plan)) for spec in fixed)),
         "machine": _distinct(
             f"{machine.get('accelerator') or machine['processor']}, {machine['cores']} cores, "
             f"{machine['system']}"
@@ -85,8 +93,13 @@ def _evaluation(spec: RunSpec, plan: Mapping[str, Any]) -> str:
 
 
 def _time(plan: Mapping[str, Any], table: pd.DataFrame) -> str:
-    total = float(table.reindex(columns=["train_seconds", "evaluate_seconds"]).sum().sum())
+    once = table.reindex(columns=["run", "train_seconds", "evaluate_seconds"]).drop_duplicates(
+        "run"
+    )
+    total = float(once.drop(columns="run").sum().sum())
     text = f"{duration(total)} of training and evaluation, summed over runs"
+    if trials := int((table.get("seed", pd.Series(dtype=int)) < 0).sum()):
+        text += f" and {trials} trials of learning rates"
     if wall := plan.get("wall_seconds"):
         text += f"; the last command took {duration(wall)} with {plan['jobs']} run(s) at a time"
     return text

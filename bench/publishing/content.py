@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 
 import likelihoods
 import reports
@@ -17,7 +18,13 @@ from bench.evaluation import Measurement, Values
 from bench.metrics import features
 from bench.progress import say
 from bench.publishing.about import about
-from bench.publishing.table import measurements_of, metrics, results, with_counts
+from bench.publishing.table import (
+    measurements_of,
+    metrics,
+    results,
+    runs_of,
+    with_counts,
+)
 from bench.store import Store
 
 T = TypeVar("T")
@@ -40,8 +47,9 @@ def content(store: Store, output: Path) -> reports.Content:
         UsageError: the folder holds no results.
     """
     plan = Store.existing(store.root).read_plan() or {}
-    table = results(store, plan)
-    ended = [] if table.empty else list(table["run"])
+    table = results(store, plan["by_column"], plan)
+    trials = results(store, plan["trials"], plan)
+    ended = [run for run in runs_of(plan) if store.record(run)]
     _tell_of_changes(store, plan)
     pairs = _present((run, store.images(run, "reconstructions")) for run in ended)
     planned = {key: measurements_of(plan, key) for key in plan["measurements"]}
@@ -50,12 +58,13 @@ def content(store: Store, output: Path) -> reports.Content:
     return reports.Content(
         title=plan["title"],
         results=table,
+        trials=trials,
         histories=_present((run, store.history(run)) for run in ended),
         samples=_present((run, store.images(run, "samples")) for run in ended),
         reconstructions={run: np.stack(np.split(images, 2)) for run, images in pairs.items()},
         columns=[reports.Column(**column) for column in plan["columns"]],
         rows=[reports.Row(**row) for row in plan["rows"]],
-        about=about(store, plan, table),
+        about=about(store, plan, pd.concat([table, trials])),
         budget=plan["budget"],
         metrics=catalogue,
         features={name: features.describe(name).protocol for name in extractors},
@@ -74,7 +83,7 @@ def _per_image(
 
 def _tell_of_changes(store: Store, plan: Mapping[str, Any]) -> None:
     """Say which files were edited after the runs that are shown of them."""
-    specs = [store.spec(run) for run in plan["runs"] if store.record(run)]
+    specs = [store.spec(run) for run in runs_of(plan) if store.record(run)]
     for row in (reports.Row(**content) for content in plan["rows"]):
         shown = {spec.likelihood_source for spec in specs if spec.belongs_to(row)}
         if not (row.given and shown):

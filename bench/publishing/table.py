@@ -21,19 +21,39 @@ def measurements_of(plan: Mapping[str, Any], column_key: str) -> list[Measuremen
     return [each for content in contents if (each := restored(content))]
 
 
-def results(store: Store, plan: Mapping[str, Any]) -> pd.DataFrame:
-    """Return one row a run that has ended, every metric a column with its unit in the name."""
-    return pd.DataFrame([_row(store, run, plan) for run in plan["runs"] if store.record(run)])
+def runs_of(plan: Mapping[str, Any]) -> list[str]:
+    """The runs that a stored plan reports, once each."""
+    return list(dict.fromkeys(run for runs in plan["by_column"].values() for run in runs))
 
 
-def _row(store: Store, run_id: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+def results(store: Store, runs: Mapping[str, list[str]], plan: Mapping[str, Any]) -> pd.DataFrame:
+    """Return one row a run of a column that has ended, a metric a column, its unit in the name.
+
+    Args:
+        store: holds the runs.
+        runs: key of a column -> its runs; a run of two columns has two rows.
+        plan: the stored plan.
+    """
+    return pd.DataFrame(
+        [
+            _row(store, run, key, plan)
+            for key, own in runs.items()
+            for run in own
+            if store.record(run)
+        ]
+    )
+
+
+def _row(store: Store, run_id: str, key: str, plan: Mapping[str, Any]) -> dict[str, Any]:
     spec, record = store.spec(run_id), store.record(run_id) or {}
     environment = store.environment(run_id)
     row = {
         "run": run_id,
         "data_set": spec.data_set,
         "model": spec.model,
-        "column_key": spec.column_key,
+        "column_key": key,
+        "column": "; ".join(each["heading"] for each in plan["columns"] if each["key"] == key),
+        "learning_rate": spec.training.learning_rate,
         "likelihood": spec.likelihood,
         "options": json.dumps(spec.likelihood_options, sort_keys=True),
         **{f"option_{key}": value for key, value in spec.likelihood_options.items()},

@@ -21,7 +21,7 @@ from bench.suite.spec import RunSpec
 from reports import Status
 
 Kind = Literal["checkpoint", "weights"]
-FORMAT = 2
+FORMAT = 3
 """Of the layout. Raise it where an older folder would be misread."""
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import likelihoods
@@ -16,6 +16,7 @@ from bench.suite.columns import ColumnData, check_column, column_data, columns
 from bench.suite.rows import as_row, rows
 from bench.suite.schema import Protocol, Suite, SuiteColumn, SuiteRow
 from bench.suite.spec import RunSpec
+from bench.suite.tuning import Search, judges, searches
 from reports import Column, Row, Status
 
 
@@ -42,13 +43,26 @@ class Plan:
     budget_description: str
     rows: list[Row]
     columns: list[Column] = field(default_factory=list)
-    runs: list[RunSpec] = field(default_factory=list)
+    by_column: dict[str, list[RunSpec]] = field(default_factory=dict)
+    """Key of a column -> the runs that it reports. Columns may share runs."""
+    trials: dict[str, list[RunSpec]] = field(default_factory=dict)
+    """Key of a column of tuned rates -> the trials that choose them."""
+    open: list[Search] = field(default_factory=list)
+    """Those whose rate is still to be chosen: their runs are in no column yet."""
     measurements: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)
-    """`RunSpec.column_key` -> what is measured of the runs of that column."""
+    """`RunSpec.column_key` -> what is measured of such runs."""
     unavailable: dict[str, str] = field(default_factory=dict)
     """Measurements that cannot be made here, with the reason."""
     absent_data: list[str] = field(default_factory=list)
     """Data sets that are still to be fetched; only a dry run has any."""
+
+    @property
+    def runs(self) -> list[RunSpec]:
+        """Every run and every trial, once."""
+        every = (
+            run for part in (self.by_column, self.trials) for each in part.values() for run in each
+        )
+        return list({run.run_id: run for run in every}.values())
 
     @property
     def to_fetch(self) -> list[str]:
@@ -57,29 +71,47 @@ class Plan:
         return list(dict.fromkeys(each.to_fetch for each in every if each.to_fetch))
 
     def of(self, run: RunSpec) -> tuple[Measurement, ...]:
-        """What is measured of a run."""
-        return self.measurements[run.column_key]
+        """What is measured of a run; of a trial only what it is judged by."""
+        every = self.measurements[run.column_key]
+        return tuple(each for each in every if judges(each)) if run.is_trial else every
+
+    def close(self, search: Search, rate: float) -> None:
+        """Add the runs of a decoder at the rate that was chosen for it."""
+        self.open.remove(search)
+        self.by_column[search.key] += search.at(rate)
 
     def content(self) -> dict[str, Any]:
         """The plan as plain JSON data; runs by their id."""
         measured = self.measurements.items()
-        return asdict(self) | {
-            "runs": [run.run_id for run in self.runs],
+        bare = replace(self, by_column={}, trials={}, open=[], measurements={})
+        content = asdict(bare) | {
+            "by_column": ids(self.by_column),
+            "trials": ids(self.trials),
             "measurements": {key: [each.content() for each in own] for key, own in measured},
         }
+        del content["open"]
+        return content
 
     def expects(self, run: RunSpec, status: str) -> bool:
         """Whether the suite counts that a run ended like this as a result."""
         if status == Status.DIVERGED:
-            return any(row.may_diverge for row in self.rows if run.belongs_to(row))
+            return run.is_trial or any(row.may_diverge for row in self.rows if run.belongs_to(row))
         if status == Status.TOO_LARGE:
-            own = [column for column in self.columns if column.key == run.column_key]
-            return any(run.likelihood in column.may_not_fit for column in own)
+            return any(
+                run in self.by_column[column.key] or run in self.trials.get(column.key, ())
+                for column in self.columns
+                if run.likelihood in column.may_not_fit
+            )
         return status == Status.FINISHED
 
 
+def ids(runs: Mapping[str, Sequence[RunSpec]]) -> dict[str, list[str]]:
+    """The ids of runs by the key of their column."""
+    return {key: [run.run_id for run in each] for key, each in runs.items()}
+
+
 def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
-    """Expand a suite into runs: columns by rows by seeds.
+    """Expand a suite into runs: columns by rows by seeds, and trials where rates are tuned.
 
     Args:
         suite: what is compared.
@@ -109,7 +141,7 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
         else:
             plan.columns.append(_column(column))
     _refuse_same_headings(plan.columns)
-    if not plan.runs:
+    if not plan.by_column:
         raise UsageError(f"suite {suite.name!r} has nothing to run with these choices")
     return plan
 
@@ -141,17 +173,35 @@ def _add(
     check_column(column, data, chosen[0], protocol)
     runs = list(_runs(column, protocol, data, chosen, seeds))
     key = runs[0].column_key
+    own = plan.by_column.setdefault(key, [])
+    own += [run for run in runs if run not in own]
+    shown = _column(column, data, key)
+    plan.columns.append(shown)
+    tuned = searches(runs, protocol.tuning) if protocol.tuning else []
+    if tuned:
+        _tune(plan, shown, tuned)
     evaluation = _measurements(column, protocol, plan.unavailable, fetch=fetch)
-    if plan.measurements.setdefault(key, evaluation) != evaluation:
-        raise UsageError(
-            f"column {column.heading!r} has the same runs as another, under another evaluation: "
-            "give both the same"
-        )
-    plan.columns.append(_column(column, data, key))
-    known = {run.run_id for run in plan.runs}
-    plan.runs.extend(run for run in runs if run.run_id not in known)
+    for run in (*runs, *(trial for search in tuned for trial in search.trials)):
+        if plan.measurements.setdefault(run.column_key, evaluation) != evaluation:
+            raise UsageError(
+                f"column {column.heading!r} has the same runs as another, under another "
+                "evaluation: give both the same"
+            )
     if not data.checksum and data.name not in plan.absent_data:
         plan.absent_data.append(data.name)
+
+
+def _tune(plan: Plan, column: Column, tuned: Sequence[Search]) -> None:
+    """Add the second table of a column, of tuned rates, and the trials that choose them."""
+    key, heading = tuned[0].key, f"{column.heading}, rates tuned"
+    # Published numbers are of one rate for all.
+    plan.columns.append(replace(column, heading=heading, published=None, key=key))
+    plan.by_column.setdefault(key, [])
+    tried = plan.trials.setdefault(key, [])
+    for search in tuned:
+        if search.trials[0] not in tried:
+            tried += search.trials
+            plan.open.append(search)
 
 
 def _runs(

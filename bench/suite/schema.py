@@ -21,6 +21,22 @@ class Budget(Settings):
     evaluation: Evaluation = Evaluation()
 
 
+class Tuning(Settings):
+    """Trials by which each decoder of a column gets a learning rate of its own."""
+
+    rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    """The grid, the same for all decoders; the column's own rate is tried besides."""
+    seeds: Count = 1
+    """Trials at each rate, on seeds that are never reported."""
+
+    @field_validator("rates")
+    @classmethod
+    def _distinct(cls, rates: list[float]) -> list[float]:
+        if twice := [rate for rate in rates if rates.count(rate) > 1]:
+            raise ValueError(f"{twice[0]:g} stands twice among the rates")
+        return rates
+
+
 class ColumnBudget(Settings):
     """What a budget changes in one column: keys of training, history, options and evaluation."""
 
@@ -28,6 +44,8 @@ class ColumnBudget(Settings):
     history: dict[str, Option] = {}
     options: dict[str, Option] = {}
     evaluation: dict[str, Option] = {}
+    tuning: Tuning | None = None
+    """Instead of the column's own."""
 
 
 class Protocol(NamedTuple):
@@ -38,6 +56,7 @@ class Protocol(NamedTuple):
     """Of the model."""
     history: History
     evaluation: Evaluation
+    tuning: Tuning | None
 
 
 class SuiteColumn(Settings):
@@ -54,6 +73,8 @@ class SuiteColumn(Settings):
     options: dict[str, Option] = {}
     training: Training | None = None
     """The published protocol, on stand-ins too."""
+    tuning: Tuning | None = None
+    """Adds a second table of this column, in which each decoder has its own learning rate."""
     budgets: dict[str, ColumnBudget] = {}
     sweeps: dict[str, Annotated[list[Option], Field(min_length=1)]] = {}
     """Likelihood -> the values that its row sweeps over in this column, instead of its own."""
@@ -80,6 +101,7 @@ class SuiteColumn(Settings):
             self.options | changes.options,
             History.model_validate(budget.history.model_dump() | changes.history),
             Evaluation.model_validate(budget.evaluation.model_dump() | changes.evaluation),
+            changes.tuning or self.tuning,
         )
 
 

@@ -50,7 +50,30 @@ class RunSpec(Settings, protected_namespaces=()):
     @property
     def row_key(self) -> str:
         """What a report takes only one run of in each column: likelihood, options and seed."""
-        return json.dumps([self.likelihood, self.likelihood_options, self.seed], sort_keys=True)
+        return json.dumps([self.decoder_key, self.seed])
+
+    @property
+    def decoder_key(self) -> str:
+        """What all seeds of a decoder share: likelihood and options."""
+        return json.dumps([self.likelihood, self.likelihood_options], sort_keys=True)
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it is there to choose a learning rate, and is never reported."""
+        return self.seed < 0
+
+    @property
+    def title(self) -> str:
+        """What tells it from the others of a command, for a line on the terminal."""
+        which = f"seed {self.seed}"
+        if self.is_trial:
+            which = f"trial {-self.seed} of rate {self.training.learning_rate:g}"
+        return f"{self.data_set} {self.model} {self.label} {which}"
+
+    def at(self, learning_rate: float, seed: int) -> RunSpec:
+        """The same run at another learning rate, on another seed."""
+        training = self.training.model_copy(update={"learning_rate": learning_rate})
+        return self.model_copy(update={"training": training, "seed": seed})
 
     @property
     def run_id(self) -> str:

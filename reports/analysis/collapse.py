@@ -7,7 +7,8 @@ are shown, and decide nothing. What was not measured says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,22 +20,24 @@ SHARE = 0.95
 COLLAPSED = "collapsed"
 """Column of the results: why a run is collapsed, "" for one that is not."""
 
-KEYS = ("kl_nats", "mse", "mean_image_mse", "variance", "principal_variance")
+COLLAPSE_KEYS = ("kl_nats", "mse", "mean_image_mse", "variance", "principal_variance")
+"""Metrics that tell whether a run is collapsed."""
 
 
 def with_collapse(results: pd.DataFrame) -> pd.DataFrame:
     """Return the results with the column `COLLAPSED`."""
     if results.empty:
         return results.assign(**{COLLAPSED: ""})
-    held = {key: results.get(key, pd.Series(np.nan, index=results.index)) for key in KEYS}
-    numbers = pd.DataFrame(held).apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+    held = results.reindex(columns=list(COLLAPSE_KEYS)).apply(pd.to_numeric, errors="coerce")
     finished = results["status"] == Status.FINISHED
-    reasons = [_why(row) if ended else "" for row, ended in zip(numbers, finished, strict=True)]
+    runs = zip(held.to_dict("records"), finished, strict=True)
+    reasons = [why_collapsed(run) if ended else "" for run, ended in runs]
     return results.assign(**{COLLAPSED: reasons})
 
 
-def _why(numbers: Sequence[float]) -> str:
-    kl, mse, of_mean, variance, principal = numbers
+def why_collapsed(run: Mapping[str, Any]) -> str:
+    """Return why a run that finished is collapsed, "" if it is not; by metric, NaN not measured."""
+    kl, mse, of_mean, variance, principal = (run.get(key, np.nan) for key in COLLAPSE_KEYS)
     parts = []
     if kl < LEAST_KL:
         parts.append(f"the KL is {kl:.2g} nats")

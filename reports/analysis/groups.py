@@ -233,7 +233,7 @@ def groups(content: Content) -> tuple[Group, ...]:
         Group(
             *place[:2],
             tuple(columns),
-            tuple(_entry(row, runs_at[place]) for row in rows),
+            tuple(entry(row, runs_at[place]) for row in rows),
             named=pairs.count(place[:2]) > 1,
             described=known,
         )
@@ -275,7 +275,8 @@ def _split(row: Row, results: pd.DataFrame) -> Iterator[Row]:
         yield replace(row, label=f"{row.label} ({label})", options=json.loads(text))
 
 
-def _entry(row: Row, runs: pd.DataFrame) -> Entry:
+def entry(row: Row, runs: pd.DataFrame) -> Entry:
+    """Return the runs of a decoder among those of a group, with the value of its sweep chosen."""
     pairs = zip(runs["likelihood"], run_options(runs), strict=True)
     runs = runs[[row.holds(name, options) for name, options in pairs]]
     swept = runs.get(f"option_{row.sweep}", pd.Series(np.nan, index=runs.index))

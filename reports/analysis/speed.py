@@ -67,20 +67,21 @@ def curves(content: Content, entry: Entry, key: str) -> dict[int, pd.DataFrame]:
 
 
 def log_ratios(
-    first: Mapping[int, pd.DataFrame], second: Mapping[int, pd.DataFrame], over: str
+    first: Mapping[int, pd.DataFrame], second: Mapping[int, pd.DataFrame], target: float
 ) -> dict[int, float]:
-    """Return ln(time of first / time of second) to the worse of their two final values, by seed.
+    """Return ln(steps of first / steps of second) to a target, by seed.
 
-    Both reach that one. `over` is "steps" or "seconds". A seed that is there before the first step
-    has no ratio.
+    One that does not get there is taken to be there at its last step: a ratio that is nearer to 1
+    than the true one. A seed has none if neither gets there, or one is there before the first step.
     """
     ratios = {}
     for seed in sorted(set(first) & set(second)):
         pair = (first[seed], second[seed])
-        target = max(float(curve["value"].iloc[-1]) for curve in pair)
-        times = [getattr(at, over) for curve in pair if (at := reach(curve, target))]
-        if min(times) > 0:
-            ratios[seed] = math.log(times[0] / times[1])
+        reached = [reach(curve, target) for curve in pair]
+        last = [float(curve["step"].iloc[-1]) for curve in pair]
+        steps = [at.steps if at else end for at, end in zip(reached, last, strict=True)]
+        if any(reached) and min(steps) > 0:
+            ratios[seed] = math.log(steps[0] / steps[1])
     return ratios
 
 

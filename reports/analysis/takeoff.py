@@ -1,7 +1,8 @@
-"""Where the marginal KL takes off along a sweep, and how sure that is."""
+"""Where along a sweep the marginal KL takes off, and where the information leaves its plateau."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,15 +17,17 @@ from reports.analysis.statistics import estimate
 MARGINAL, INFORMATION, CAP = "marginal_kl_nats", "information_nats", "information_cap_nats"
 SHARE = 0.05
 """The threshold lies at this share of the range above the floor."""
+PLATEAU = 0.95
+"""The information is on its plateau from this share of its largest mean on."""
 LEAST_RANGE = 1.0
-"""Nats; a sweep whose KL(m||p) ranges over less does not take off."""
+"""Nats; a sweep along which a curve ranges over less shows no such place."""
 NEAR_CAP = 0.9
 """From this share of ln N on, an estimate of I_e is near its cap."""
 
 
 @dataclass(frozen=True)
 class TakeOff:
-    """Where KL(m||p) takes off."""
+    """Where a curve, followed from the smallest variance, first comes down to its threshold."""
 
     variance: float
     interval: Interval
@@ -50,27 +53,32 @@ def variance_of(setting: Setting) -> float:
     return at.mean if at else setting.value
 
 
-def take_off(entry: Entry) -> TakeOff | NoTakeOff:
-    """Return where KL(m||p) takes off along the sweep of an entry, or why it does not."""
-    known = {each: by_seed(each.runs, MARGINAL, collapsed=True) for each in entry.settings}
+def take_off(entry: Entry, key: str = MARGINAL) -> TakeOff | NoTakeOff:
+    """Return where KL(m||p) takes off along the sweep of an entry, or why it does not.
+
+    Or, by the key `INFORMATION`, where I_e leaves its plateau.
+    """
+    name = {MARGINAL: "KL(m‖p)", INFORMATION: "I_e(x;z)"}[key]
+    threshold = THRESHOLDS[key]
+    known = {each: by_seed(each.runs, key, collapsed=True) for each in entry.settings}
     whole = [each for each, held in known.items() if len(held) and np.isfinite(array(held)).all()]
     swept = sorted((each for each in whole if variance_of(each) > 0), key=variance_of)
     if len(swept) < 2:
-        return NoTakeOff("fewer than two values of a sweep measured KL(m‖p)")
+        return NoTakeOff(f"fewer than two values of a sweep measured {name}")
     seeds = set.intersection(*(set(known[each].index) for each in swept))
     if not seeds:
-        return NoTakeOff("no seed measured KL(m‖p) at every value of the sweep")
+        return NoTakeOff(f"no seed measured {name} at every value of the sweep")
     heights = np.array([array(known[each].loc[sorted(seeds)]) for each in swept])
     mean, places = heights.mean(axis=1), np.log10([variance_of(each) for each in swept])
     if np.ptp(mean) < LEAST_RANGE:
-        return NoTakeOff(f"KL(m‖p) ranges over less than {LEAST_RANGE:g} nat: it never takes off")
-    at = crossing(places, mean)
+        return NoTakeOff(f"{name} ranges over less than {LEAST_RANGE:g} nat")
+    at = crossing(places, mean, threshold)
     if at is None:
         return NoTakeOff(
-            "KL(m‖p) is below the threshold at the smallest variance: it falls where it should rise"
+            f"{name} is below the threshold at the smallest variance: it falls where it should rise"
         )
     right = max(1, int(np.searchsorted(places, at)))  # the crossing lies in (right - 1, right]
-    interval = _over_seeds(places, heights, at)
+    interval = _over_seeds(places, heights, at, threshold)
     return TakeOff(
         variance=10**at,
         interval=interval or Interval(10 ** places[right - 1], 10 ** places[right]),
@@ -81,12 +89,14 @@ def take_off(entry: Entry) -> TakeOff | NoTakeOff:
     )
 
 
-def threshold(heights: Values) -> float:
-    """Return floor + SHARE · range of the heights, which are along the last axis."""
-    return float(heights.min() + SHARE * np.ptp(heights))
+THRESHOLDS: dict[str, Callable[[Values], float]] = {
+    MARGINAL: lambda heights: float(heights.min() + SHARE * np.ptp(heights)),
+    INFORMATION: lambda heights: float(PLATEAU * heights.max()),
+}
+"""The threshold of a curve, from its heights, (n,)."""
 
 
-def crossing(places: Values, heights: Values) -> float | None:
+def crossing(places: Values, heights: Values, threshold: Callable[[Values], float]) -> float | None:
     """Return the place where heights at ascending places cross the threshold; None if they do not.
 
     Followed from the smallest place, which must be above it, to the first that is not.
@@ -101,7 +111,9 @@ def near_cap(runs: pd.DataFrame) -> bool:
     return mean is not None and cap is not None and mean.mean >= NEAR_CAP * cap.mean
 
 
-def _over_seeds(places: Values, heights: Values, at: float) -> Interval | None:
+def _over_seeds(
+    places: Values, heights: Values, at: float, threshold: Callable[[Values], float]
+) -> Interval | None:
     """Return the jackknife's interval of a crossing over seeds, Student's t on its pseudo-values.
 
     None with few seeds, where they all agree, or where the mean curve without one of them has no
@@ -110,7 +122,8 @@ def _over_seeds(places: Values, heights: Values, at: float) -> Interval | None:
     count = heights.shape[1]
     if count < FEWEST:
         return None
-    others = [crossing(places, np.delete(heights, s, axis=1).mean(axis=1)) for s in range(count)]
+    kept = (np.delete(heights, seed, axis=1).mean(axis=1) for seed in range(count))
+    others = [crossing(places, each, threshold) for each in kept]
     left = np.array([each for each in others if each is not None])
     if left.size < count or np.ptp(left) <= 1e-12:
         return None

@@ -13,9 +13,17 @@ from scipy.stats import binomtest
 from reports.analysis.collapse import COLLAPSED
 from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import FEWEST, LEVEL, Effect, Interval, by_seed, effect, paired
+from reports.analysis.ranks import compared_metrics
 from reports.analysis.speed import NLL, curves, log_ratios
-from reports.analysis.statistics import estimate
-from reports.analysis.takeoff import NoTakeOff, TakeOff, take_off, variance_of
+from reports.analysis.statistics import estimate, values
+from reports.analysis.takeoff import (
+    INFORMATION,
+    PLATEAU,
+    NoTakeOff,
+    TakeOff,
+    take_off,
+    variance_of,
+)
 from reports.analysis.verdict import ABOVE, BELOW, Region, Verdict
 from reports.claims.evidence import (
     Absent,
@@ -42,8 +50,8 @@ from reports.published import OPTIMAL, UNIT
 PER_PIXEL, PER_IMAGE = "per_pixel_sigma", "optimal_per_image_sigma"
 SHARED, SWEPT = "shared_sigma", "beta_vae"
 BERNOULLI, CATEGORICAL = "bernoulli", "categorical"
-MARGIN = 0.01
-"""A loss of up to this share of the range of the sweep's NLL is none."""
+MARGIN_BITS, MARGIN_SHARE = 0.02, 0.05
+"""A loss of up to this is none: in bits/dim, and as a share of the distance of the best β."""
 OFTEN = 0.5
 """A share of diverged runs whose interval lies below this refutes claim 4."""
 
@@ -75,16 +83,16 @@ def _shifted(shown: Effect, by: float) -> Effect:
     return replace(shown, mean=None if shown.mean is None else shown.mean + by, interval=interval)
 
 
-def _no_frechet(group: Group) -> Iterator[Finding]:
+def _no_distance(group: Group) -> Iterator[Finding]:
     if not group.headlines:
-        yield Finding("Frechet distance", "none", Verdict.NOT_DECIDED, "not measured here", False)
+        yield Finding("distance", "none", Verdict.NOT_DECIDED, "not measured here", False)
 
 
 def _beats_unit_variance(content: Content, group: Group) -> Iterator[Finding]:
     for name in (SHARED, OPTIMAL):
-        for metric in (group.metric("nll_nats"), group.metric("bits_per_dim"), *group.headlines):
+        for metric in compared_metrics(group):
             yield piece(f"{metric.label}: {name} − {UNIT}", _below_unit, group, name, metric)
-    yield from _no_frechet(group)
+    yield from _no_distance(group)
 
 
 def _below_unit(quantity: str, group: Group, name: str, metric: Metric) -> Finding:
@@ -93,20 +101,30 @@ def _below_unit(quantity: str, group: Group, name: str, metric: Metric) -> Findi
 
 
 def _matches_best_beta(content: Content, group: Group) -> Iterator[Finding]:
-    yield piece("NLL: learned − best β", _not_worse, content, group)
+    for metric in compared_metrics(group):
+        yield piece(f"{metric.label}: learned − best β", _not_worse, content, group, metric)
+    yield from _no_distance(group)
     yield piece("log10(σ² / best β)", _near_best, content, group)
 
 
-def _not_worse(quantity: str, content: Content, group: Group) -> Finding:
+def _not_worse(quantity: str, content: Content, group: Group, metric: Metric) -> Finding:
     sweep, own = _sweep_of(group), _better_learned(content, group)
-    metric = group.metric("nll_nats")
-    means = [mean.mean for s in sweep.settings if (mean := estimate(s.runs, metric.key))]
-    if len(means) < 2 or not np.isfinite(means).all():
-        raise Absent("fewer than two values of the sweep have an NLL")
-    margin = MARGIN * float(np.ptp(means))
+    margin = _margin(measured(sweep, metric), metric)
     quantity += f" = {sweep.chosen:g} ({own.decoder.name}, margin {short(margin)})"
-    difference = paired(measured(own, metric).runs, measured(sweep, metric).runs, metric.key)
+    difference = paired(measured(own, metric).runs, sweep.runs, metric.key)
     return judge(quantity, difference, Region(high=margin), metric.decimals)
+
+
+def _margin(sweep: Entry, metric: Metric) -> float:
+    """Return up to which loss a decoder matches the best value of a sweep by a metric."""
+    if metric.headline:
+        return MARGIN_SHARE * abs(float(values(sweep.runs, metric.key).mean()))
+    if not metric.native:
+        return MARGIN_BITS
+    size = values(sweep.runs, "dimensions")
+    if not size.size:
+        raise Absent("the number of values of an image was not recorded")
+    return MARGIN_BITS * math.log(2) * float(size[0])
 
 
 def _near_best(quantity: str, content: Content, group: Group) -> Finding:
@@ -142,27 +160,31 @@ def _step(entry: Entry, place: float, at: float) -> float:
 
 def _at_inflection(content: Content, group: Group) -> Iterator[Finding]:
     for name in (SHARED, OPTIMAL):
-        yield piece(f"log10(σ² / take-off): {name}", _near_take_off, content, group, name)
+        yield piece(f"log10(σ² / end of the plateau): {name}", _on_plateau, content, group, name)
 
 
-def _near_take_off(quantity: str, content: Content, group: Group, name: str) -> Finding:
+def _on_plateau(quantity: str, content: Content, group: Group, name: str) -> Finding:
+    """Judge whether σ² lies where I_e leaves its plateau: beyond is too little information.
+
+    I_e of N images is at most ln N by definition, so a plateau at ln N is one as any other.
+    """
     sweep = _sweep_of(group)
-    rise = take_off(sweep)
-    if isinstance(rise, NoTakeOff):
-        raise Absent(without_information(group).rstrip(".") or rise.why)
-    at = math.log10(rise.variance)
+    end = take_off(sweep, INFORMATION)
+    if isinstance(end, NoTakeOff):
+        raise Absent(without_information(group).rstrip(".") or end.why)
+    at = math.log10(end.variance)
     entry = entry_of(group, name)
-    learned, region = _log_variance(content, entry), _around(sweep, rise)
+    learned, region = _log_variance(content, entry), _around(sweep, end)
     low, high = (short(10 ** (at + edge)) for edge in (region.low, region.high))
-    place = short_interval(rise.variance, rise.interval)
-    quantity += f" (take-off at {place}, region {low} to {high})"
+    images = values(group.runs, "information_images").max(initial=0)
+    quantity += (
+        f" (plateau ends at {short_interval(end.variance, end.interval)}, region {low} to {high}, "
+        f"N = {number(images, 0)})"
+    )
     finding = judge(quantity, _shifted(learned, -at), region, 2)
-    if here := estimate(entry.runs, "information_nats"):
-        finding = noted(finding, f"I_e = {number(here.mean, 2)} nats")
-    if not rise.capped:
-        return finding
-    reason = "I_e is near its cap ln N at the take-off, so KL(m‖p) and the take-off are unreliable"
-    return undecided(finding, reason)
+    keys = ("information_nats", "information_upper_nats")
+    known = [number(each.mean, 2) for key in keys if (each := estimate(entry.runs, key))]
+    return noted(finding, f"I_e = {' to '.join(known)} nats") if known else finding
 
 
 def _around(sweep: Entry, rise: TakeOff) -> Region:
@@ -178,11 +200,16 @@ def _around(sweep: Entry, rise: TakeOff) -> Region:
 def _good_nll_poor_samples(content: Content, group: Group) -> Iterator[Finding]:
     densities = [entry for entry in group.entries if entry.measure == "density"]
     others = [entry for entry in densities if entry.decoder.name != PER_PIXEL]
-    regions = {group.metric("nll_nats"): BELOW} | dict.fromkeys(group.headlines, ABOVE)
+    bounds = [metric for metric in compared_metrics(group) if not metric.headline]
+    samples = group.measured(*(f"{metric.key}_samples" for metric in group.headlines))
+    regions = dict.fromkeys(bounds, BELOW) | dict.fromkeys([*group.headlines, *samples], ABOVE)
+    tuned = {column.key for column in group.columns} & set(content.trials.get("column_key", ()))
     for metric, region in regions.items():
         quantity = f"{metric.label}: {PER_PIXEL} − median of the other densities"
-        yield piece(quantity, beside_median, group, PER_PIXEL, others, metric, side=region)
-    yield from _no_frechet(group)
+        found = piece(quantity, beside_median, group, PER_PIXEL, others, metric, side=region)
+        reason = "one learning rate for all decoders may decide it: judged where rates are tuned"
+        yield found if tuned or not found.measured else undecided(found, reason)
+    yield from _no_distance(group)
     yield piece(f"diverged or collapsed runs of {PER_PIXEL} without bounds", _diverges, group)
 
 
@@ -223,32 +250,41 @@ def _together(entries: Sequence[Entry]) -> pd.DataFrame:
 
 
 def _converges_faster(content: Content, group: Group) -> Iterator[Finding]:
-    for over in ("steps", "seconds"):
-        quantity = f"ln({over} of {OPTIMAL} / {over} of {SHARED})"
-        yield piece(quantity, _sooner, content, group, over)
+    yield piece(f"ln(steps of {OPTIMAL} / steps of {SHARED})", _sooner, content, group)
 
 
-def _sooner(quantity: str, content: Content, group: Group, over: str) -> Finding:
-    """Judge the log ratio of the times to the worse of the two final NLLs of each seed."""
+def _sooner(quantity: str, content: Content, group: Group) -> Finding:
+    """Judge the log ratio of the steps to a target that neither of the two decides.
+
+    Seconds decide nothing: whose machine it was is not known.
+    """
     entries = [settled(content, entry_of(group, name)) for name in (OPTIMAL, SHARED)]
+    target = _target(content, group)
     first, second = (curves(content, entry, NLL) for entry in entries)
-    seeds = sorted(set(first) & set(second))
-    if not seeds:
-        raise Absent("no seed has the validation NLL of both during training")
-    ratios = log_ratios(first, second, over)
-    early = [seed for seed in seeds if seed not in ratios]
-    if early:
-        raise Absent(f"seed {early[0]} is there before the first step")
+    ratios = log_ratios(first, second, target)
+    if not ratios:
+        raise Absent("no seed has both validation curves, one of which comes down to the target")
     planned = {int(seed) for entry in entries for seed in entry.runs["seed"]}
     ratio = replace(effect(np.array(list(ratios.values()))), lost=len(planned) - len(ratios))
-    return judge(quantity, ratio, BELOW, 2)
+    return judge(f"{quantity} to an NLL of {short(target)}", ratio, BELOW, 2)
+
+
+def _target(content: Content, group: Group) -> float:
+    """Return the validation NLL half way from the last of unit variance to that of the best β."""
+    finals = []
+    for entry in (entry_of(group, UNIT), _sweep_of(group)):
+        held = curves(content, entry, NLL).values()
+        if not held:
+            raise Absent(f"{entry.decoder.name} has no validation NLL during training")
+        finals.append(np.mean([float(curve["value"].iloc[-1]) for curve in held]))
+    return float(np.mean(finals))
 
 
 def _best_images(content: Content, group: Group) -> Iterator[Finding]:
     for metric in group.headlines:
         quantity = f"{metric.label}: {PER_IMAGE} − best other"
         yield piece(quantity, lowest, group, PER_IMAGE, group.entries, metric)
-    yield from _no_frechet(group)
+    yield from _no_distance(group)
 
 
 def _discrete(content: Content, group: Group) -> Iterator[Finding]:
@@ -274,8 +310,8 @@ CLAIMS = (
     Claim(
         "A learned shared variance (shared or optimal) beats the unit-variance Gaussian in NLL and "
         "in FID, on every data set.",
-        "Native NLL (all are densities), bits/dim and each Frechet distance minus those of the "
-        "unit-variance Gaussian: supported below 0.",
+        "Native NLL (all are densities), bits/dim and the distance of generated images minus those "
+        "of the unit-variance Gaussian: supported below 0.",
         ("table-b", "differences"),
         _beats_unit_variance,
     ),
@@ -283,8 +319,9 @@ CLAIMS = (
         "It matches or beats the best β of a hand-tuned sweep in one run, and its effective "
         "β = σ² lies near the best β.",
         "The learned variance with the lower validation NLL minus the best β of the sweep: "
-        f"supported if the NLL is not worse by {MARGIN:.0%} of the range of the sweep's mean NLLs, "
-        "and if σ² lies within half a step of the sweep (log10, towards σ²) of the variance of "
+        f"supported if NLL and bits/dim are not worse by {MARGIN_BITS} bits a value and the "
+        f"distance not by {MARGIN_SHARE:.0%} of that of the best β, and if σ² lies within half a "
+        "step of the sweep (log10, towards σ²) of the variance of "
         "the best β. No verdict on the place if the best β lies at an end of the sweep, and none "
         "on a variance that still moves at the end of training.",
         ("table-a", "differences"),
@@ -293,17 +330,21 @@ CLAIMS = (
     Claim(
         "On I_e(x;z) and KL(m‖p) against β, sigma-VAE sits at the inflection: the largest "
         "information before the marginal KL takes off.",
-        "σ² against the take-off of KL(m‖p), defined below the figure: supported if it lies in the "
-        "interval of the take-off, half a step of the sweep wider on both sides. No verdict if I_e "
-        "is near its cap next to the take-off, and none on a variance that still moves at the end.",
+        "σ² against the place where I_e(x;z) of N training images, followed from the smallest "
+        f"variance of the sweep, falls below {PLATEAU:.0%} of its largest mean: the end of its "
+        "plateau, at most ln N high by definition. Supported if σ² lies in the interval of that "
+        "place, half a step of the sweep wider on both sides. No verdict on a variance that still "
+        "moves at the end.",
         ("information", "table-a"),
         _at_inflection,
     ),
     Claim(
         "A per-pixel variance gets a good NLL and poor samples; unbounded, it diverges where a "
         "shared one never does.",
-        "Good: an NLL below the median of the other densities of the same seed. Poor: each "
-        "Frechet distance above it. Runs without bounds: supported if one of at least "
+        "Good: NLL and bits/dim below the median of the other densities of the same seed. Poor: "
+        "the distances of decoder means and of samples x ~ p(x|z) above it. Both are judged where "
+        "each decoder's learning rate was tuned, else one rate for all may decide. Runs without "
+        "bounds: supported if one of at least "
         f"{FEWEST} diverged or collapsed and no run of a shared variance did; refuted if a shared "
         "one did, or if none did and the exact binomial interval of the share lies below "
         f"{OFTEN:g}.",
@@ -312,15 +353,18 @@ CLAIMS = (
     ),
     Claim(
         "The optimal variance converges faster than the one learned by gradient.",
-        "Steps and seconds until the validation NLL first reaches the worse of the two final "
-        "values of the same seed, log ratio of the optimal variance to the one learned by "
-        "gradient: supported below 0. No verdict if either still moves at the end.",
+        "Steps until the validation NLL first comes down to a target that neither decides, half "
+        "way from the last value of the unit-variance Gaussian to that of the best β: log ratio of "
+        "the optimal variance to the one learned by gradient, supported below 0. One that does not "
+        "get there is taken to be there at its last step. No verdict if either still moves at the "
+        "end, and none by seconds.",
         ("speed", "convergence"),
         _converges_faster,
     ),
     Claim(
         "The per-image optimal variance gives the best image quality.",
-        "Each Frechet distance minus that of every other decoder; shown is the difference from the "
+        "The distance of generated images minus that of every other decoder; shown is the "
+        "difference from the "
         "best other. Supported if every difference is below 0; refuted if one is above 0.",
         ("table-b", "differences"),
         _best_images,
@@ -328,7 +372,8 @@ CLAIMS = (
     Claim(
         "Bernoulli on grey values does badly on colour images; among discrete decoders the full "
         "categorical has the best NLL.",
-        "Badly: bits/dim and each Frechet distance above the median of the other decoders of the "
+        "Badly: bits/dim and the distance of generated images above the median of the other "
+        "decoders of the "
         "same seed, where the sample images have three channels. Best: bits/dim below that of "
         "every other mass, as in claim 6, on any data.",
         ("table-b", "differences"),

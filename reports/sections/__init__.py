@@ -10,8 +10,9 @@ from reports.sections.claims import claims
 from reports.sections.decoders import columns_not_run, decoder_tables, published, sweep_tables
 from reports.sections.differences import differences, rank_sections
 from reports.sections.overview import budget, files, reading, summary, what_was_run
+from reports.sections.rates import learning_rates
 from reports.sections.section import Subject
-from reports.sections.training import costs, speed, stability
+from reports.sections.training import best_points, costs, speed, stability
 
 SECTIONS: tuple[Callable[[Subject], str], ...] = (
     summary,
@@ -24,9 +25,11 @@ SECTIONS: tuple[Callable[[Subject], str], ...] = (
     measurements.iwae,
     columns_not_run,
     sweep_tables,
+    learning_rates,
     stability,
     measurements.convergence,
     speed,
+    best_points,
     measurements.information,
     measurements.latents,
     measurements.rate_distortion,

@@ -33,7 +33,7 @@ SWEPT = (
     "code, KL(m‖p) what the prior misses of the codes; their sum is the rate, the KL of the ELBO, "
     "here on the images of the estimate."
 )
-MARK = " †"
+MARK = " ‡"
 """Behind the name of a decoder whose variance still moves at the end of training."""
 OF_VIDEO = ("ssim_best_of_n", "psnr_best_of_n_db", "nll_nats_per_sequence", "kl_nats_per_sequence")
 
@@ -50,8 +50,8 @@ def _protocols(subject: Subject) -> str:
         "ELBO in the decoder's own measure, and **bold marks the best of each measure "
         "separately**, because a density and a mass do not compare. Bits/dim is the same bound "
         "in the one unit that all decoders share. The last rows know nothing of an image; † marks "
-        "what is no better than they are. The distance of generated from test images depends on its "
-        "protocol:"
+        "what is no better than they are. The distance of generated from test images depends on "
+        "its protocol:"
     )
     return paragraphs(reading, bullets(protocols) or "- no distance was measured.")
 

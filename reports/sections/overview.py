@@ -133,7 +133,8 @@ def _equals(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> str:
 
 
 def _count(subject: Subject) -> str:
-    runs = pd.concat([group.runs for group in subject.groups])
+    # Columns of fixed and of tuned rates share runs.
+    runs = pd.concat([group.runs for group in subject.groups]).drop_duplicates("run")
     counts = Counter(map(str, runs["status"]))
     ended = f"{plural(len(runs), 'run')}, of which {counts.pop(Status.FINISHED, 0)} finished"
     text = listing([ended, *(f"{counts[name]} {name}" for name in sorted(counts))]) + "."
@@ -190,6 +191,7 @@ def files(subject: Subject) -> str:
     """Return links to the data behind the report."""
     return section(
         "Data behind this report",
-        "[results.csv](results.csv) holds every run, one a row, with every measurement and its "
-        "unit in the name of the column. The figures are in the folder `figures`.",
+        "[results.csv](results.csv) holds every run, one a row for each table that shows it, with "
+        "every measurement and its unit in the name of the column. The figures are in the folder "
+        "`figures`.",
     )

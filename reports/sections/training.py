@@ -18,6 +18,8 @@ from reports.printing.words import listing, number, short
 from reports.sections.section import Subject, by_group
 
 SMALLEST = "smallest_sigma_reached"
+WORSE = 0.005
+"""By which part bits/dim rise from the best point to the last before a report says so."""
 PART = "evaluate_seconds_"
 """Begins the keys of the metrics that hold the seconds of one part of the evaluation."""
 
@@ -94,6 +96,37 @@ def speed(subject: Subject, group: Group) -> Iterator[str]:
                 cells.append(", ".join(parts) if every else gap(entry))
             fields.append((f"{over} to {short(target)}", RIGHT, cells))
     yield table_of(fields)
+
+
+@by_group(
+    "Last step and best validation point",
+    "Everything in this report is measured at the last step. Shown are decoders whose validation "
+    f"bits/dim are there more than {WORSE:.1%} above the lowest of the points of the history, "
+    "means over sound runs: they were better before the end. The lowest of many points flatters.",
+    nothing="",
+    alone=True,
+)
+def best_points(subject: Subject, group: Group) -> Iterator[str]:
+    """Yield the decoders that were better before the last step."""
+    rows, measured = [], False
+    for entry in group.entries:
+        held = list(curves(subject.content, entry, BITS).values())
+        measured |= bool(held)
+        lowest = [curve.iloc[int(curve["value"].argmin())] for curve in held]
+        last, best, step = (
+            float(np.mean(values or [np.nan]))
+            for values in (
+                [curve["value"].iloc[-1] for curve in held],
+                [point["value"] for point in lowest],
+                [point["step"] for point in lowest],
+            )
+        )
+        if last > best * (1 + WORSE):
+            cells = (number(last, 3), number(best, 3), number(step, 0))
+            rows.append([escape(entry.label), *cells])
+    headings = ["decoder", "last step", "best validation point", "at step"]
+    if measured:
+        yield table(headings, rows) if rows else "There is none."
 
 
 def _clock(subject: Subject) -> str:

@@ -80,6 +80,7 @@ def test_from_a_suite_to_a_report(
             "pictures",
             "probe",
             "quality_thumbnail",
+            "without_code",
         }
         assert json.loads((folder / "spec.json").read_text())["seed"] == 0
 

@@ -27,7 +27,7 @@ from bench.evaluation.information import Information
 from bench.execution.estimate import Estimate
 from bench.execution.executors import create
 from bench.execution.run import Report, Task, execute
-from bench.execution.schedule import carry_out, pending
+from bench.execution.schedule import as_expected, carry_out, pending
 from bench.store import Store
 from bench.suite import Plan, RunSpec
 from bench.training import Trainer
@@ -74,7 +74,7 @@ def plan_of(spec: RunSpec, measurements: tuple[Measurement, ...], **row: Any) ->
         budget_description="for tests",
         columns=[],
         rows=[Row(spec.likelihood, spec.likelihood, **row)],
-        runs=[spec],
+        by_column={spec.column_key: [spec]},
         measurements={spec.column_key: measurements},
     )
 
@@ -90,7 +90,8 @@ def do(plan: Plan, store: Store) -> bool:
     """Carry out a plan in this process."""
     expected = {task.spec.run_id: Estimate(1.0, 1.0) for task in pending(plan, store)}
     with create(1) as executor:
-        return carry_out(plan, store, CPU, executor, expected)
+        carry_out(pending(plan, store), store, CPU, executor, expected)
+    return as_expected(plan, store)
 
 
 def folder(store: Store, spec: RunSpec) -> Path:

@@ -11,7 +11,7 @@ import torch
 from bench.execution.estimate import Estimate
 from bench.execution.executors import DiedError, End, Ended, Executor, Failed, Listener
 from bench.execution.run import Report
-from bench.execution.schedule import carry_out
+from bench.execution.schedule import carry_out, pending
 from bench.store import Store
 from bench.suite import Plan, RunSpec
 from reports import Row, Status
@@ -55,13 +55,13 @@ def test_a_task_whose_process_died_is_tried_once_more_alone(
         budget="tiny",
         budget_description="",
         rows=[Row("gaussian", "gaussian", {})],
-        runs=runs,
+        by_column={"key": runs},
         measurements={runs[0].column_key: ()},
     )
     store = Store.open(tmp_path)
     executor = Forgetful({second: 1, third: 2})
     expected = {run.run_id: Estimate(1.0, 1.0) for run in runs}
-    carry_out(plan, store, torch.device("cpu"), executor, expected)
+    carry_out(pending(plan, store), store, torch.device("cpu"), executor, expected)
     assert executor.together == [[first, second, third, fourth], [second], [third]]
     assert "tried once more when the others have ended" in capsys.readouterr().err
     record = store.record(third)

@@ -41,6 +41,10 @@ def test_the_paper_budget_is_the_published_protocol() -> None:
     assert protocol.options == {"width": 32, "latents": 20}
 
 
+def _tuning(rates: str) -> str:
+    return f"tuning = {{ rates = [{rates}] }}\n[[rows]]"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -62,6 +66,10 @@ def test_the_paper_budget_is_the_published_protocol() -> None:
         ("optimal_sigma", "beta_vae", "the sweep of 'beta_vae' must be the only row"),
         ('label = "Optimal"', 'label = "gaussian"', "two rows are called 'gaussian'"),
         ('data = ["digits"]', "", "needs `data` and `training`"),
+        ("[[rows]]", _tuning("-1.0"), "rates.0: Input should be greater than 0, not -1.0"),
+        ("[[rows]]", _tuning("1e-3, 1e-3"), "tuning.rates: 0.001 stands twice among the rates"),
+        ("[[rows]]", _tuning(""), "tuning.rates: List should have at least 1 item"),
+        ("[[rows]]", _tuning("1e-3], seed = [0"), r"unknown key .*seed.*\(allowed: rates, seeds\)"),
     ],
 )
 def test_a_wrong_file_is_one_clear_line(tiny: Path, old: str, new: str, message: str) -> None:

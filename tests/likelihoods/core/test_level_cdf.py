@@ -167,6 +167,8 @@ REFERENCES: dict[str, Callable[[Likelihood, Tensor], Array]] = {
     "beta_vae": shared,
     "shared_sigma": shared,
     "optimal_sigma": shared,
+    "discretized_shared_sigma": shared,
+    "discretized_optimal_sigma": shared,
     "optimal_per_image_sigma": per_image,
     "optimal_per_channel_sigma": per_channel,
     "laplace": laplace,

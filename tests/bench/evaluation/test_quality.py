@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -98,7 +98,10 @@ def test_every_column_step_by_step(model: Model, data: Data) -> None:
 
 @pytest.mark.parametrize("headline", ["kernel", "frechet"])
 def test_images_without_a_code_are_scored_alike(
-    model: Model, data: Data, headline: str, monkeypatch: pytest.MonkeyPatch
+    model: Model,
+    data: Data,
+    headline: Literal["kernel", "frechet"],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Once for all runs on the data; in the report they stand below the headline."""
     network = extractor("thumbnail")

@@ -64,19 +64,22 @@ def test_features_are_golden(fid: FeatureExtractor, image: Tensor) -> None:
 
 def test_features_equal_pytorch_fid(fid: FeatureExtractor, image: Tensor) -> None:
     theirs = inception.network(inception.load_weights())  # pytorch-fid's class
-    theirs.resize_input = True  # as it does by default
+    setattr(theirs, "resize_input", True)  # noqa: B010  (as it does by default)
     images = torch.cat([image, image.flip(2)])
     with torch.no_grad():
         expected = theirs(images / 255)[0][:, :, 0, 0]  # ToTensor, then as `get_activations`
     torch.testing.assert_close(fid(images, batch_size=1), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_at_75_pixels_it_is_the_same_network(fid: FeatureExtractor, image: Tensor) -> None:
+def test_at_75_pixels_it_is_the_direction_of_the_same_network(
+    fid: FeatureExtractor, image: Tensor
+) -> None:
     small = extractor("inception_75")
     resized = functional.interpolate(image / 255, (75, 75), mode="bilinear", align_corners=False)
     with torch.no_grad():
         expected = inception.network(inception.load_weights())(resized)[0][:, :, 0, 0]
-    torch.testing.assert_close(small(image), expected, rtol=1e-4, atol=1e-5)
+    expected = expected / expected.square().mean().sqrt()
+    torch.testing.assert_close(small(image), expected, rtol=1e-4, atol=1e-4)
     assert small.fingerprint != fid.fingerprint
 
 

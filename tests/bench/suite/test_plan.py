@@ -191,6 +191,7 @@ def test_measurements_of_one_plan_are_those_of_its_data_and_model(plan: MakePlan
         "pictures",
         "probe",
         "quality_random_vgg",
+        "without_code",
     ]
     (seen,) = (each for each in found.of(found.runs[0]) if each.label == "quality_random_vgg")
     assert seen.content()["parameters"]["fingerprint"]

@@ -78,7 +78,7 @@ def test_it_is_shown_and_never_bold_nor_ranked_nor_summarised() -> None:
     assert fit not in [entry for entry, _ in ranking(group.entries, metric)]
     assert fit not in bests(group.entries, metric)
     assert ranks(group.entries, metric)[group.entries.index(fit)] is None
-    assert "Fit" not in best_table([group])
+    assert "Fit" not in best_table(subject(), [group])
     text = document(subject()).readme
     assert "Collapsed runs, which decide nothing:" in text
     assert "Fit, seed 0: the KL is 5e-05 nats" in text

@@ -14,7 +14,14 @@ from reports.analysis.ranks import ranking
 from reports.analysis.statistics import Estimate, estimate, values
 from reports.content import PAPER, Content, Status
 from reports.metric import PLACEHOLDER, Metric, described
-from reports.printing.cells import decimals_of, level, mark, printed_means, with_spread
+from reports.printing.cells import (
+    DAGGER,
+    decimals_of,
+    level,
+    mark,
+    printed_means,
+    with_spread,
+)
 from reports.printing.markup import LEFT, bullets, escape, paragraphs, table
 from reports.printing.tables import counts
 from reports.printing.words import listing, plural, short
@@ -72,10 +79,11 @@ def summary(subject: Subject) -> str:
     if best:
         reading = (
             "Lower is better in every line. Only decoders whose every run finished and did not "
-            "collapse take part; † marks what is no better than a row without a code. A "
-            "lead over those in the last column is none: their paired differences are within "
-            "what seeds do by chance."
+            "collapse take part. A lead over those in the last column is none: their paired "
+            "differences are within what seeds do by chance."
         )
+        if DAGGER in best:
+            reading += f" {DAGGER} marks what is no better than a row without a code."
     variances = bullets(_variances(subject))
     return section("Summary", paragraphs(_count(subject), reading, best, variances))
 

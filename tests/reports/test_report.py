@@ -36,6 +36,7 @@ ORDER = [
     "Stability",
     "Convergence",
     "Convergence speed",
+    "Last step and best validation point",
     "Information and marginal KL",
     "Codes",
     "Rate and distortion",

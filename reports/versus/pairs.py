@@ -206,7 +206,7 @@ def equal(match: Match, second: Entry) -> Equal:
         seconds=over_seeds(list(both[:, 0] - both[:, 1])),
         at=float(np.mean(times)) if times else None,
         there=(float(both[:, 0].mean()), float(both[:, 1].mean())) if there else None,
-        sooner=_sooner(*curves_of, target),
+        sooner=_sooner(curves_of, target),
         target=target,
         short=tuple(dict.fromkeys(short)),
     )
@@ -220,11 +220,11 @@ def _target(match: Match, second: Entry) -> float | None:
     return found and found.median
 
 
-def _sooner(first: dict[int, _Curve], second: dict[int, _Curve], target: float | None) -> Effect:
+def _sooner(curves_of: Sequence[dict[int, _Curve]], target: float | None) -> Effect:
     """Return the geometric mean over seeds of the ratio of steps, with its interval."""
     if target is None:
         return Effect(None, None, 0, "no other decoder sets a target")
-    whole = [{seed: c.points for seed, c in e.items() if c.complete} for e in (first, second)]
+    whole = [{seed: c.points for seed, c in e.items() if c.complete} for e in curves_of]
     ratios = log_ratios(whole[0], whole[1], target)
     if not ratios:
         return Effect(None, None, 0, "neither comes down to the target")

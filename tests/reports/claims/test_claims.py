@@ -353,10 +353,11 @@ def test_without_a_plateau_there_is_no_verdict(runs: Runs, reason: str) -> None:
 def pixels(nll: float, fid: float, of_samples: float | None = None) -> Runs:
     """With samples as poor as decoder means, unless stated."""
     noisy = fid if of_samples is None else of_samples
-    given = {"nll_nats": nll, "bits_per_dim": nll / 10, "fid": fid, "fid_samples": noisy}
+    given: dict[str, Any] = {"nll_nats": nll, "bits_per_dim": nll / 10}
+    given |= {"fid": fid, "fid_samples": noisy}
     runs = seeds("per_pixel_sigma", **given)
     for name, value in (("gaussian", 30.0), ("shared_sigma", 20.0), ("optimal_sigma", 10.0)):
-        others = {"nll_nats": value, "fid": value, "fid_samples": value}
+        others: dict[str, Any] = {"nll_nats": value, "fid": value, "fid_samples": value}
         runs += seeds(name, bits_per_dim=value / 10, **others)
     return runs
 

@@ -93,7 +93,7 @@ def swept(rng: np.random.Generator, places: tuple[float, ...], *nlls: float) -> 
     return made
 
 
-def variances(rng: np.random.Generator, place: float) -> dict[str, Floats]:
+def variances(rng: np.random.Generator, place: float) -> dict[str, Any]:
     return {"variance": 10 ** (place + noise(rng, 0.02))}
 
 

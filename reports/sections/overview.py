@@ -16,6 +16,7 @@ from reports.analysis.statistics import Estimate, estimate, values
 from reports.content import PAPER, Content, Status
 from reports.metric import PLACEHOLDER, Metric, described
 from reports.printing.cells import (
+    DAGGER,
     decimals_of,
     level,
     mark,
@@ -80,12 +81,13 @@ def summary(subject: Subject) -> str:
     if best:
         reading = (
             "Lower is better in every line. Only decoders whose every run finished and did not "
-            "collapse take part; † marks what is no better than a row without a code. *Lead*: the "
-            "second minus the lowest, with its interval over seeds, or of one seed its standard "
-            "error over test images (SE), which leaves out another training. A "
-            "lead over those in the last column is none: their paired differences are within "
-            "what seeds do by chance."
+            "collapse take part. *Lead*: the second minus the lowest, with its interval over seeds, "
+            "or of one seed its standard error over test images (SE), which leaves out another "
+            "training. A lead over those in the last column is none: their paired differences are "
+            "within what seeds do by chance."
         )
+        if DAGGER in best:
+            reading += f" {DAGGER} marks what is no better than a row without a code."
     variances = bullets(_variances(subject))
     return section("Summary", paragraphs(_count(subject), reading, best, variances))
 

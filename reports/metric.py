@@ -42,6 +42,8 @@ class Metric:
     """Whether it stands among the results of each decoder and in the summary."""
     floor: str | None = None
     """Key of the metric that holds what the data themselves, or a perfect model, would reach."""
+    images: tuple[str, ...] = ()
+    """Keys of the numbers of generated and of test images behind it."""
     features: str | None = None
     """Name of the feature extractor that it was measured with."""
     protocol: str = ""

@@ -1,9 +1,11 @@
 """Sample quality: generated images against those of the test part, as a frozen network sees them.
 
 Decoder means are what is shown; samples x ~ p(x|z) are what the likelihood says. A decoder whose
-variance is too large has good means and noisy samples, so both are measured.
+variance is too large has good means and noisy samples, so both are measured. So are the mean image
+and the histogram of each value, which know nothing of an image (`without_code`).
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import chain
@@ -18,6 +20,7 @@ from bench.errors import unknown
 from bench.evaluation.base import Measured, Measurement, Trained, Trial
 from bench.evaluation.generation import Generated, generate, generate_both, repeated
 from bench.evaluation.reference import SUBSETS, Reference, kernel, network, reference
+from bench.evaluation.without_code import fitted
 from bench.metrics import features as extractors
 from bench.metrics.features import Description, FeatureExtractor
 from bench.metrics.frechet import frechet_distance, statistics
@@ -93,12 +96,14 @@ class Quality(Measurement):
     """
 
     name: ClassVar[str] = "quality"
-    features: Annotated[tuple[str, ...], AfterValidator(_known)] = ("inception", "random_vgg")
+    version: ClassVar[int] = 2
+    features: Annotated[tuple[str, ...], AfterValidator(_known)] = ("inception", "inception_75")
     """Feature extractors."""
     fingerprint: str = ""  # of the extractor, where there is but one; set by the plan alone
     frechet_images: Count = 10000
-    """Generated images (of videos, frames) for the Frechet distance; the reference is the whole
-    test part."""
+    """Generated images (of videos, frames) for the Frechet distance."""
+    reference_images: Annotated[int, Field(ge=0)] = 0
+    """Test images that they are measured against, a fixed random choice; 0 means all of them."""
     sample_images: Count = 10000
     """Of these, the first for which pixels are drawn as well, x ~ p(x|z); never more than all. Only
     of as many images do the distances of means and of samples compare."""
@@ -134,11 +139,16 @@ class Quality(Measurement):
         (name,) = self.features
         return name
 
+    @property
+    def of_reference(self) -> tuple[str, int, int]:
+        """What the reference depends on beside the data: extractor, images kept, images in all."""
+        return self.extractor, self.manifold_images, self.reference_images
+
     def measure(self, trained: Trained) -> Measured:
         """Generate images, or take those that another extractor has seen, and compare them."""
         device = trained.model.device
         eyes = network(self.extractor, device)
-        real = reference(trained.cache, trained.data, eyes, self.manifold_images)
+        real = reference(trained.cache, trained.data, eyes, *self.of_reference[1:])
         # All extractors look at the same images, in the same batches.
         batches = trained.once(
             ("generated", self.frechet_images, self.sample_images, self.batch_size),
@@ -146,7 +156,11 @@ class Quality(Measurement):
         )
         kinds = zip(*batches, strict=True)
         seen = Generated(*(torch.cat([eyes(x) for x in kind if len(x)]) for kind in kinds))
-        return Measured(self._sizes(seen, real) | self._distances(seen, real, eyes))
+        return Measured(
+            self._sizes(seen, real)
+            | self._distances(seen, real, eyes.description)
+            | self._without_code(trained, real, eyes)
+        )
 
     def _batches(self, trained: Trained) -> Iterator[Generated]:
         """Generated images uint8 (B, C, H, W), batch by batch: means, and samples of the first."""
@@ -176,11 +190,8 @@ class Quality(Measurement):
             "kernel_floor_images": real.floor.kernel_images,
         }
 
-    def _distances(
-        self, seen: Generated, real: Reference, eyes: FeatureExtractor
-    ) -> dict[str, Any]:
-        words = eyes.description
-        means, samples = (subset(each, self.manifold_images, "generated features") for each in seen)
+    def _distances(self, seen: Generated, real: Reference, words: Description) -> dict[str, Any]:
+        means, samples = map(self._few, seen)
         shares = manifold(real.features, means)
         return {
             words.column: frechet_distance(statistics(seen.means), real.statistics),
@@ -192,6 +203,35 @@ class Quality(Measurement):
             f"{words.kernel_column}_floor_standard_error": real.floor.kernel_standard_error,
             **{f"{name}_{words.name}": share for name, share in asdict(shares).items()},
         }
+
+    def _few(self, features: Tensor) -> Tensor:
+        return subset(features, self.manifold_images, "generated features")
+
+    def _without_code(
+        self, trained: Trained, real: Reference, eyes: FeatureExtractor
+    ) -> dict[str, float]:
+        """The headline of the mean image and of the histogram, once for all runs on the data."""
+        sizes = f"{self.frechet_images} {self.manifold_images} {self.reference_images}"
+        text = f"{trained.data.checksum} quality without code {eyes.fingerprint} {sizes}"
+        key = hashlib.sha256(text.encode()).hexdigest()[:20]
+        columns: dict[str, float] | None = trained.cache.cached(key)
+        if columns is None:
+            known, words = fitted(trained), eyes.description
+            mean = eyes(known.means(1)).expand(self.frechet_images, -1)
+            histogram = torch.cat([eyes(x) for x in known.samples(self.frechet_images)])
+            kinds = {"mean_image": mean, "histogram": histogram}
+            if words.headline == "kernel":
+                columns = {
+                    f"{kind}_{words.kernel_column}": kernel(self._few(x), real.features).mean
+                    for kind, x in kinds.items()
+                }
+            else:
+                columns = {
+                    f"{kind}_{words.column}": frechet_distance(statistics(x), real.statistics)
+                    for kind, x in kinds.items()
+                }
+            trained.cache.cache(key, columns)
+        return columns
 
     def seconds(self, trial: Trial) -> float:
         """Generated images, and the network that looks at them."""
@@ -221,40 +261,62 @@ def _kernel(column: str, seen: Tensor, real: Reference) -> dict[str, float]:
 
 def metrics_of(extractor: Description) -> tuple[Metric, ...]:
     """Return what is measured of generated images with one feature extractor."""
+    generated = (
+        "generated images (decoder means of latents from the prior, rounded to 8 bits; of video, "
+        "predicted frames) against images of the test part"
+    )
     frechet = Metric(
         extractor.column,
         extractor.heading,
         "Frechet distance, the squared 2-Wasserstein distance of two Gaussians fitted to features "
-        "of generated and of test images; no unit. Only with the Inception network is it called "
-        "FID. Values compare only under one protocol",
+        "of generated and of test images; no unit. Only with the Inception network at 299 pixels "
+        "is it called FID. Values compare only under one protocol and number of images",
         best="lowest",
-        headline=True,
+        headline=extractor.headline == "frechet",
+        images=("frechet_images", "frechet_reference_images"),
         features=extractor.name,
         source="Heusel et al., arXiv:1706.08500, equation 6",
-        protocol="generated images (decoder means of latents from the prior, rounded to 8 bits; of "
-        "video, predicted frames) against all images of the test part",
+        protocol=generated,
     )
     kernel = Metric(
         extractor.kernel_column,
         extractor.kernel_heading,
         "kernel distance, a squared maximum mean discrepancy of features of generated and of test "
         "images, of a cubic kernel; no unit. Its estimate is unbiased, so it may be negative. Only "
-        "with the Inception network is it called KID",
+        "with the Inception network at 299 pixels is it called KID",
         best="lowest",
+        headline=extractor.headline == "kernel",
+        images=("manifold_images", "manifold_reference_images"),
         features=extractor.name,
         source="Bińkowski et al., arXiv:1801.01401, section 4",
-        protocol=f"mean over at most {SUBSETS} disjoint random subsets",
+        protocol=f"{generated}, mean over at most {SUBSETS} disjoint random subsets",
     )
     noisy = (
         "the same of samples x ~ p(x|z) of the same latents, clipped to [0, 1] and rounded; of "
         "video, each frame drawn given the means before it"
     )
-    kernels = _with_samples_and_floor(kernel, kernel.protocol)
+    kernels = _with_samples_and_floor(kernel, noisy)
     return (
         *_with_samples_and_floor(frechet, noisy),
         *(each for distance in kernels for each in (distance, _standard_error(distance))),
         *_shares(extractor.name),
+        *(
+            Metric(
+                f"{kind}_{distance.key}",
+                f"{distance.name} of the {name}",
+                f"{distance.name} of {what}, in place of generated images",
+            )
+            for distance in (frechet, kernel)
+            if distance.headline
+            for kind, name, what in _WITHOUT_CODE
+        ),
     )
+
+
+_WITHOUT_CODE = (
+    ("mean_image", "mean image", "the mean training image, over and over"),
+    ("histogram", "histogram", "images of independent values, each from its training histogram"),
+)
 
 
 def _with_samples_and_floor(distance: Metric, of_samples: str) -> tuple[Metric, ...]:
@@ -282,6 +344,7 @@ def _with_samples_and_floor(distance: Metric, of_samples: str) -> tuple[Metric, 
 def _standard_error(kernel: Metric) -> Metric:
     return replace(
         kernel,
+        headline=False,
         key=f"{kernel.key}_standard_error",
         name=f"standard error of {kernel.name}",
         definition=f"standard error of {kernel.name} over new images, of one run",

@@ -41,7 +41,7 @@ class Floor:
 class Reference:
     """What is known of the test part of a data set through one extractor."""
 
-    statistics: Statistics  # of all its images; of video, of all frames
+    statistics: Statistics  # of all its images, or of a fixed random choice; of video, of frames
     features: Tensor  # (N, F) float32 of a fixed random choice of them
     floor: Floor
 
@@ -52,24 +52,39 @@ def network(name: str, device: torch.device) -> FeatureExtractor:
     return extractors.extractor(name, device)
 
 
-def reference(cache: Cache, data: Data, extractor: FeatureExtractor, kept: int) -> Reference:
+def reference(
+    cache: Cache, data: Data, extractor: FeatureExtractor, kept: int, count: int = 0
+) -> Reference:
     """What generated images are measured against: the test part, and of video all its frames.
 
     The cache keeps it under the checksum of the data, with the features of `kept` images at most.
+
+    Args:
+        cache: where it is kept.
+        data: whose test part.
+        extractor: of the features.
+        kept: images whose features are kept.
+        count: images in all, a fixed random choice, of video in whole sequences; 0 means all.
     """
-    text = f"{data.checksum} test {extractor.fingerprint} {kept} {SUBSETS}"
+    text = f"{data.checksum} test {extractor.fingerprint} {kept} {count} {SUBSETS}"
     key = hashlib.sha256(text.encode()).hexdigest()[:20]
     state = cache.cached(key)
     if state is None:
-        computed = _features(data, extractor)
+        items = subset(data.test, -(-count // _frames(data)), "reference")
+        computed = _features(items, data.device, extractor)
         state = {
             "statistics": dict(vars(statistics(computed))),
             "features": subset(computed, kept, "real features").cpu(),
-            "floor": dict(vars(_floor(computed.unflatten(0, (len(data.test), -1)), kept))),
+            "floor": dict(vars(_floor(computed.unflatten(0, (len(items), -1)), kept))),
         }
         cache.cache(key, state)
     features = state["features"].to(data.device)
     return Reference(Statistics(**state["statistics"]), features, Floor(**state["floor"]))
+
+
+def _frames(data: Data) -> int:
+    """Images in an item."""
+    return len(images(data.test[:1]))
 
 
 def kernel(a: Tensor, b: Tensor) -> KernelDistance:
@@ -80,11 +95,11 @@ def kernel(a: Tensor, b: Tensor) -> KernelDistance:
     return kernel_distance(a, b, subsets=subsets, size=count // subsets, generator=generator)
 
 
-def _features(data: Data, extractor: FeatureExtractor) -> Tensor:
-    """Features (N, F) of all test images, those of one item one after the other."""
-    items_at_once = -(-AT_ONCE * len(data.test) // len(images(data.test)))
-    parts = data.test.split(items_at_once)
-    return torch.cat([extractor(images(part).to(data.device)) for part in parts])
+def _features(items: Tensor, device: torch.device, extractor: FeatureExtractor) -> Tensor:
+    """Features (N, F) of all images, those of one item one after the other."""
+    items_at_once = -(-AT_ONCE * len(items) // len(images(items)))
+    parts = items.split(items_at_once)
+    return torch.cat([extractor(images(part).to(device)) for part in parts])
 
 
 def _floor(features: Tensor, kept: int) -> Floor:

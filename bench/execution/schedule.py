@@ -117,21 +117,25 @@ def _lost(spec: RunSpec, store: Store, reason: Exception) -> Report:
 def _prepare(tasks: list[Task], store: Store, device: torch.device, executor: Executor) -> None:
     """Features of real images, once, before several runs need them at the same moment."""
     needed = {
-        (task.spec.data_set, measurement.extractor, measurement.manifold_images)
+        (task.spec.data_set, measurement.of_reference)
         for task in tasks
         for measurement in task.measurements
         if isinstance(measurement, Quality)
     }
-    for data_set, extractor, kept in sorted(needed):
-        name = f"{extractor} features of {data_set}, {kept} kept"
-        executor.submit(name, _reference, data_set, extractor, kept, store.root, device)
+    for data_set, which in sorted(needed):
+        extractor, kept, count = which
+        name = f"{extractor} features of {data_set}, {count or 'all'} images, {kept} kept"
+        executor.submit(name, _reference, data_set, which, store.root, device)
     for end in executor.ends():
         if isinstance(end, Failed):
             say(f"{end.name}: {likelihoods.described(end.error)}")
 
 
-def _reference(data_set: str, extractor: str, kept: int, root: Path, device: torch.device) -> None:
-    reference(Store(root), on_device(data_set, device), network(extractor, device), kept)
+def _reference(
+    data_set: str, which: tuple[str, int, int], root: Path, device: torch.device
+) -> None:
+    extractor, *sizes = which
+    reference(Store(root), on_device(data_set, device), network(extractor, device), *sizes)
 
 
 def _line(task: Task, report: Report) -> str:

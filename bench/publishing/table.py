@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,6 @@ from bench.evaluation import MEASUREMENTS, Measurement, Outcome, restored
 from bench.execution.run import METRICS
 from bench.store import Store
 from reports import Metric, Status
-
-HEADLINES = ["frechet_images", "frechet_reference_images", "data_set"]
 
 
 def measurements_of(plan: Mapping[str, Any], column_key: str) -> list[Measurement]:
@@ -98,24 +96,24 @@ def metrics(measurements: Iterable[Measurement] = ()) -> tuple[Metric, ...]:
 
 def documented() -> tuple[Metric, ...]:
     """Return what docs/metrics.md shows: all metrics, those of sample quality for one extractor."""
-    every = [part for cls in MEASUREMENTS for part in cls().parts()]
-    return metrics([each for each in every if each.label != "quality_random_vgg"])
+    return tuple(metric for metric in metrics() if metric.features in (None, "inception_75"))
 
 
 def with_counts(catalogue: Iterable[Metric], table: pd.DataFrame) -> tuple[Metric, ...]:
     """Return the metrics; the protocol of a headline says how many images it was measured on."""
-    counts = _counts(table)
     return tuple(
         replace(metric, protocol=f"{metric.protocol}: {counts}")
-        if metric.headline and counts
+        if metric.headline and (counts := _counts(metric.images, table))
         else metric
         for metric in catalogue
     )
 
 
-def _counts(table: pd.DataFrame) -> str:
-    """Numbers of images behind a Frechet distance, for each data set; "" where there is none."""
-    measured = table.reindex(columns=HEADLINES).dropna().drop_duplicates()
+def _counts(keys: Sequence[str], table: pd.DataFrame) -> str:
+    """Numbers of images behind a distance, for each data set; "" where there is none."""
+    if not keys:
+        return ""
+    measured = table.reindex(columns=[*keys, "data_set"]).dropna().drop_duplicates()
     numbers = measured.itertuples(index=False, name=None)
     return ", ".join(
         f"{generated:.0f} against {real:.0f} of {data_set}" for generated, real, data_set in numbers

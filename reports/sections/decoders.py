@@ -49,15 +49,15 @@ def _protocols(subject: Subject) -> str:
         "One row a decoder, measured on test images; lower is better (↓). NLL is the negative "
         "ELBO in the decoder's own measure, and **bold marks the best of each measure "
         "separately**, because a density and a mass do not compare. Bits/dim is the same bound "
-        "in the one unit that all decoders share. The Frechet distance compares generated with "
-        "test images and depends on its protocol:"
+        "in the one unit that all decoders share. The distance of generated from test images "
+        "depends on its protocol:"
     )
     if any(mark(e, m) for g in subject.groups for e in g.entries for m in compared_metrics(g)):
         reading = (
             f"{DAGGER} marks what is no better than the last rows, which know nothing of an image. "
             + reading
         )
-    return paragraphs(reading, bullets(protocols) or "- no Frechet distance was measured.")
+    return paragraphs(reading, bullets(protocols) or "- no distance was measured.")
 
 
 @by_group(
@@ -96,7 +96,7 @@ def columns_not_run(subject: Subject) -> str:
 
 
 def decoder_table(group: Group, budget: str, marked: Collection[Entry] = ()) -> str:
-    """Return table B of one group: native NLL, bits/dim and Frechet distances of every decoder."""
+    """Return table B of one group: native NLL, bits/dim and distances of every decoder."""
     entries = group.entries
     heading, side, labels = tables.decoders(entries)
     names = [f"{n}{MARK}" if e in marked else n for e, n in zip(entries, labels, strict=True)]

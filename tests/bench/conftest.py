@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 from bench import models
 from bench.data import Data
@@ -20,10 +23,37 @@ from bench.evaluation import (
     take,
 )
 from bench.evaluation.base import Cache, MemoryCache
+from bench.metrics import features
 from bench.models import Model
 from bench.suite import RunSpec
 from bench.training import History, Trainer, Training, Trajectory
 from likelihoods.core import registry
+
+
+class Thumbnail(nn.Module):
+    """Mean and mean square of each quarter of an image: 24 features that need no weights."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        both = torch.cat([images, images.square()], 1)
+        return functional.adaptive_avg_pool2d(both, 2).flatten(1)
+
+
+def _thumbnail(device: torch.device) -> features.FeatureExtractor:
+    return features.FeatureExtractor(THUMBNAIL, 24, "thumbnail 1", 32, Thumbnail(), device)
+
+
+THUMBNAIL = features.Description(
+    name="thumbnail",
+    column="fd_thumbnail",
+    heading="FD-thumbnail",
+    kernel_column="kd_thumbnail",
+    kernel_heading="KD-thumbnail",
+    headline="kernel",
+    protocol="mean and mean square of each quarter",
+)
+features.EXTRACTORS["thumbnail"] = SimpleNamespace(  # type: ignore[assignment]
+    DESCRIPTION=THUMBNAIL, available=lambda: True, build=_thumbnail
+)
 
 TINY = """
 title = "Tiny"
@@ -60,7 +90,7 @@ validation_images = 16
 calibration_images = 16
 frechet_images = 24
 manifold_images = 20
-features = ["random_vgg"]
+features = ["thumbnail"]
 information_images = 24
 importance_samples = 2
 importance_images = 16
@@ -82,7 +112,7 @@ EVALUATION = Evaluation.model_validate(
         "calibration_images": 32,
         "frechet_images": 32,
         "manifold_images": 20,
-        "features": ("random_vgg",),
+        "features": ("thumbnail",),
         "information_images": 32,
         "importance_samples": 3,
         "importance_images": 20,
@@ -138,6 +168,11 @@ def tiny(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
     path.write_text(TINY, encoding="utf-8")
     return path
+
+
+def no_features(suite: Path) -> None:
+    """Take the features out of the tiny suite: other processes do not know those of the tests."""
+    suite.write_text(suite.read_text().replace('["thumbnail"]', "[]"))
 
 
 @pytest.fixture(scope="session")

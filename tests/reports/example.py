@@ -82,18 +82,18 @@ SVHN = Column(
     not_run=None,
 )
 
-EXTRACTOR = "random_vgg"
+EXTRACTOR = "inception_75"
 FEATURES = {
     EXTRACTOR: "features of a VGG-16 with random weights of seed 0 (Naeem et al. 2020), images "
     "resized bilinearly to 32x32"
 }
 DISTANCE = Metric(
-    "fd_random_vgg",
-    "FD-random-VGG",
+    "fd_inception_75",
+    "FD-Inception-75",
     "distance of generated from test images",
     best="lowest",
     headline=True,
-    floor="fd_random_vgg_floor",
+    floor="fd_inception_75_floor",
     features=EXTRACTOR,
     protocol="2,000 generated images (decoder means, rounded to 8 bits) against 2,000 of mnist",
 )
@@ -107,22 +107,22 @@ QUALITY = (
     DISTANCE,
     replace(
         DISTANCE,
-        key="fd_random_vgg_samples",
-        name="FD-random-VGG of samples",
+        key="fd_inception_75_samples",
+        name="FD-Inception-75 of samples",
         headline=False,
         floor=None,
         protocol="the same of samples",
     ),
     replace(
         DISTANCE,
-        key="kd_random_vgg",
-        name="KD-random-VGG",
+        key="kd_inception_75",
+        name="KD-Inception-75",
         headline=False,
         floor=None,
         protocol="mean over 10 disjoint subsets",
     ),
-    Metric("precision_random_vgg", "precision", "near test images", **NEAR),
-    Metric("recall_random_vgg", "recall", "near generated images", **NEAR),
+    Metric("precision_inception_75", "precision", "near test images", **NEAR),
+    Metric("recall_inception_75", "recall", "near generated images", **NEAR),
 )
 
 ABOUT = {
@@ -225,12 +225,12 @@ def _run(
         "importance_images": 32,
         **_calibration(decoder, noise),
         "fid": np.nan,
-        "fd_random_vgg": distance * (1 + 0.4 * far) + 0.3 * noise[5],
-        "fd_random_vgg_samples": distance * (1.2 + 0.4 * far) + 0.3 * noise[5],
-        "fd_random_vgg_floor": 0.4,
-        "kd_random_vgg": distance / 1000 + 0.0001 * noise[5],
-        "precision_random_vgg": 1 / (1 + 0.05 * distance),
-        "recall_random_vgg": 1 / (1 + 0.1 * distance),
+        "fd_inception_75": distance * (1 + 0.4 * far) + 0.3 * noise[5],
+        "fd_inception_75_samples": distance * (1.2 + 0.4 * far) + 0.3 * noise[5],
+        "fd_inception_75_floor": 0.4,
+        "kd_inception_75": distance / 1000 + 0.0001 * noise[5],
+        "precision_inception_75": 1 / (1 + 0.05 * distance),
+        "recall_inception_75": 1 / (1 + 0.1 * distance),
         "steps": 500,
         "batch_size": 128,
         "parameters": 260_000 + (230_000 if measure == "mass" else 0),
@@ -244,7 +244,7 @@ def _run(
         run["variance"] = 1.0
     run["sigma"] = np.sqrt(run["variance"])
     if name == "per_pixel_sigma" and column.data_set != "mnist" and seed == 1:
-        measured = ["nll_nats", "bits_per_dim", "kl_nats", "fd_random_vgg", "validation_nll_nats"]
+        measured = ["nll_nats", "bits_per_dim", "kl_nats", "fd_inception_75", "validation_nll_nats"]
         after = ("calibration", "coverage", "pit", "iwae", "active", "probe_accuracy")
         measured += [name for name in run if name.startswith(after)]
         run |= dict.fromkeys(measured, np.nan)

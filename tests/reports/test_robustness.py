@@ -18,7 +18,7 @@ from tests.reports.example import MNIST, PATCHES, example
 MEASURED = (
     "nll_nats",
     "bits_per_dim",
-    "fd_random_vgg",
+    "fd_inception_75",
     "validation_nll_nats",
     "validation_bits_per_dim",
     "kl_nats",

@@ -35,8 +35,8 @@ def names() -> list[str]:
 
     Example:
         >>> from bench.metrics import features
-        >>> features.names()
-        ['inception', 'random_vgg']
+        >>> "inception" in features.names()
+        True
     """
     return sorted(EXTRACTORS)
 
@@ -62,9 +62,9 @@ def extractor(name: str, device: torch.device | str = "cpu") -> FeatureExtractor
     Example:
         >>> import torch
         >>> from bench.metrics.features import extractor
-        >>> network = extractor("random_vgg")
-        >>> network(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).shape
-        torch.Size([2, 64])
+        >>> network = extractor("inception_75")  # doctest: +SKIP
+        >>> network(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).shape  # doctest: +SKIP
+        torch.Size([2, 2048])
     """
     built: FeatureExtractor = _get(name).build(torch.device(device))
     return built

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ class Description:
     heading: str  # of the Frechet distance; "FID" is reserved for the Inception network
     kernel_column: str  # prefix of the columns that hold its kernel distance
     kernel_heading: str  # of the kernel distance; "KID" is reserved likewise
+    headline: Literal["frechet", "kernel"]  # the distance that reports judge by
     protocol: str  # one sentence on resizing, scaling and weights, printed beside every number
 
 
@@ -31,10 +33,13 @@ class FeatureExtractor:
     The network maps RGB (B, 3, H, W) float32 in [0, 1] to (B, F); it resizes and scales.
 
     Example:
-        >>> from bench.metrics.features import extractor
-        >>> network = extractor("random_vgg")
-        >>> network.description.heading, network.dimensions
-        ('FD-random-VGG', 64)
+        >>> import torch
+        >>> from bench.metrics.features import FeatureExtractor, describe
+        >>> colours = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+        >>> words, cpu = describe("inception_75"), torch.device("cpu")
+        >>> network = FeatureExtractor(words, 3, "0", 32, colours, cpu)
+        >>> network(torch.full((1, 1, 28, 28), 51, dtype=torch.uint8))
+        tensor([[0.2000, 0.2000, 0.2000]])
     """
 
     description: Description

@@ -25,6 +25,7 @@ from unittest import mock
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bench.metrics.features.base import (
     Description,
@@ -40,6 +41,7 @@ DESCRIPTION = Description(
     heading="FID",
     kernel_column="kid",
     kernel_heading="KID",
+    headline="frechet",  # what is published
     protocol="gray repeated to RGB, resized to 299x299 (bilinear, no corner alignment, no "
     "antialiasing), scaled to [-1, 1]; 2048 pool3 features of pytorch-fid's Inception (TensorFlow "
     "weights of 2015-12-05); unbiased covariances",
@@ -59,31 +61,41 @@ Weights = dict[str, Tensor]
 
 def build(device: torch.device) -> FeatureExtractor:
     """Return the extractor; a FeatureError if no source has the weights."""
+    return pool3(DESCRIPTION, _VERSION, 299, device)
+
+
+def pool3(
+    description: Description, version: str, side: int, device: torch.device
+) -> FeatureExtractor:
+    """Return the 2048 pool3 features of images resized to `side` pixels; errors as of `build`."""
     weights = load_weights()
     return FeatureExtractor(
-        description=DESCRIPTION,
+        description=description,
         dimensions=2048,
-        fingerprint=fingerprint(_VERSION, convolutions(weights)),
+        fingerprint=fingerprint(version, convolutions(weights)),
         batch_size=32,
-        network=_Pool3(weights).to(device).to(memory_format=torch.channels_last),
+        network=_Pool3(weights, side).to(device).to(memory_format=torch.channels_last),
         device=device,
     )
 
 
 class _Pool3(nn.Module):
-    """pytorch-fid's network with its resizing and scaling; (B, 3, H, W) in [0, 1] to (B, 2048)."""
+    """pytorch-fid's network with its scaling; (B, 3, H, W) in [0, 1] to (B, 2048)."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, side: int) -> None:
         super().__init__()
+        self.side = (side, side)
         self.inception = network(weights)
 
     def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.inception(images)[0]
+        # As pytorch-fid resizes, to the side of our choice; its own is 299.
+        resized = functional.interpolate(images, self.side, mode="bilinear", align_corners=False)
+        features: Tensor = self.inception(resized)[0]
         return features.flatten(1)
 
 
 def network(weights: Weights) -> nn.Module:
-    """Return `pytorch_fid.inception.InceptionV3` up to pool3, in evaluation mode."""
+    """Return `pytorch_fid.inception.InceptionV3` up to pool3 without resizing, for evaluation."""
     from pytorch_fid import inception  # noqa: PLC0415  (here because it imports torchvision)
 
     # Its constructor downloads the weights and accepts no others, so the download is replaced by
@@ -93,7 +105,7 @@ def network(weights: Weights) -> nn.Module:
     replaced = mock.patch.object(inception, "load_state_dict_from_url", return_value=complete)
     with _building, replaced:
         inception_v3: Any = inception.InceptionV3  # has no annotations
-        built: nn.Module = inception_v3([inception_v3.BLOCK_INDEX_BY_DIM[2048]])
+        built: nn.Module = inception_v3([inception_v3.BLOCK_INDEX_BY_DIM[2048]], resize_input=False)
     return built.eval().requires_grad_(False)
 
 

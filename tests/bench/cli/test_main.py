@@ -20,6 +20,7 @@ from bench.evaluation.information import Information
 from bench.publishing import content
 from bench.store import Store
 from bench.training import Trainer, Trajectory
+from tests.bench.conftest import no_features
 
 
 def run(tiny: Path, results: Path, *more: str) -> int:
@@ -56,7 +57,7 @@ def test_from_a_suite_to_a_report(
     found = table(results)
     assert list(found["status"]) == ["finished"] * 4
     assert (
-        found[["bits_per_dim", "kl_nats", "mse", "fd_random_vgg", "information_nats"]]
+        found[["bits_per_dim", "kl_nats", "mse", "fd_thumbnail", "information_nats"]]
         .notna()
         .all(axis=None)
     )
@@ -84,7 +85,7 @@ def test_from_a_suite_to_a_report(
             "iwae",
             "pictures",
             "probe",
-            "quality_random_vgg",
+            "quality_thumbnail",
             "without_code",
         }
         assert json.loads((folder / "spec.json").read_text())["seed"] == 0
@@ -93,6 +94,7 @@ def test_from_a_suite_to_a_report(
 def test_twice_the_same_numbers_and_nothing_twice(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    no_features(tiny)
     first, second = tmp_path / "first", tmp_path / "second"
     assert run(tiny, first) == run(tiny, second, "--jobs", "2") == 0
     pd.testing.assert_frame_equal(table(first), table(second), check_exact=True)
@@ -182,7 +184,7 @@ def test_what_is_added_is_measured_and_no_weight_is_touched(
     assert list(second["run"]) == list(first["run"])
     assert set(second["importance_samples"]) == {3}
     assert set(second["test_images"]) == {25}
-    same = ["fd_random_vgg", "information_nats", "calibration_error", "smallest_sigma_reached"]
+    same = ["fd_thumbnail", "information_nats", "calibration_error", "smallest_sigma_reached"]
     pd.testing.assert_frame_equal(second[same], first[same], check_exact=True)
 
 
@@ -240,6 +242,7 @@ def test_divergence_is_recorded_and_the_suite_goes_on(tiny: Path, tmp_path: Path
 
 
 def test_killed_in_the_middle_it_goes_on(tiny: Path, tmp_path: Path) -> None:
+    no_features(tiny)
     results = tmp_path / "results"
     command = [sys.executable, "-m", "bench", "run", "--suite", str(tiny)]
     command += ["--results", str(results), "--jobs", "1"]

@@ -16,6 +16,7 @@ from bench import CHECKOUT
 from bench.cli import main
 from likelihoods import check, resolve
 from likelihoods.core import registry
+from tests.bench.conftest import no_features
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +61,7 @@ def test_new_refuses_bad_names_and_overwrites_nothing(capsys: pytest.CaptureFixt
 
 def test_its_content_is_part_of_the_identity(tiny: Path) -> None:
     """In processes of its own; an edit recomputes its runs and no other."""
+    no_features(tiny)
     main(["new", "mine"])
     given = ("--likelihood", "mine.py:Mine", "--likelihood", "mine.py:Mine(smallest=-3.0)")
     assert run(tiny, "--likelihoods", "gaussian", *given, jobs=2) == 0

@@ -173,9 +173,9 @@ def test_parts_of_the_rate_and_counts(trained: tuple[Model, RunSpec], data: Data
     assert metrics["test_images"] == 48
     assert metrics["frechet_images"] == 32
     assert metrics["frechet_reference_images"] == 48
-    network = extractor("random_vgg")
+    network = extractor("thumbnail")
     images = torch.cat(
         [generate(model, data.test[start : start + 16], spec.seed, start) for start in (0, 16)]
     )
     direct = frechet_distance(statistics(network(images)), statistics(network(data.test)))
-    assert metrics["fd_random_vgg"] == pytest.approx(direct, rel=1e-6)
+    assert metrics["fd_thumbnail"] == pytest.approx(direct, rel=1e-6)

@@ -75,15 +75,15 @@ def test_a_parameter_changes_the_keys_of_its_own_measurement_alone(name: str) ->
 
 
 def test_one_more_extractor_leaves_the_keys_of_the_others() -> None:
-    few, more = measured_of(), measured_of(features=("random_vgg", "inception"))
+    few, more = measured_of(), measured_of(features=("thumbnail", "inception"))
     assert [each for each in more if each not in few] == [
-        measurement("quality_inception", features=("random_vgg", "inception"))
+        measurement("quality_inception", features=("thumbnail", "inception"))
     ]
     assert {each.key for each in few} < {each.key for each in more}
 
 
 def test_keys_are_told_apart_and_those_of_the_label() -> None:
-    keys = [each.key for each in measured_of("svg", features=("random_vgg", "inception"))]
+    keys = [each.key for each in measured_of("svg", features=("thumbnail", "inception"))]
     assert len(set(keys)) == len(keys)
     for each in measured_of("svg"):
         label, _, digest = each.key.rpartition("-")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 from bench import seeds
-from bench.data import Data, subset
+from bench.data import Data, subset, to_float
 from bench.evaluation import Outcome, Trained, take
 from bench.evaluation.base import Cache, MemoryCache
 from bench.evaluation.generation import generate, generate_both
+from bench.evaluation.quality import metrics_of
+from bench.evaluation.reference import reference
+from bench.evaluation.without_code import fitted
 from bench.execution.run import build
-from bench.metrics.features import extractor
+from bench.metrics.features import describe, extractor
 from bench.metrics.frechet import frechet_distance, statistics
 from bench.metrics.images import quantise
 from bench.metrics.kernel import kernel_distance
@@ -45,7 +48,7 @@ def quality(
 ) -> dict[str, Any]:
     """The columns of the one extractor."""
     trained = Trained(model, data, 0, MemoryCache() if cache is None else cache)
-    measured = measurement("quality_random_vgg", name, **changes).measure(trained)
+    measured = measurement("quality_thumbnail", name, **changes).measure(trained)
     return dict(measured.columns)
 
 
@@ -64,23 +67,23 @@ def directly(model: Model, data: Data) -> tuple[Tensor, Tensor]:
 
 def test_every_column_step_by_step(model: Model, data: Data) -> None:
     found = quality(model, data)
-    network = extractor("random_vgg")
+    network = extractor("thumbnail")
     means, samples = map(network, directly(model, data))
     real = network(data.test)
-    for column, features in (("fd_random_vgg", means), ("fd_random_vgg_samples", samples)):
+    for column, features in (("fd_thumbnail", means), ("fd_thumbnail_samples", samples)):
         direct = frechet_distance(statistics(features), statistics(real))
         assert found[column] == pytest.approx(direct, rel=1e-5), column
-    assert found["fd_random_vgg_samples"] != pytest.approx(found["fd_random_vgg"], rel=0.01)
+    assert found["fd_thumbnail_samples"] != pytest.approx(found["fd_thumbnail"], rel=0.01)
     some = subset(real, 20, "real features")
     few, noisy = (subset(each, 20, "generated features") for each in (means, samples))
-    for column, features in (("kd_random_vgg", few), ("kd_random_vgg_samples", noisy)):
+    for column, features in (("kd_thumbnail", few), ("kd_thumbnail_samples", noisy)):
         generator = seeds.generator("cpu", 0, "kernel subsets")
         kernel = kernel_distance(features, some, subsets=10, size=2, generator=generator)
         assert found[column] == pytest.approx(kernel.mean, rel=1e-4), column
         error = found[f"{column}_standard_error"]
         assert error == pytest.approx(kernel.standard_error, rel=1e-4), column
     for name, share in asdict(manifold(some, few)).items():
-        assert found[f"{name}_random_vgg"] == share, name
+        assert found[f"{name}_thumbnail"] == share, name
     assert {key: found[key] for key in found if key.endswith("images")} == {
         "frechet_images": 32,
         "sample_images": 32,
@@ -91,6 +94,55 @@ def test_every_column_step_by_step(model: Model, data: Data) -> None:
         "manifold_reference_images": 20,
         "kernel_floor_images": 20,
     }
+
+
+@pytest.mark.parametrize("headline", ["kernel", "frechet"])
+def test_images_without_a_code_are_scored_alike(
+    model: Model, data: Data, headline: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for all runs on the data; in the report they stand below the headline."""
+    network = extractor("thumbnail")
+    words = replace(network.description, headline=headline)
+    eyes = replace(network, description=words)
+    monkeypatch.setattr("bench.evaluation.quality.network", lambda *_: eyes)
+    cache = MemoryCache()
+    found = quality(model, data, cache)
+    real = network(data.test)
+    mean = (255 * to_float(data.train).mean(0)).round().to(torch.uint8).expand(32, -1, -1, -1)
+    histogram = torch.cat(list(fitted(Trained(model, data, 0)).samples(32)))
+    for kind, images in (("mean_image", mean), ("histogram", histogram)):
+        features = network(images)
+        if headline == "frechet":
+            direct = frechet_distance(statistics(features), statistics(real))
+            assert found[f"{kind}_fd_thumbnail"] == pytest.approx(direct, rel=1e-4)
+        else:
+            few = subset(features, 20, "generated features")
+            some = subset(real, 20, "real features")
+            direct = kernel_distance(
+                few, some, subsets=10, size=2, generator=seeds.generator("cpu", 0, "kernel subsets")
+            ).mean
+            assert found[f"{kind}_kd_thumbnail"] == pytest.approx(direct, rel=1e-4, abs=1e-6)
+    monkeypatch.setattr("bench.evaluation.quality.fitted", lambda _: pytest.fail("fitted again"))
+    assert quality(model, data, cache) == found
+
+
+def test_the_headline_is_one_of_the_two_distances() -> None:
+    for name, headline in (("inception", "fid"), ("inception_75", "kd_inception_75")):
+        described = metrics_of(describe(name))
+        assert [metric.key for metric in described if metric.headline] == [headline]
+
+
+def test_fewer_test_images(model: Model, data: Data, video: Data) -> None:
+    found = quality(model, data, reference_images=30)
+    network = extractor("thumbnail")
+    means, _ = directly(model, data)
+    some = statistics(network(subset(data.test, 30, "reference")))
+    direct = frechet_distance(statistics(network(means)), some)
+    assert found["fd_thumbnail"] == pytest.approx(direct, rel=1e-5)
+    assert found["frechet_reference_images"] == 30
+    assert found["frechet_floor_images"] == 15
+    # Whole sequences of six frames.
+    assert reference(MemoryCache(), video, network, 20, 13).statistics.count == 18
 
 
 def test_samples_are_the_means_with_the_noise_of_the_pixels(model: Model, data: Data) -> None:
@@ -129,10 +181,10 @@ def test_another_seed_draws_other_pixels(model: Model, data: Data) -> None:
 
 def test_fewer_samples_than_means(model: Model, data: Data) -> None:
     found = quality(model, data, sample_images=20)
-    network = extractor("random_vgg")
+    network = extractor("thumbnail")
     _, samples = directly(model, data)
     direct = frechet_distance(statistics(network(samples[:20])), statistics(network(data.test)))
-    assert found["fd_random_vgg_samples"] == pytest.approx(direct, rel=1e-5)
+    assert found["fd_thumbnail_samples"] == pytest.approx(direct, rel=1e-5)
     assert found["sample_images"] == 20
     assert found["frechet_images"] == 32
 
@@ -160,7 +212,7 @@ def test_a_generated_image_that_is_not_finite_is_refused(data: Data, spec: RunSp
         next(broken.get_submodule("head").parameters()).fill_(math.nan)
     with pytest.raises(FloatingPointError, match="a generated image is not finite"):
         generate(broken, data.test[:2], 0, 0)
-    result = take(measurement("quality_random_vgg"), Trained(broken, data, seed=0))
+    result = take(measurement("quality_thumbnail"), Trained(broken, data, seed=0))
     assert (result.outcome, dict(result.columns)) == (Outcome.NOT_FINITE, {})
 
 
@@ -168,7 +220,7 @@ def test_extractors_look_at_the_same_images_and_each_has_its_own_result(
     model: Model, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Images are generated once for all extractors of one run."""
-    one = measurement("quality_random_vgg")
+    one = measurement("quality_thumbnail")
     batches = list[int]()
 
     def counted(*arguments: Any) -> Any:
@@ -201,20 +253,20 @@ def test_frames_are_drawn_given_the_means_before_them(video: Data, make_spec: Ma
 
 def test_all_columns_are_described_once(model: Model, data: Data) -> None:
     found = quality(model, data)
-    described = measurement("quality_random_vgg").metrics
+    described = measurement("quality_thumbnail").metrics
     keys = [metric.key for metric in described]
     assert len(set(keys)) == len(keys)
     assert set(keys) == set(found)
     assert {metric.floor for metric in described if metric.floor} == {
-        "fd_random_vgg_floor",
-        "kd_random_vgg_floor",
-        "kd_random_vgg_floor_standard_error",
-        "expected_coverage_random_vgg",
+        "fd_thumbnail_floor",
+        "kd_thumbnail_floor",
+        "kd_thumbnail_floor_standard_error",
+        "expected_coverage_thumbnail",
     }
     assert {metric.key for metric in described if metric.count} == {
         key for key in keys if key.endswith("images")
     }
     for metric in described:
-        if not metric.count:
-            assert metric.features == "random_vgg", metric.key
+        if not metric.count and not metric.key.startswith(("mean_image_", "histogram_")):
+            assert metric.features == "thumbnail", metric.key
             assert metric.protocol.strip(), metric.key

@@ -30,6 +30,7 @@ PIXELS = FeatureExtractor(
         heading="FD",
         kernel_column="kd",
         kernel_heading="KD",
+        headline="kernel",
         protocol="none",
     ),
     dimensions=2,
@@ -45,7 +46,7 @@ def data_of(test: Tensor) -> Data:
 
 
 def test_it_is_computed_once(data: Data, tmp_path: Path) -> None:
-    store, network = Store.open(tmp_path), extractor("random_vgg")
+    store, network = Store.open(tmp_path), extractor("thumbnail")
     first = reference(store, data, network, 20)
     # Other images under the same checksum: what was kept is what comes back.
     others = data._replace(test=255 - data.test)
@@ -60,7 +61,7 @@ def test_it_is_computed_once(data: Data, tmp_path: Path) -> None:
 
 
 def test_features_are_those_of_a_fixed_choice_of_all(data: Data) -> None:
-    network = extractor("random_vgg")
+    network = extractor("thumbnail")
     found = reference(MemoryCache(), data, network, 20)
     direct = network(data.test)
     torch.testing.assert_close(found.features, subset(direct, 20, "real features"))

@@ -275,11 +275,11 @@ def test_what_is_not_finite_is_a_result_of_its_own(
     outcomes = {label: result["outcome"] for label, result in stored.items() if result}
     assert {label for label in outcomes if outcomes[label] == "not finite"} == {
         "pictures",
-        "quality_random_vgg",
+        "quality_thumbnail",
     }
     reasons = {label: result["reason"] for label, result in stored.items() if result}
     assert reasons["pictures"] == "a generated image is not finite"
-    assert reasons["quality_random_vgg"] == "a sampled image is not a number"
+    assert reasons["quality_thumbnail"] == "a sampled image is not a number"
     elbo = stored["elbo"]
     assert elbo is not None
     assert elbo["outcome"] == "measured"

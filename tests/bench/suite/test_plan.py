@@ -74,7 +74,7 @@ def test_wrong_options_fail_before_anything_is_fetched(
     tiny.write_text(original.replace('likelihood = "gaussian"', 'likelihood = "gausian"'))
     with pytest.raises(likelihoods.LikelihoodError, match="gaussian"):
         plan()
-    tiny.write_text(original.replace("random_vgg", "inseption"))
+    tiny.write_text(original.replace("thumbnail", "inseption"))
     with pytest.raises(UsageError, match=r"extractor 'inseption'; did you mean 'inception'\?"):
         plan()
     tiny.write_text(original)
@@ -190,10 +190,10 @@ def test_measurements_of_one_plan_are_those_of_its_data_and_model(plan: MakePlan
         "iwae",
         "pictures",
         "probe",
-        "quality_random_vgg",
+        "quality_thumbnail",
         "without_code",
     ]
-    (seen,) = (each for each in found.of(found.runs[0]) if each.label == "quality_random_vgg")
+    (seen,) = (each for each in found.of(found.runs[0]) if each.label == "quality_thumbnail")
     assert seen.content()["parameters"]["fingerprint"]
     assert found.content()["measurements"] == {
         found.columns[0].key: [each.content() for each in found.of(found.runs[0])]
@@ -218,33 +218,33 @@ def test_an_extractor_that_cannot_be_had_is_left_out_with_its_reason(
         return original(name, device)
 
     monkeypatch.setattr("bench.evaluation.quality.network", absent)
-    tiny.write_text(tiny.read_text().replace('["random_vgg"]', '["inception", "random_vgg"]'))
+    tiny.write_text(tiny.read_text().replace('["thumbnail"]', '["inception", "thumbnail"]'))
     found = plan()
     assert found.unavailable == {"quality_inception": "no weights of inception"}
     assert capsys.readouterr().err.count("no weights of inception") == 1
     labels = [each.label for each in found.of(found.runs[0])]
-    assert "quality_random_vgg" in labels
+    assert "quality_thumbnail" in labels
     assert "quality_inception" not in labels
 
 
 def test_a_dry_run_fetches_nothing_and_says_what_would_be(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.metrics.features.available", lambda name: name == "random_vgg")
+    monkeypatch.setattr("bench.metrics.features.available", lambda name: name == "thumbnail")
     monkeypatch.setattr(datasets, "fetch", lambda *_, **__: pytest.fail("fetched"))
     original = network
 
     def present(name: str, device: torch.device) -> FeatureExtractor:
-        return original(name, device) if name == "random_vgg" else pytest.fail("fetched")
+        return original(name, device) if name == "thumbnail" else pytest.fail("fetched")
 
     monkeypatch.setattr("bench.evaluation.quality.network", present)
-    tiny.write_text(tiny.read_text().replace('["random_vgg"]', '["inception", "random_vgg"]'))
+    tiny.write_text(tiny.read_text().replace('["thumbnail"]', '["inception", "thumbnail"]'))
     found = make(suite.load(str(tiny)), Choices("tiny"), fetch=False)
     assert found.to_fetch == ["the weights of inception are not here"]
     assert found.absent_data == []
     keys = {each.label: each.content()["parameters"] for each in found.of(found.runs[0])}
     assert keys["quality_inception"]["fingerprint"] == ""
-    assert keys["quality_random_vgg"]["fingerprint"]
+    assert keys["quality_thumbnail"]["fingerprint"]
 
 
 def test_absent_data_are_planned_and_not_fetched_by_a_dry_run(

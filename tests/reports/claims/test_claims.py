@@ -231,6 +231,13 @@ def test_a_best_value_that_is_not_told_from_another_gives_no_verdict_on_the_plac
     assert (found.verdict, found.reason[:21]) == (N, "the best β may be 1" + found.reason[19:21])
 
 
+def test_a_value_that_was_lost_is_not_the_best() -> None:
+    runs = [*sweep(), *learned(0.11, 0.0)]
+    for each in runs[:5]:
+        each |= {"status": "diverged", "validation_nll_nats": np.nan}
+    assert look(2, runs)[-1].verdict is S
+
+
 def falling(runs: Runs) -> dict[str, pd.DataFrame]:
     """Histories in which the variance of every run falls to the end."""
     return on_its_way({each["run"]: history(1.0) for each in runs}, "")

@@ -44,6 +44,7 @@ from reports.claims.evidence import (
     noted,
     piece,
     settled,
+    tuned,
     unbounded,
     undecided,
 )
@@ -207,14 +208,11 @@ def _good_nll_poor_samples(content: Content, group: Group) -> Iterator[Finding]:
     bounds = [metric for metric in compared_metrics(group) if not metric.headline]
     samples = group.measured(*(f"{metric.key}_samples" for metric in group.headlines))
     regions = dict.fromkeys(bounds, BELOW) | dict.fromkeys([*group.headlines, *samples], ABOVE)
-    tuned = {column.key for column in group.columns} & set(content.trials.get("column_key", ()))
-    open_ = content.trials.empty  # else it is judged on the group of tuned rates
     for metric, region in regions.items():
         quantity = f"{metric.label}: {PER_PIXEL} − median of the other densities"
         found = piece(quantity, beside_median, group, PER_PIXEL, others, metric, side=region)
         reason = "one learning rate for all decoders may decide it: judged where rates are tuned"
-        judged_here = tuned or not found.measured
-        yield found if judged_here else replace(undecided(found, reason), measured=open_)
+        yield found if tuned(content, group) or not found.measured else undecided(found, reason)
     yield from _no_distance(group)
     yield piece(f"diverged or collapsed runs of {PER_PIXEL} without bounds", _diverges, group)
 

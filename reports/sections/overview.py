@@ -83,8 +83,8 @@ def summary(subject: Subject) -> str:
             "Lower is better in every line. Only decoders whose every run finished and did not "
             "collapse take part. *Lead*: the second minus the lowest, with its interval over "
             "seeds, or of one seed its standard error over test images (SE), which leaves out "
-            "another training. A lead over those in the last column is none: their paired differences are "
-            "within what seeds do by chance."
+            "another training. A lead over those in the last column is none: their paired "
+            "differences are within what seeds do by chance."
         )
         if DAGGER in best:
             reading += f" {DAGGER} marks what is no better than a row without a code."

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import Content
+from reports import Column, Content
 from reports.analysis.groups import groups
 from reports.analysis.verdict import Verdict
-from reports.claims import CLAIMS, Finding, findings, overall
+from reports.claims import CLAIMS, Finding, decisive, findings, overall
 from reports.content import Images, Row
 from reports.document import document
 from tests.reports.typed import FID, METRICS, content, run
@@ -403,12 +403,6 @@ def test_one_rate_for_all_decides_nothing_on_a_per_pixel_variance() -> None:
         assert all(each.measured for each in found[:4])
 
 
-def test_where_another_column_is_tuned_this_one_does_not_count() -> None:
-    found = look(4, [*pixels(50.0, 5.0), *free(2)], trials=TUNED.assign(column_key="tuned"))
-    assert [each.measured for each in found] == [False] * 4 + [True]
-    assert overall(found) is S, "of the runs without bounds"
-
-
 def test_ranks_stand_beside_the_effect() -> None:
     found = look(4, pixels(5.0, 50.0), trials=TUNED)
     assert found[0].effect.endswith("rank 1 of 4")
@@ -642,3 +636,20 @@ def test_only_the_claims_and_the_published_numbers_know_likelihoods_by_name() ->
         if any(name in path.read_text(encoding="utf-8") for name in names)
     }
     assert told == {"claims/rules.py", "published.py"}
+
+
+def test_a_group_of_a_fixed_rate_gives_way_to_its_tuned_one() -> None:
+    """They share runs: judged on both, a run would count twice."""
+    runs = [each | {"column_key": key} for key in ("fixed", "tuned") for each in claim_one()]
+    columns = tuple(
+        Column(f"VAE {key}", "blobs", "vae", "Blobs.", None, None, None, key=key)
+        for key in ("fixed", "tuned", "other")
+    )
+    runs += [each | {"column_key": "other", "model": "hvae"} for each in claim_one()]
+    columns = (*columns[:2], replace(columns[2], model="hvae"))
+    trials = pd.DataFrame([{"column_key": "tuned"}])
+    given = subject(runs, columns=columns, trials=trials)
+    kept = [group.columns[0].key for group in decisive(given, groups(given))]
+    assert kept == ["tuned", "other"]
+    without = subject(runs, columns=columns)
+    assert len(decisive(without, groups(without))) == 3

@@ -42,7 +42,8 @@ def following(plan: Plan, store: Store) -> list[Task]:
         # Runs at the fixed rate are in the plan in any case.
         others = (rate for rate in rates if rate != search.fixed)
         left = [pending(plan, store, search.at(rate)) for rate in others]
-        tasks += max(left, key=len, default=[])
+        most: list[Task] = max(left, key=len, default=[])
+        tasks += most
     return tasks
 
 

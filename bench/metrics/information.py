@@ -8,6 +8,7 @@ posterior and p(z) = N(0, I).
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -72,19 +73,9 @@ def information(
     """
     _check(mean, std, samples)
     mean, std = mean.double(), std.double()
-    if drawn is not None and drawn < len(mean):
-        order = torch.randperm(len(mean), generator=generator, device=generator.device)
-        mean, std = mean[order.to(mean.device)], std[order.to(mean.device)]
     rate = 0.5 * (mean.square() + std.square() - 1 - 2 * std.log()).sum(1).mean()
-    totals = torch.zeros(2, dtype=torch.float64, device=mean.device)
-    shape = (min(drawn or len(mean), len(mean)), mean.shape[1])
-    for _ in range(samples):
-        noise = torch.randn(
-            shape, generator=generator, device=generator.device, dtype=torch.float64
-        ).to(mean.device)
-        totals += _log_ratios(mean, std, noise).mean(1)
     cap = math.log(len(mean))
-    estimate, upper = (totals / samples).tolist()
+    estimate, upper = _estimates(mean, std, samples, min(drawn or len(mean), len(mean)), generator)
     estimate = min(estimate, cap)  # may pass the cap by rounding
     return Information(
         rate_nats=float(rate),
@@ -93,6 +84,22 @@ def information(
         marginal_kl_nats=float(rate) - estimate,
         information_cap_nats=cap,
     )
+
+
+def _estimates(
+    mean: Tensor, std: Tensor, samples: int, drawn: int, generator: torch.Generator
+) -> list[float]:
+    """Return the mean of ln q(z|x) - ln m(z), with all images in m and with all but x."""
+    where: dict[str, Any] = {"generator": generator, "device": generator.device}
+    if drawn < len(mean):
+        order = torch.randperm(len(mean), **where).to(mean.device)
+        mean, std = mean[order], std[order]
+    totals = torch.zeros(2, dtype=torch.float64, device=mean.device)
+    for _ in range(samples):
+        noise = torch.randn((drawn, mean.shape[1]), dtype=torch.float64, **where)
+        totals += _log_ratios(mean, std, noise.to(mean.device)).mean(1)
+    estimates: list[float] = (totals / samples).tolist()
+    return estimates
 
 
 def _check(mean: Tensor, std: Tensor, samples: int) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Setting
-from reports.analysis.intervals import FEWEST, Interval, Values, array, by_seed, student
+from reports.analysis.intervals import FEWEST, Interval, Values, array, by_seed, effect
 from reports.analysis.speed import first_below
 from reports.analysis.statistics import estimate
 
@@ -25,7 +25,7 @@ NEAR_CAP = 0.9
 """From this share of ln N on, an estimate of I_e is near its cap."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TakeOff:
     """Where a curve, followed from the smallest variance, first comes down to its threshold."""
 
@@ -37,7 +37,9 @@ class TakeOff:
     """Nats."""
     capped: bool
     """Whether I_e is near its cap at the crossing, so that KL(m||p) is too high there."""
-    seeds: int
+    by_seed: pd.Series[float]
+    """Seed -> log10 of the variance: the jackknife's values, whose mean is the place. All are the
+    place below FEWEST seeds; empty where the curve without some seed has no crossing."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,10 @@ def take_off(entry: Entry, key: str = MARGINAL) -> TakeOff | NoTakeOff:
     swept = sorted((each for each in whole if variance_of(each) > 0), key=variance_of)
     if len(swept) < 2:
         return NoTakeOff(f"fewer than two values of a sweep measured {name}")
-    seeds = set.intersection(*(set(known[each].index) for each in swept))
+    seeds = sorted(set.intersection(*(set(known[each].index) for each in swept)))
     if not seeds:
         return NoTakeOff(f"no seed measured {name} at every value of the sweep")
-    heights = np.array([array(known[each].loc[sorted(seeds)]) for each in swept])
+    heights = np.array([array(known[each].loc[seeds]) for each in swept])
     mean, places = heights.mean(axis=1), np.log10([variance_of(each) for each in swept])
     if np.ptp(mean) < LEAST_RANGE:
         return NoTakeOff(f"{name} ranges over less than {LEAST_RANGE:g} nat")
@@ -78,14 +80,18 @@ def take_off(entry: Entry, key: str = MARGINAL) -> TakeOff | NoTakeOff:
             f"{name} is below the threshold at the smallest variance: it falls where it should rise"
         )
     right = max(1, int(np.searchsorted(places, at)))  # the crossing lies in (right - 1, right]
-    interval = _over_seeds(places, heights, at, threshold)
+    if key == INFORMATION and right < 2:
+        return NoTakeOff(f"{name} has no plateau: it is highest at the smallest variance alone")
+    jackknife = _jackknife(places, heights, at, threshold)
+    interval = effect(jackknife).interval
+    low, high = (interval.low, interval.high) if interval else places[right - 1 : right + 1]
     return TakeOff(
         variance=10**at,
-        interval=interval or Interval(10 ** places[right - 1], 10 ** places[right]),
+        interval=Interval(10**low, 10**high),
         kind="seeds" if interval else "bracket",
         threshold=threshold(mean),
         capped=any(near_cap(each.runs) for each in swept[right - 1 : right + 1]),
-        seeds=len(seeds),
+        by_seed=pd.Series(jackknife, index=seeds[: jackknife.size]),
     )
 
 
@@ -111,22 +117,18 @@ def near_cap(runs: pd.DataFrame) -> bool:
     return mean is not None and cap is not None and mean.mean >= NEAR_CAP * cap.mean
 
 
-def _over_seeds(
+def _jackknife(
     places: Values, heights: Values, at: float, threshold: Callable[[Values], float]
-) -> Interval | None:
-    """Return the jackknife's interval of a crossing over seeds, Student's t on its pseudo-values.
+) -> Values:
+    """Return a value for each seed, (n,), of mean `at`, with the standard error of the crossing.
 
-    None with few seeds, where they all agree, or where the mean curve without one of them has no
-    crossing. Tukey (1958), "Bias and confidence in not-quite large samples".
+    These are the jackknife's pseudo-values, shifted by its estimate of the bias. Tukey (1958),
+    "Bias and confidence in not-quite large samples".
     """
     count = heights.shape[1]
     if count < FEWEST:
-        return None
+        return np.full(count, at)
     kept = (np.delete(heights, seed, axis=1).mean(axis=1) for seed in range(count))
     others = [crossing(places, each, threshold) for each in kept]
     left = np.array([each for each in others if each is not None])
-    if left.size < count or np.ptp(left) <= 1e-12:
-        return None
-    error = float(np.std((count - 1) * left, ddof=1) / np.sqrt(count))
-    logs = student(at, error, count)
-    return Interval(10**logs.low, 10**logs.high)
+    return at - (count - 1) * (left - left.mean()) if left.size == count else np.empty(0)

@@ -63,6 +63,20 @@ def findings(claim: Claim, content: Content, group: Group) -> list[Finding]:
     return [replace(each, verdict=Verdict.NOT_DECIDED, reason=reason) for each in evidence]
 
 
+def tuned(content: Content, group: Group) -> bool:
+    """Tell whether the learning rate of each decoder of a group was chosen by trials."""
+    return bool({column.key for column in group.columns} & {*content.trials.get("column_key", ())})
+
+
+def decisive(content: Content, groups: Sequence[Group]) -> list[Group]:
+    """Return the groups that claims are judged on: one of a fixed rate gives way to its tuned one.
+
+    Both share runs, so that they would count twice, and could contradict each other.
+    """
+    better = {(group.data_set, group.model) for group in groups if tuned(content, group)}
+    return [g for g in groups if tuned(content, g) or (g.data_set, g.model) not in better]
+
+
 def judged(claim: Claim, content: Content, groups: Sequence[Group]) -> dict[Group, list[Finding]]:
     """Return the evidence for a claim on the paper's decoders, corrected for all its pieces."""
     found = {group: findings(claim, content, of_the_paper(group)) for group in groups}

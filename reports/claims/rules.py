@@ -11,8 +11,16 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from reports.analysis.collapse import COLLAPSED
-from reports.analysis.groups import Entry, Group
-from reports.analysis.intervals import FEWEST, LEVEL, Effect, Interval, by_seed, effect, paired
+from reports.analysis.groups import SELECTORS, Entry, Group
+from reports.analysis.intervals import (
+    FEWEST,
+    LEVEL,
+    Effect,
+    by_seed,
+    differences,
+    effect,
+    paired,
+)
 from reports.analysis.ranks import compared_metrics
 from reports.analysis.speed import NLL, curves, log_ratios
 from reports.analysis.statistics import estimate, values
@@ -20,7 +28,6 @@ from reports.analysis.takeoff import (
     INFORMATION,
     PLATEAU,
     NoTakeOff,
-    TakeOff,
     take_off,
     variance_of,
 )
@@ -37,6 +44,7 @@ from reports.claims.evidence import (
     noted,
     piece,
     settled,
+    tuned,
     unbounded,
     undecided,
 )
@@ -44,7 +52,7 @@ from reports.content import Content, Status
 from reports.metric import Metric
 from reports.printing.cells import short_interval
 from reports.printing.tables import without_information
-from reports.printing.words import number, plural, short
+from reports.printing.words import listing, number, plural, short
 from reports.published import OPTIMAL, UNIT
 
 PER_PIXEL, PER_IMAGE = "per_pixel_sigma", "optimal_per_image_sigma"
@@ -76,11 +84,6 @@ def _sweep_of(group: Group) -> Entry:
     if len(entry.settings) < 2:
         raise Absent(f"{SWEPT} was not swept over several values")
     return entry
-
-
-def _shifted(shown: Effect, by: float) -> Effect:
-    interval = shown.interval and Interval(shown.interval.low + by, shown.interval.high + by)
-    return replace(shown, mean=None if shown.mean is None else shown.mean + by, interval=interval)
 
 
 def _no_distance(group: Group) -> Iterator[Finding]:
@@ -130,32 +133,43 @@ def _margin(sweep: Entry, metric: Metric) -> float:
 def _near_best(quantity: str, content: Content, group: Group) -> Finding:
     sweep, own = _sweep_of(group), _better_learned(content, group)
     chosen = next(each for each in sweep.settings if each.value == sweep.chosen)
-    best, learned = math.log10(variance_of(chosen)), _log_variance(content, own)
-    half = _step(sweep, best, best if learned.mean is None else learned.mean) / 2
+    best = math.log10(variance_of(chosen))
+    learned = _place(content, own, best)
+    half = _half_step(sweep, best + math.copysign(1e-6, learned.mean or 0.0))
     quantity += f" ({own.decoder.name}, half a step of the sweep: {half:.2f})"
-    finding = judge(quantity, _shifted(learned, -best), Region(-half, half), 2)
+    finding = judge(quantity, learned, Region(-half, half), 2)
     if sweep.chosen in (sweep.settings[0].value, sweep.settings[-1].value):
         reason = "the best β lies at an end of the sweep, so a better one may lie beyond"
         return undecided(finding, reason)
-    return finding
+    others = [each for each in sweep.settings if each is not chosen]
+    behind = [paired(sweep.runs, each.runs, SELECTORS[0]) for each in others]
+    rivals = [
+        f"{each.value:g}"
+        for each, difference in zip(others, behind, strict=True)
+        if difference.interval and BELOW.supported(difference) > 1 - LEVEL
+    ]
+    return undecided(finding, f"the best β may be {listing(rivals)}") if rivals else finding
 
 
-def _log_variance(content: Content, entry: Entry) -> Effect:
-    """Return log10 of the variance, over seeds."""
-    variances = by_seed(settled(content, entry).runs, "variance").to_numpy(dtype=np.float64)
+def _place(content: Content, entry: Entry, zero: pd.Series[float] | float) -> Effect:
+    """Return log10 of the variance minus `zero`, over seeds."""
+    variances = by_seed(settled(content, entry).runs, "variance")
     if not variances.size or not (np.isfinite(variances) & (variances > 0)).all():
         raise Absent(f"the variance of {entry.decoder.name} was not measured")
-    return replace(effect(np.log10(variances)), lost=len(entry.runs) - variances.size)
+    if not isinstance(zero, pd.Series):
+        zero = pd.Series(zero, index=variances.index)
+    found = effect(differences(variances.map(math.log10), zero))
+    return replace(found, lost=len(entry.runs) - found.count)
 
 
-def _step(entry: Entry, place: float, at: float) -> float:
-    """Return the gap of the sweep (log10) between `place` and its neighbour on the side of `at`."""
-    gaps = np.log10([variance_of(each) for each in entry.settings]) - place
-    beyond = gaps[gaps > 1e-9] if at > place else gaps[gaps < -1e-9]
-    others = beyond if beyond.size else gaps[np.abs(gaps) > 1e-9]
-    if not others.size:
+def _half_step(entry: Entry, place: float) -> float:
+    """Return half the gap (log10) between the variances of a sweep around a place."""
+    variances = [variance_of(each) for each in entry.settings]
+    places = np.unique(np.round(np.log10(variances), 9))
+    if places.size < 2:
         raise Absent("the values of the sweep have one variance")
-    return float(np.abs(others).min())
+    right = int(np.clip(np.searchsorted(places, place), 1, places.size - 1))
+    return float(places[right] - places[right - 1]) / 2
 
 
 def _at_inflection(content: Content, group: Group) -> Iterator[Finding]:
@@ -172,29 +186,20 @@ def _on_plateau(quantity: str, content: Content, group: Group, name: str) -> Fin
     end = take_off(sweep, INFORMATION)
     if isinstance(end, NoTakeOff):
         raise Absent(without_information(group).rstrip(".") or end.why)
-    at = math.log10(end.variance)
-    entry = entry_of(group, name)
-    learned, region = _log_variance(content, entry), _around(sweep, end)
-    low, high = (short(10 ** (at + edge)) for edge in (region.low, region.high))
+    if end.by_seed.empty:
+        raise Absent("the end of the plateau has no interval over seeds")
+    entry, at = entry_of(group, name), math.log10(end.variance)
+    learned = _place(content, entry, end.by_seed)
+    half = _half_step(sweep, at)
     images = values(group.runs, "information_images").max(initial=0)
     quantity += (
-        f" (plateau ends at {short_interval(end.variance, end.interval)}, region {low} to {high}, "
-        f"N = {number(images, 0)})"
+        f" (plateau ends at {short_interval(end.variance, end.interval)}, half a step of the "
+        f"sweep: {half:.2f}, N = {number(images, 0)})"
     )
-    finding = judge(quantity, _shifted(learned, -at), region, 2)
+    finding = judge(quantity, learned, Region(-half, half), 2)
     keys = ("information_nats", "information_upper_nats")
     known = [number(each.mean, 2) for key in keys if (each := estimate(entry.runs, key))]
     return noted(finding, f"I_e = {' to '.join(known)} nats") if known else finding
-
-
-def _around(sweep: Entry, rise: TakeOff) -> Region:
-    """Return the interval of the take-off, half a step of the sweep wider, as log10 ratios."""
-    at = math.log10(rise.variance)
-    places = np.sort(np.log10([variance_of(each) for each in sweep.settings]))
-    right = min(max(1, int(np.searchsorted(places, at))), len(places) - 1)
-    half = float(places[right] - places[right - 1]) / 2
-    low, high = (math.log10(edge) - at for edge in (rise.interval.low, rise.interval.high))
-    return Region(low - half, high + half)
 
 
 def _good_nll_poor_samples(content: Content, group: Group) -> Iterator[Finding]:
@@ -203,12 +208,11 @@ def _good_nll_poor_samples(content: Content, group: Group) -> Iterator[Finding]:
     bounds = [metric for metric in compared_metrics(group) if not metric.headline]
     samples = group.measured(*(f"{metric.key}_samples" for metric in group.headlines))
     regions = dict.fromkeys(bounds, BELOW) | dict.fromkeys([*group.headlines, *samples], ABOVE)
-    tuned = {column.key for column in group.columns} & set(content.trials.get("column_key", ()))
     for metric, region in regions.items():
         quantity = f"{metric.label}: {PER_PIXEL} − median of the other densities"
         found = piece(quantity, beside_median, group, PER_PIXEL, others, metric, side=region)
         reason = "one learning rate for all decoders may decide it: judged where rates are tuned"
-        yield found if tuned or not found.measured else undecided(found, reason)
+        yield found if tuned(content, group) or not found.measured else undecided(found, reason)
     yield from _no_distance(group)
     yield piece(f"diverged or collapsed runs of {PER_PIXEL} without bounds", _diverges, group)
 
@@ -321,9 +325,9 @@ CLAIMS = (
         "The learned variance with the lower validation NLL minus the best β of the sweep: "
         f"supported if NLL and bits/dim are not worse by {MARGIN_BITS} bits a value and the "
         f"distance not by {MARGIN_SHARE:.0%} of that of the best β, and if σ² lies within half a "
-        "step of the sweep (log10, towards σ²) of the variance of "
-        "the best β. No verdict on the place if the best β lies at an end of the sweep, and none "
-        "on a variance that still moves at the end of training.",
+        "step of the sweep (log10, towards σ²) of the variance of the best β. No verdict on the "
+        "place if the best β lies at an end of the sweep or its validation NLL is not told below "
+        "that of every other β, and none on a variance that still moves at the end of training.",
         ("table-a", "differences"),
         _matches_best_beta,
     ),
@@ -332,9 +336,9 @@ CLAIMS = (
         "information before the marginal KL takes off.",
         "σ² against the place where I_e(x;z) of N training images, followed from the smallest "
         f"variance of the sweep, falls below {PLATEAU:.0%} of its largest mean: the end of its "
-        "plateau, at most ln N high by definition. Supported if σ² lies in the interval of that "
-        "place, half a step of the sweep wider on both sides. No verdict on a variance that still "
-        "moves at the end.",
+        "plateau, at most ln N high by definition. Supported if σ² lies within half a step of "
+        "the sweep (log10) of that place; the interval of the difference holds the error of both. "
+        "No verdict if fewer than two values lie on the plateau or σ² still moves at the end.",
         ("information", "table-a"),
         _at_inflection,
     ),
@@ -342,9 +346,9 @@ CLAIMS = (
         "A per-pixel variance gets a good NLL and poor samples; unbounded, it diverges where a "
         "shared one never does.",
         "Good: NLL and bits/dim below the median of the other densities of the same seed. Poor: "
-        "the distances of decoder means and of samples x ~ p(x|z) above it. Both are judged where "
-        "each decoder's learning rate was tuned, else one rate for all may decide. Runs without "
-        "bounds: supported if one of at least "
+        "the distances of decoder means and of samples x ~ p(x|z) above it. Both are judged only "
+        "where each decoder's learning rate was tuned, else one rate for all may decide. Runs "
+        "without bounds: supported if one of at least "
         f"{FEWEST} diverged or collapsed and no run of a shared variance did; refuted if a shared "
         "one did, or if none did and the exact binomial interval of the share lies below "
         f"{OFTEN:g}.",

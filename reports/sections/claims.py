@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from reports.analysis.groups import Group
 from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.verdict import Verdict
-from reports.claims import CLAIMS, Claim, Finding, judged, overall
+from reports.claims import CLAIMS, Claim, Finding, decisive, judged, overall
 from reports.content import PAPER
 from reports.printing.markup import LEFT, bold, escape, fold, paragraphs, table
 from reports.printing.words import listing
@@ -21,7 +21,8 @@ def claims(subject: Subject) -> str:
     title = "The paper's claims on this data"
     if not subject.groups:
         return section(title, "There are no runs, so nothing is said of any claim.")
-    evidence = [judged(claim, subject.content, subject.groups) for claim in CLAIMS]
+    groups = decisive(subject.content, subject.groups)
+    evidence = [judged(claim, subject.content, groups) for claim in CLAIMS]
     details = [
         fold(f"Claim {number}: {claim.text}", *_details(claim, each))
         for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1)
@@ -35,9 +36,9 @@ def claims(subject: Subject) -> str:
         decided = bold(verdict := overall(every))
         if verdict is Verdict.SUPPORTED and not all(finding.measured for finding in every):
             decided += ", of the parts that were measured"
-        verdicts = [_verdict(each[group]) for group in subject.groups]
+        verdicts = [_verdict(each[group]) for group in groups]
         rows.append([f"{number}. {claim.text}", *verdicts, decided])
-    headings = ["claim", *(escape(group.heading) for group in subject.groups), "on all data"]
+    headings = ["claim", *(escape(group.heading) for group in groups), "on all data"]
     shown = table(headings, rows, [LEFT] * len(headings))
     return section(title, paragraphs(_reading(subject), shown, *details))
 

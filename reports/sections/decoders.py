@@ -15,7 +15,7 @@ from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import estimate, values
 from reports.content import LACKING, PAPER, Content, Status
 from reports.printing import tables
-from reports.printing.cells import absent, cell
+from reports.printing.cells import DAGGER, absent, cell, mark
 from reports.printing.markup import LEFT, RIGHT, bold, bullets, escape, paragraphs, table, table_of
 from reports.printing.words import listing, number, short
 from reports.sections.section import Subject, by_group, caption, section
@@ -49,10 +49,14 @@ def _protocols(subject: Subject) -> str:
         "One row a decoder, measured on test images; lower is better (↓). NLL is the negative "
         "ELBO in the decoder's own measure, and **bold marks the best of each measure "
         "separately**, because a density and a mass do not compare. Bits/dim is the same bound "
-        "in the one unit that all decoders share. The last rows know nothing of an image; † marks "
-        "what is no better than they are. The distance of generated from test images depends on "
-        "its protocol:"
+        "in the one unit that all decoders share. The distance of generated from test images "
+        "depends on its protocol:"
     )
+    if any(mark(e, m) for g in subject.groups for e in g.entries for m in compared_metrics(g)):
+        reading = (
+            f"{DAGGER} marks what is no better than the last rows, which know nothing of an image. "
+            + reading
+        )
     return paragraphs(reading, bullets(protocols) or "- no distance was measured.")
 
 

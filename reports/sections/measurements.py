@@ -264,7 +264,7 @@ def _stated(rise: TakeOff | NoTakeOff) -> str:
         return f"no take-off, {rise.why}."
     interval = "the values of the sweep around it; the seeds give no interval"
     if rise.kind == "seeds":
-        interval = f"{LEVEL:.0%} interval over {rise.seeds} seeds, by the jackknife"
+        interval = f"{LEVEL:.0%} interval over {len(rise.by_seed)} seeds, by the jackknife"
     text = (
         f"KL(m‖p) takes off at σ² = {short_interval(rise.variance, rise.interval)} ({interval}), "
         f"where it crosses {number(rise.threshold, 2)} nats."

@@ -9,15 +9,24 @@ import pandas as pd
 
 from reports.analysis.collapse import LEAST_KL, SHARE
 from reports.analysis.groups import Entry, Group, learned
-from reports.analysis.intervals import FEWEST, LEVEL
+from reports.analysis.images import image_error
+from reports.analysis.intervals import FEWEST, LEVEL, paired
 from reports.analysis.ranks import ranking
 from reports.analysis.statistics import Estimate, estimate, values
 from reports.content import PAPER, Content, Status
 from reports.metric import PLACEHOLDER, Metric, described
-from reports.printing.cells import decimals_of, level, mark, printed_means, with_spread
+from reports.printing.cells import (
+    DAGGER,
+    decimals_of,
+    level,
+    mark,
+    printed_means,
+    with_interval,
+    with_spread,
+)
 from reports.printing.markup import LEFT, bullets, escape, paragraphs, table
 from reports.printing.tables import counts
-from reports.printing.words import listing, plural, short
+from reports.printing.words import decimals_for, listing, number, plural, short
 from reports.sections.section import Subject, section
 
 IMAGES = ("test_images", "calibration_images", "frechet_images")
@@ -67,15 +76,18 @@ def summary(subject: Subject) -> str:
     """Return what came out, read from the results alone."""
     if not subject.groups:
         return section("Summary", "There are no runs in the results, so nothing was compared.")
-    best = best_table(subject.groups)
+    best = best_table(subject.content, subject.groups)
     reading = "No decoder finished all its runs with a measurement, so none can be called best."
     if best:
         reading = (
             "Lower is better in every line. Only decoders whose every run finished and did not "
-            "collapse take part; † marks what is no better than a row without a code. A "
-            "lead over those in the last column is none: their paired differences are within "
-            "what seeds do by chance."
+            "collapse take part. *Lead*: the second minus the lowest, with its interval over "
+            "seeds, or of one seed its standard error over test images (SE), which leaves out "
+            "another training. A lead over those in the last column is none: their paired "
+            "differences are within what seeds do by chance."
         )
+        if DAGGER in best:
+            reading += f" {DAGGER} marks what is no better than a row without a code."
     variances = bullets(_variances(subject))
     return section("Summary", paragraphs(_count(subject), reading, best, variances))
 
@@ -98,8 +110,8 @@ def what_was_run(subject: Subject) -> str:
     return section("What was run", paragraphs(reading, bullets(columns), bullets(about)))
 
 
-def best_table(groups: Sequence[Group]) -> str:
-    """Return the two lowest of each group by bits/dim and each headline, and who equals the lowest.
+def best_table(content: Content, groups: Sequence[Group]) -> str:
+    """Return what leads each group by bits/dim and each headline, by how much, and how sure.
 
     "" where no decoder may be called best.
     """
@@ -117,10 +129,19 @@ def best_table(groups: Sequence[Group]) -> str:
             ties = means.count(means[0])
             lowest = f"{ties} decoders tie: {means[0]}" if ties > 1 else ": ".join(printed[0])
             second = ": ".join(printed[ties]) if ties < len(printed) else "no other"
+            lead = _lead(content, ranked[ties][0], ranked[0][0], metric) if printed[ties:] else "-"
             equals = _equals(ranked, metric)
-            rows.append([escape(group.heading), metric.label, lowest, second, equals])
-    headings = ["data", "measured by", "lowest", "second", "not told apart from the lowest"]
-    return table(headings, rows, [LEFT] * 5) if rows else ""
+            rows.append([escape(group.heading), metric.label, lowest, second, lead, equals])
+    headings = ["data", "measured by", "lowest", "second", "lead", "not told apart from the lowest"]
+    return table(headings, rows, [LEFT] * 6) if rows else ""
+
+
+def _lead(content: Content, second: Entry, first: Entry, metric: Metric) -> str:
+    difference = paired(second.runs, first.runs, metric.key)
+    decimals = max(decimals_of(metric, [difference.mean or 0.0]), 2)
+    text = with_interval(difference, decimals, sign=False)
+    error = image_error(content, second, first, metric.key)
+    return text if error is None else f"{text} (SE {number(error, decimals_for([error], 2))})"
 
 
 def _equals(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> str:

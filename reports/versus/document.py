@@ -143,9 +143,10 @@ def _equal(subject: Subject, matched: Match) -> Iterator[str]:
             "Bits/dim ↓ of **validation** images, measured during training. *Equal steps*: both at "
             "the end. *Equal seconds*: both at the training time of the faster of the two (column "
             "*at*, mean over seeds), the slower one on a straight line between its measurements. "
-            f"*Ratio*: steps or seconds until {escape(matched.new.label)} first reaches the worse "
-            "of the two final values, over those of the baseline, geometric mean over seeds; below "
-            "1, it gets there sooner."
+            "*Target*: the median over all other decoders of the group of their final values, "
+            f"which neither decides. *Ratio*: steps until {escape(matched.new.label)} is first "
+            "there, over those of the baseline, geometric mean over seeds; below 1, it is there "
+            "sooner. One that never is there counts with its last step."
         )
     yield table or "No pair of finished runs has curves of bits/dim that compare."
     short = dict.fromkeys(label for each in matched.timed.values() for label in each.short)

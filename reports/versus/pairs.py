@@ -7,7 +7,7 @@ one, the slower one's on a straight line between its measurements; nothing is ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,7 +17,7 @@ import pandas as pd
 from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import LEVEL, Effect, Interval, effect, holm
 from reports.analysis.ranks import compared_metrics, contests
-from reports.analysis.speed import BITS, curves, log_ratios, points
+from reports.analysis.speed import BITS, curves, log_ratios, points, targets
 from reports.analysis.statistics import complete, finished, values
 from reports.analysis.verdict import ABOVE, BELOW, Verdict, compared
 from reports.content import SMOKE, Content
@@ -53,7 +53,7 @@ class Match:
     @cached_property
     def timed(self) -> dict[Entry, Equal]:
         """The comparison with each baseline at equal steps and at equal seconds."""
-        return {each: equal(self.content, self.new, each) for each in self.baselines}
+        return {each: equal(self, each) for each in self.baselines}
 
     @property
     def everyone(self) -> list[Entry]:
@@ -145,9 +145,10 @@ class Equal:
     """That time, s; None if no seed allows it."""
     there: tuple[float, float] | None
     """The values of both at that time."""
-    sooner: Mapping[str, Effect]
-    """"steps" and "seconds" -> ratio of the times to the worse final value; below 1 the first is
-    sooner."""
+    sooner: Effect
+    """Ratio of their steps to the target; below 1 the first is sooner."""
+    target: float | None
+    """The median of the final values of all other decoders of the group; None without any."""
     short: tuple[str, ...]
     """Labels of the decoders whose history does not reach as far as it should."""
 
@@ -174,9 +175,9 @@ class _Curve:
         return float(np.interp(seconds, times, measured))
 
 
-def equal(content: Content, first: Entry, second: Entry) -> Equal:
-    """Return two decoders at equal steps and at equal seconds, paired by seed."""
-    curves_of = [_curves(content, entry) for entry in (first, second)]
+def equal(match: Match, second: Entry) -> Equal:
+    """Return the decoder and a baseline at equal steps and at equal seconds, paired by seed."""
+    first, curves_of = match.new, [_curves(match.content, e) for e in (match.new, second)]
     planned = {*first.runs.get("seed", ()), *second.runs.get("seed", ())}
     ends, there, times, short = [], [], [], []
     for seed in sorted(set(curves_of[0]) & set(curves_of[1])):
@@ -198,23 +199,35 @@ def equal(content: Content, first: Entry, second: Entry) -> Equal:
             return Effect(None, None, 0, "no seed has the curves of both")
         return replace(effect(np.array(measured)), lost=len(planned) - len(measured))
 
+    target = _target(match, second)
     both = np.array(there, dtype=np.float64).reshape(-1, 2)
     return Equal(
         steps=over_seeds(ends),
         seconds=over_seeds(list(both[:, 0] - both[:, 1])),
         at=float(np.mean(times)) if times else None,
         there=(float(both[:, 0].mean()), float(both[:, 1].mean())) if there else None,
-        sooner={over: _sooner(curves_of, over) for over in ("steps", "seconds")},
+        sooner=_sooner(curves_of, target),
+        target=target,
         short=tuple(dict.fromkeys(short)),
     )
 
 
-def _sooner(curves_of: Sequence[Mapping[int, _Curve]], over: str) -> Effect:
-    """Return the geometric mean over seeds of the ratio of times, with its interval."""
-    whole = [{seed: c.points for seed, c in each.items() if c.complete} for each in curves_of]
-    ratios = log_ratios(whole[0], whole[1], over)
+def _target(match: Match, second: Entry) -> float | None:
+    """Return a target that neither of the two decides; None if they are alone."""
+    pair = {match.new.decoder, second.decoder}
+    others = tuple(entry for entry in match.group.entries if entry.decoder not in pair)
+    found = targets(match.content, replace(match.group, entries=others), BITS)
+    return found and found.median
+
+
+def _sooner(curves_of: Sequence[dict[int, _Curve]], target: float | None) -> Effect:
+    """Return the geometric mean over seeds of the ratio of steps, with its interval."""
+    if target is None:
+        return Effect(None, None, 0, "no other decoder sets a target")
+    whole = [{seed: c.points for seed, c in e.items() if c.complete} for e in curves_of]
+    ratios = log_ratios(whole[0], whole[1], target)
     if not ratios:
-        return Effect(None, None, 0, "there before the first step")
+        return Effect(None, None, 0, "neither comes down to the target")
     logs = effect(np.array(list(ratios.values())))
     interval = logs.interval and Interval(*np.exp([logs.interval.low, logs.interval.high]))
     mean = None if logs.mean is None else float(np.exp(logs.mean))

@@ -70,8 +70,8 @@ def equal_table(match: Match) -> str:
         ("at (s)", RIGHT, ["none" if e.at is None else short(e.at) for e in timed]),
         (f"{name} there", RIGHT, there(0)),
         ("baseline there", RIGHT, there(1)),
-        ("steps: ratio", RIGHT, printed([e.sooner["steps"] for e in timed], 2)),
-        ("seconds: ratio", RIGHT, printed([e.sooner["seconds"] for e in timed], 2)),
+        ("target", RIGHT, ["none" if e.target is None else short(e.target) for e in timed]),
+        ("steps to it: ratio", RIGHT, printed([e.sooner for e in timed], 2)),
     ]
     return table_of(fields)
 

@@ -24,9 +24,9 @@ ROOT = Path(reports.__file__).parents[1]
 
 ORDER = [
     "Summary",
-    "What was run",
-    "The paper's claims on this data",
     "Table B: all decoders",
+    "The paper's claims on this data",
+    "What was run",
     "Differences from the best",
     "Ranks over all data",
     "Sample quality",
@@ -36,6 +36,7 @@ ORDER = [
     "Stability",
     "Convergence",
     "Convergence speed",
+    "Last step and best validation point",
     "Information and marginal KL",
     "Codes",
     "Rate and distortion",

@@ -17,6 +17,8 @@ import pytest
 from bench import CHECKOUT
 from bench.cli import main
 from bench.evaluation.information import Information
+from bench.publishing import content
+from bench.store import Store
 from bench.training import Trainer, Trajectory
 from tests.bench.conftest import no_features
 
@@ -59,6 +61,10 @@ def test_from_a_suite_to_a_report(
         .notna()
         .all(axis=None)
     )
+    held = content(Store(results), tmp_path).per_image
+    assert set(held) == set(found["run"])
+    for each in found.itertuples():
+        assert held[str(each.run)]["bits_per_dim"].mean() == pytest.approx(each.bits_per_dim)
     folders = list((results / "runs").iterdir())
     for folder in folders:
         assert sorted(path.name for path in folder.iterdir()) == [

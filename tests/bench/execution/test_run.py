@@ -109,10 +109,12 @@ def states(store: Store, spec: RunSpec) -> dict[str, tuple[int, bytes]]:
 def results(store: Store, spec: RunSpec) -> dict[str, dict[str, Any]]:
     """What is stored of every measurement, without the times."""
     found = {}
-    for path in (folder(store, spec) / "measurements").iterdir():
+    for path in (folder(store, spec) / "measurements").glob("*.json"):
         content = json.loads(path.read_text())
         content.pop("seconds")
-        found[path.stem] = content
+        values = path.with_suffix(".npz")
+        of_each_image = values.read_bytes() if values.exists() else None
+        found[path.stem] = {**content, "of each image": of_each_image}
     return found
 
 

@@ -71,6 +71,73 @@ def test_gaussian_aggregate_in_closed_form() -> None:
     assert result.information_nats < 0.9 * result.information_cap_nats
 
 
+def of_a_gaussian_population(count: int, seed: int, a: float = 2.0, s: float = 0.5) -> Information:
+    """Posteriors N(a x, s^2) of images x ~ N(0, 1), whose I(x; z) is known."""
+    x = torch.randn(count, 1, generator=generator(seed), dtype=torch.float64)
+    return information(a * x, torch.full_like(x, s), generator=generator(seed + 10_000))
+
+
+KNOWN = 0.5 * math.log((2.0**2 + 0.5**2) / 0.5**2)
+"""Nats, of the default population: ln(variance of z / variance of z given x) / 2."""
+
+
+@pytest.mark.parametrize("count", [3, 10, 40])
+def test_the_information_of_the_population_lies_between_the_two_on_average(count: int) -> None:
+    results = [of_a_gaussian_population(count, seed) for seed in range(400)]
+    below = torch.tensor([each.information_nats for each in results], dtype=torch.float64)
+    above = torch.tensor([each.information_upper_nats for each in results], dtype=torch.float64)
+    for bound, sign in ((below, -1), (above, 1)):
+        error = float(bound.std()) / math.sqrt(len(results))
+        assert sign * (float(bound.mean()) - KNOWN) > 3 * error
+    assert all(each.information_nats <= each.information_cap_nats for each in results)
+
+
+def test_with_many_images_both_are_the_information_of_the_population() -> None:
+    result = of_a_gaussian_population(8000, 0)
+    assert result.information_nats == pytest.approx(KNOWN, abs=0.03)
+    assert result.information_upper_nats == pytest.approx(KNOWN, abs=0.03)
+
+
+def test_the_upper_one_tells_that_images_are_too_few() -> None:
+    """Of a population that says more than ln N, the estimate is at its cap and the other is not."""
+    mean = 1e3 * torch.randn(20, 1, generator=generator(), dtype=torch.float64)
+    result = information(mean, torch.ones_like(mean), generator=generator(1))
+    assert result.information_nats == pytest.approx(result.information_cap_nats, abs=0.05)
+    assert result.information_upper_nats > 10 * result.information_cap_nats
+
+
+def test_the_upper_one_equals_a_naive_mixture_without_the_image() -> None:
+    mean, std = (each.double() for each in posteriors(30, 4))
+    z = mean + std * torch.randn(mean.shape, generator=generator(3), dtype=torch.float64)
+    terms = []
+    for image in range(30):
+        logs = D.Independent(D.Normal(mean, std), 1).log_prob(z[image])
+        others = logs[torch.arange(30) != image]
+        terms.append(float(logs[image] - others.logsumexp(0) + math.log(29)))
+    result = information(mean, std, generator=generator(3))
+    assert result.information_upper_nats == pytest.approx(sum(terms) / 30, rel=1e-9)
+
+
+def test_latents_of_some_images_estimate_what_those_of_all_do() -> None:
+    mean, std = posteriors(40, 2)
+    std[:20] /= 10  # which images are drawn matters
+    whole = information(mean, std, samples=3000, generator=generator())
+    some = [information(mean, std, drawn=5, generator=generator(seed)) for seed in range(800)]
+    for key in ("information_nats", "information_upper_nats"):
+        found = torch.tensor([getattr(each, key) for each in some], dtype=torch.float64)
+        error = float(found.std()) / math.sqrt(len(some))
+        assert abs(float(found.mean()) - getattr(whole, key)) < 3.5 * error
+    assert all(each.rate_nats == pytest.approx(whole.rate_nats) for each in some)
+    assert {each.information_cap_nats for each in some} == {math.log(40)}
+
+
+@pytest.mark.parametrize("drawn", [40, 41])
+def test_drawn_of_all_images_is_no_choice(drawn: int) -> None:
+    mean, std = posteriors(40, 2)
+    every = information(mean, std, generator=generator())
+    assert information(mean, std, drawn=drawn, generator=generator()) == every
+
+
 @pytest.mark.parametrize(("count", "latents"), [(1, 3), (2, 1), (300, 20)])
 def test_equals_naive_mixture(count: int, latents: int) -> None:
     mean, std = posteriors(count, latents)
@@ -97,6 +164,7 @@ def test_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "_COLUMNS", 11)
     parts = information(mean, std, generator=generator())
     assert parts.information_nats == pytest.approx(whole.information_nats, rel=1e-12)
+    assert parts.information_upper_nats == pytest.approx(whole.information_upper_nats, rel=1e-12)
 
 
 def test_is_determined_by_the_generator() -> None:

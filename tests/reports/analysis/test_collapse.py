@@ -78,7 +78,7 @@ def test_it_is_shown_and_never_bold_nor_ranked_nor_summarised() -> None:
     assert fit not in [entry for entry, _ in ranking(group.entries, metric)]
     assert fit not in bests(group.entries, metric)
     assert ranks(group.entries, metric)[group.entries.index(fit)] is None
-    assert "Fit" not in best_table([group])
+    assert "Fit" not in best_table(subject(), [group])
     text = document(subject()).readme
     assert "Collapsed runs, which decide nothing:" in text
     assert "Fit, seed 0: the KL is 5e-05 nats" in text
@@ -135,3 +135,10 @@ def test_rows_without_a_code_stand_below_and_what_does_not_beat_them_is_marked()
     natives = {name: cells(table, name)[nll] for name in ("Wide", "Fit", "Soft")}
     assert natives["Fit"] == "61.0†"
     assert "†" not in natives["Wide"] + natives["Soft"]
+
+
+def test_what_the_mark_says_stands_only_where_it_does() -> None:
+    reference = {"mean_image_bits_per_dim": 7.0}
+    for bits, times in ((2.0, 0), (8.0, 2)):
+        runs = [run("fit", bits_per_dim=bits, **ALIVE, **reference)]
+        assert document(content(runs)).readme.count("† marks what is no better than") == times

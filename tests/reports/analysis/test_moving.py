@@ -82,10 +82,10 @@ def test_the_report_marks_the_decoder_and_says_why() -> None:
     shares = {entry.decoder.name: moving(subject, entry) for entry in group.entries}
     assert shares == {"soft": 0, "hard": 0, "wide": 0, "fit": 0.5, "odd": 0}
     text = document(subject).readme
-    assert re.search(r"\| Fit † +\|", text)
-    assert not re.search(r"\| Wide † +\|", text)
+    assert re.search(r"\| Fit ‡ +\|", text)
+    assert not re.search(r"\| Wide ‡ +\|", text)
     assert "the last tenth of training, of Fit (50% of its runs)" in text
 
 
 def test_without_a_variance_on_its_way_nothing_is_marked() -> None:
-    assert "†" not in document(content([run("fit")])).readme
+    assert "‡" not in document(content([run("fit")])).readme

@@ -186,8 +186,8 @@ def test_one_decoder_has_no_ranks() -> None:
 
 def test_the_summary_names_who_cannot_be_told_apart() -> None:
     subject = content(seeded(CLOSE, fid=np.nan))
-    assert best_table(groups(subject)).rstrip("| ").endswith("Hard")
-    assert "unknown from 1 seed" in best_table(groups(content()))
+    assert best_table(subject, groups(subject)).rstrip("| ").endswith("Hard")
+    assert "unknown from 1 seed" in best_table(content(), groups(content()))
 
 
 def test_bold_in_the_table_follows_the_rule() -> None:

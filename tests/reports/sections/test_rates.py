@@ -149,6 +149,9 @@ def test_the_mean_over_seeds_decides() -> None:
     runs = [run("fit", seed) for seed in range(2)]
     histories = {"fit-None-0": curve(3.0, 1.0, 1.5), "fit-None-1": curve(3.0, 2.5, 2.0)}
     shown = section(document(content(runs, histories=histories)).readme, "Last step")
+    assert "There is none." in shown, "the mean curve falls to 1.75, and ends there"
+    histories["fit-None-1"] = curve(3.0, 2.1, 2.0)
+    shown = section(document(content(runs, histories=histories)).readme, "Last step")
     assert cells(shown, "Fit")["last step"] == "1.750"
-    assert cells(shown, "Fit")["best validation point"] == "1.500"
-    assert cells(shown, "Fit")["at step"] == "2"
+    assert cells(shown, "Fit")["best validation point"] == "1.550"
+    assert cells(shown, "Fit")["at step"] == "1"

@@ -40,7 +40,7 @@ def test_a_metric_of_no_decimals_is_printed_without() -> None:
     whole = replace(BITS_PER_DIM, decimals=0)
     metrics = [whole if metric is BITS_PER_DIM else metric for metric in METRICS]
     subject = content(metrics=(*metrics, DISTANCE))
-    line = best_table(groups(subject)).splitlines()[2]
+    line = best_table(subject, groups(subject)).splitlines()[2]
     assert "bits/dim" in line
     assert not re.search(r": \d+\.\d", line)
 
@@ -57,7 +57,7 @@ def test_bits_and_frechet_distances_compare_over_all_rows() -> None:
 def test_equal_values_are_not_bold() -> None:
     subject = content([run(name) for name in ("soft", "hard", "wide", "fit")])
     assert "**" not in decoder_table(groups(subject)[0], "quick")
-    assert "4 decoders tie: 2.000" in best_table(groups(subject))
+    assert "4 decoders tie: 2.000" in best_table(subject, groups(subject))
 
 
 def test_a_lone_decoder_of_its_measure_is_not_bold() -> None:

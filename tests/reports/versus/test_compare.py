@@ -211,8 +211,11 @@ FAST = pd.DataFrame({"step": [0, 10, 20], "seconds": [0.0, 2, 4], "bits_per_dim"
 SLOW = pd.DataFrame({"step": [0, 10, 20], "seconds": [0.0, 4, 8], "bits_per_dim": [8.0, 6, 3]})
 
 
+THIRD = FAST.assign(bits_per_dim=[8.0, 5, 3.5])
+
+
 def timed(slow: pd.DataFrame = SLOW, seeds: int = 3) -> Content:
-    both = [("fit", 4.0, FAST), ("wide", 8.0, slow)]
+    both = [("fit", 4.0, FAST), ("wide", 8.0, slow), ("soft", 4.0, THIRD)]
     return content(
         [run(name, seed, train_seconds=t) for name, t, _ in both for seed in range(seeds)],
         histories={f"{name}-None-{seed}": h for name, _, h in both for seed in range(seeds)},
@@ -221,7 +224,7 @@ def timed(slow: pd.DataFrame = SLOW, seeds: int = 3) -> Content:
 
 def at_equal(subject: Content, new: str = "fit", baseline: str = "wide") -> Equal:
     found = matched(subject, new, baseline)
-    return equal(subject, found.new, found.baselines[0])
+    return equal(found, found.baselines[0])
 
 
 @pytest.mark.parametrize(("new", "baseline", "sign"), [("fit", "wide", 1), ("wide", "fit", -1)])
@@ -233,10 +236,38 @@ def test_the_slower_is_read_at_the_training_time_of_the_faster(
     assert found.there == ((2.0, 6.0) if sign > 0 else (6.0, 2.0))
     assert found.seconds.mean == sign * -4.0
     assert found.steps.mean == sign * -1.0
-    # The worse final value is 3: the fast one is there at step 15 and 3 s, the slow one at the end.
-    assert found.sooner["steps"].mean == pytest.approx(0.75**sign)
-    assert found.sooner["seconds"].mean == pytest.approx((3 / 8) ** sign)
+    # The third ends at 3.5: the fast one is there at step 12.5, the slow one at 18 1/3.
+    assert found.target == 3.5
+    assert found.sooner.mean == pytest.approx((12.5 / (18 + 1 / 3)) ** sign)
     assert found.short == ()
+
+
+def test_neither_of_the_two_decides_the_target() -> None:
+    """Curves that are the same until one is better at the end are there together."""
+    subject = timed(SLOW.assign(bits_per_dim=[8.0, 3.5, 2.5]))
+    better = {
+        run: history.assign(bits_per_dim=[8.0, 3.5, 2.0])
+        for run, history in subject.histories.items()
+        if run.startswith("fit")
+    }
+    found = at_equal(replace(subject, histories={**subject.histories, **better}))
+    assert found.steps.mean == -0.5
+    assert found.sooner.mean == 1.0
+
+
+def test_two_decoders_alone_have_no_target() -> None:
+    subject = timed()
+    two = subject.results[subject.results["likelihood"] != "soft"]
+    found = at_equal(replace(subject, results=two))
+    assert found.target is None
+    assert (found.sooner.mean, found.sooner.why) == (None, "no other decoder sets a target")
+
+
+def test_without_a_crossing_there_is_no_ratio() -> None:
+    subject = timed()
+    low = {r: THIRD.assign(bits_per_dim=[8.0, 2, 0.5]) for r in subject.histories if "soft" in r}
+    found = at_equal(replace(subject, histories={**subject.histories, **low}))
+    assert (found.sooner.mean, found.sooner.why) == (None, "neither comes down to the target")
 
 
 def test_between_measurements_it_is_a_straight_line() -> None:

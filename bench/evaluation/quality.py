@@ -259,12 +259,14 @@ def _kernel(column: str, seen: Tensor, real: Reference) -> dict[str, float]:
     return {column: distance.mean, f"{column}_standard_error": distance.standard_error}
 
 
+_GENERATED = (
+    "generated images (decoder means of latents from the prior, rounded to 8 bits; of video, "
+    "predicted frames) against images of the test part"
+)
+
+
 def metrics_of(extractor: Description) -> tuple[Metric, ...]:
     """Return what is measured of generated images with one feature extractor."""
-    generated = (
-        "generated images (decoder means of latents from the prior, rounded to 8 bits; of video, "
-        "predicted frames) against images of the test part"
-    )
     frechet = Metric(
         extractor.column,
         extractor.heading,
@@ -276,7 +278,7 @@ def metrics_of(extractor: Description) -> tuple[Metric, ...]:
         images=("frechet_images", "frechet_reference_images"),
         features=extractor.name,
         source="Heusel et al., arXiv:1706.08500, equation 6",
-        protocol=generated,
+        protocol=_GENERATED,
     )
     kernel = Metric(
         extractor.kernel_column,
@@ -289,7 +291,7 @@ def metrics_of(extractor: Description) -> tuple[Metric, ...]:
         images=("manifold_images", "manifold_reference_images"),
         features=extractor.name,
         source="Bińkowski et al., arXiv:1801.01401, section 4",
-        protocol=f"{generated}, mean over at most {SUBSETS} disjoint random subsets",
+        protocol=f"{_GENERATED}, mean over at most {SUBSETS} disjoint random subsets",
     )
     noisy = (
         "the same of samples x ~ p(x|z) of the same latents, clipped to [0, 1] and rounded; of "

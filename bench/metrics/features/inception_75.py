@@ -41,5 +41,5 @@ class _Direction(nn.Module):
     """Features (B, F) at the length of the root of F: a product over F is then a cosine."""
 
     def forward(self, features: Tensor) -> Tensor:
-        unit: Tensor = functional.normalize(features)
-        return unit * features.shape[1] ** 0.5
+        length: float = features.shape[1] ** 0.5
+        return functional.normalize(features) * length

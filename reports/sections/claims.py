@@ -48,7 +48,10 @@ def _undecided(evidence: Sequence[Evidence]) -> str:
     every = [each for groups in evidence for here in groups.values() for each in here]
     if any(each.verdict is not Verdict.NOT_DECIDED for each in every):
         return ""
-    reasons = [each.reason for each in every if each.measured] or ["nothing was measured"]
+    reasons = [each.reason for each in every if each.measured]
+    if not reasons:
+        common = {each.reason for each in every}
+        reasons = [*common] if len(common) == 1 else ["nothing was measured"]
     return max(reasons, key=reasons.count)
 
 

@@ -16,10 +16,22 @@ from reports.analysis.statistics import estimate, values
 from reports.content import LACKING, PAPER, Content, Status
 from reports.printing import tables
 from reports.printing.cells import DAGGER, absent, cell, mark
-from reports.printing.markup import LEFT, RIGHT, bold, bullets, escape, paragraphs, table, table_of
+from reports.printing.markup import (
+    LEFT,
+    RIGHT,
+    bold,
+    bullets,
+    escape,
+    fold,
+    paragraphs,
+    table,
+    table_of,
+)
 from reports.printing.words import listing, number, short
 from reports.sections.section import Subject, by_group, caption, section
 
+LONGEST_LIST = 5
+"""Runs that are listed openly; more fold away."""
 LONGEST_ERROR = 160
 """Characters of an error message that are printed; results.csv holds all."""
 BESIDE = (
@@ -72,9 +84,9 @@ def decoder_tables(subject: Subject, group: Group) -> Iterator[str]:
     yield caption([entry.runs for entry in group.entries])
     yield BESIDE if group.published(content.budget) else ""
     yield bullets(_notes(content, group))
-    yield _listed("Runs that did not finish:", group, _what)
-    yield _listed("Collapsed runs, which decide nothing:", group, _why_collapsed)
-    yield _listed("Measurements that finished runs lack:", group, _lacks)
+    yield _listed("Runs that did not finish", group, _what)
+    yield _listed("Collapsed runs, which decide nothing", group, _why_collapsed)
+    yield _listed("Measurements that finished runs lack", group, _lacks)
     if layers := tables.layer_table(group):
         yield (
             "KL of each stochastic layer, layer 1 next to the image; the sum is the KL of the "
@@ -183,7 +195,9 @@ def _listed(title: str, group: Group, line: Callable[[pd.Series[Any]], str]) -> 
             if text := line(run):
                 label = escape(entry.decoder.label)
                 lines.append(f"{label}, {swept}seed {run['seed']}: {text}")
-    return paragraphs(title, bullets(lines)) if lines else ""
+    if len(lines) > LONGEST_LIST:
+        return fold(f"{title} ({len(lines)})", bullets(lines))
+    return paragraphs(f"{title}:", bullets(lines)) if lines else ""
 
 
 def _lacks(run: pd.Series[Any]) -> str:

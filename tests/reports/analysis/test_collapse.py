@@ -138,7 +138,7 @@ def test_rows_without_a_code_stand_below_and_what_does_not_beat_them_is_marked()
 
 
 def test_what_the_mark_says_stands_only_where_it_does() -> None:
-    reference = {"mean_image_bits_per_dim": 7.0}
+    reference: dict[str, Any] = {"mean_image_bits_per_dim": 7.0}
     for bits, times in ((2.0, 0), (8.0, 2)):
         runs = [run("fit", bits_per_dim=bits, **ALIVE, **reference)]
         assert document(content(runs)).readme.count("† marks what is no better than") == times

@@ -3,7 +3,7 @@
 Seeds are normal, and the claim holds or fails by nothing: every effect is on the edge of what it
 says, or one of them is. The rates of docs/metrics.md are made by, in the root of the checkout:
 
-python -c "from tests.reports.claims.test_false_verdicts import table; print(table(2000))"
+python -c "from tests.reports.claims.test_false_verdicts import table; print(table(500))"
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reports.content import Content, Row
 from tests.reports.claims.test_claims import DIMENSIONS, MARGIN, SAMPLES, TUNED
 from tests.reports.typed import FID, METRICS, content, run
 
-DRAWS, SEEDS = 60, 5
+DRAWS, SEEDS = 40, 5
 MOST = 0.05 + 2 * float(np.sqrt(0.05 * 0.95 / DRAWS))
 """One in twenty, and twice the error of the simulation."""
 FAR = 100.0

@@ -93,7 +93,12 @@ def test_trials_are_no_results() -> None:
     assert with_trials.tables == without.tables
     before, _, after = with_trials.readme.partition('<a id="rates"></a>')
     _, following, rest = after.partition('<a id="convergence"></a>')
-    assert before + following + rest == without.readme
+
+    def without_claims(text: str) -> str:  # they are judged on the tuned group alone
+        head, _, tail = text.partition("## The paper's claims")
+        return head + tail.partition("## What was run")[2]
+
+    assert without_claims(before + following + rest) == without_claims(without.readme)
 
 
 def test_unequal_numbers_of_trials_are_said() -> None:

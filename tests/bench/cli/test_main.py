@@ -174,12 +174,12 @@ def test_what_is_added_is_measured_and_no_weight_is_touched(
     assert files() == before
     monkeypatch.setattr(Trainer, "run", lambda *_, **__: pytest.fail("trained again"))
     assert run(tiny, results) == 0
-    assert capsys.readouterr().err.count("measured elbo, iwae in") == 4
+    assert capsys.readouterr().err.count("measured elbo, iwae, without_code in") == 4
     after = files()
     assert {path: after[path] for path in before} == before
     made = after.keys() - before.keys()
-    assert {path.name.partition("-")[0] for path in made} == {"elbo", "iwae"}
-    assert len(made) == 8
+    assert {path.name.partition("-")[0] for path in made} == {"elbo", "iwae", "without_code"}
+    assert len(made) == 16  # of the elbo of each run, its values of each image too
     second = table(results)
     assert list(second["run"]) == list(first["run"])
     assert set(second["importance_samples"]) == {3}

@@ -408,7 +408,7 @@ def test_the_paper_suite_runs_on_stand_ins_alone(
     last = [column.model_copy(update={"data": column.data[-1:]}) for column in paper.columns]
     plan = make(paper.model_copy(update={"columns": last}), Choices(budget))
     assert [column.data_set for column in plan.columns] == [
-        "digits",
+        "patches",
         "patches",
         "patches",
         "moving_digits",

@@ -96,7 +96,7 @@ class Difference:
 def difference(content: Content, new: Entry, baseline: Entry, metric: Metric) -> Difference:
     """Return new minus baseline, paired by seed, with all that may be said of it."""
     pair = (new, baseline)
-    lacks = [each for each in pair if not values(each.runs, metric.key).size]
+    lacks = [each for each in pair if each.collapsed or not values(each.runs, metric.key).size]
     if lacks or not any(set(pair) <= set(each) for each in contests(pair, metric)):
         measures = [each.measure or "value of unknown measure" for each in pair]
         why = f"a {measures[0]} and a {measures[1]} do not compare"

@@ -108,7 +108,7 @@ def principal_variance(trained: Trained) -> float:
 def score(trained: Trained, items: Tensor, batch_size: int) -> dict[str, float]:
     """What both reach on test items, by the names of `METRICS`."""
     known = fitted(trained)
-    gaussian = MeanImage(trained.data.shape, variance=known.variance).eval()
+    known_image = MeanImage(trained.data.shape, variance=known.variance).eval()
     totals = torch.zeros(5, dtype=torch.float64)
     count = 0
     for part in items.split(batch_size):
@@ -116,9 +116,9 @@ def score(trained: Trained, items: Tensor, batch_size: int) -> dict[str, float]:
         outputs = known.mean.expand_as(x)
         by_level = known.log_histogram.gather(0, to_levels(x))
         parts = (
-            gaussian(outputs).log_prob(x),
-            gaussian.log_mass(outputs, x),
-            gaussian.log_mass_censored(outputs, x),
+            known_image(outputs).log_prob(x),
+            known_image.log_mass(outputs, x),
+            known_image.log_mass_censored(outputs, x),
             (x - known.mean).square().flatten(1).mean(1),
             by_level.flatten(1).sum(1),
         )

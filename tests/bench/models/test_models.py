@@ -60,7 +60,8 @@ def test_only_a_factorised_gaussian_has_information(
         assert "active_units" not in metrics
     else:
         assert "information_absent" not in metrics
-        assert metrics["information_nats"] > 0
+        # An untrained code says next to nothing, which two draws an image tell to about 0.01 nats.
+        assert -0.1 < metrics["information_nats"] <= metrics["information_upper_nats"] + 0.1
         assert 0 <= metrics["active_units"] <= metrics["latent_units"] == 3
     assert metrics["probe_absent"] == "the data have no labels"
     assert math.isfinite(metrics["iwae_nats"])

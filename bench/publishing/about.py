@@ -70,14 +70,15 @@ def _training(spec: RunSpec) -> str:
     return (
         f"{spec.model} ({options or 'default options'}), {training.optimiser} "
         f"{training.learning_rate:g}, batch {training.batch_size}, {length}"
-        f"{_warmup(training)}{_choices(training)}"
+        f"{_schedule(training)}{_choices(training)}"
     )
 
 
-def _warmup(training: Training) -> str:
+def _schedule(training: Training) -> str:
     shares = {"learning rate": training.warmup, "weight of the KL": training.kl_warmup}
     words = [f"{name} over {share:.0%}" for name, share in shares.items() if share]
-    return f", warm-up of the {' and of the '.join(words)} of the steps" if words else ""
+    up = f", warm-up of the {' and of the '.join(words)} of the steps" if words else ""
+    return up + (f", decay to zero over the last {training.decay:.0%}" if training.decay else "")
 
 
 def _choices(training: Training) -> str:

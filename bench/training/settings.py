@@ -17,6 +17,9 @@ class Training(Settings):
     batch_size: Count = 128
     warmup: Fraction = 0.0
     """The part of the training over which the learning rate grows linearly to its value."""
+    decay: Fraction = 0.0
+    """The part at the end over which the learning rate falls linearly to zero: at the full rate the
+    last weights are the noisiest."""
     kl_warmup: Fraction = 0.0
     """The part over which the weight of the KL grows linearly to its value (Sonderby et al. 2016,
     "Ladder Variational Autoencoders", arXiv:1602.02282)."""
@@ -40,7 +43,8 @@ class Training(Settings):
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step (counted from 0) out of all steps."""
-        return self.learning_rate * _ramp(step, self.warmup * steps)
+        up, down = _ramp(step, self.warmup * steps), _ramp(steps - step - 1, self.decay * steps)
+        return self.learning_rate * min(up, down)
 
     def kl_share(self, step: int, steps: int) -> float:
         """The part of its full weight that the KL has at a step (counted from 0)."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import LEVEL, Effect, by_seed, differences, effect, holm, paired
-from reports.analysis.moving import SETTLED, moving
+from reports.analysis.moving import AWAY, moving
 from reports.analysis.ranks import rank
 from reports.analysis.statistics import complete, finished, values
 from reports.analysis.verdict import BELOW, Region, Verdict
@@ -162,13 +162,13 @@ def settled(content: Content, entry: Entry) -> Entry:
     """Return an entry whose variance has arrived where it was learned.
 
     Raises:
-        Absent: in some run it still moves at the end: its value is that of the optimiser's way.
+        Absent: in some run it has not: its value is that of the optimiser's way.
 
     """
     if share := moving(content, entry):
         raise Absent(
-            f"the variance of {entry.decoder.name} still moves at the end: ln σ² by more than "
-            f"{SETTLED:g} over the last tenth of training, in {share:.0%} of its runs"
+            f"the variance of {entry.decoder.name} has not arrived in {share:.0%} of its runs: "
+            f"{AWAY}"
         )
     return entry
 

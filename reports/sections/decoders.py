@@ -10,7 +10,7 @@ import pandas as pd
 from reports import published as paper
 from reports.analysis.collapse import COLLAPSED
 from reports.analysis.groups import Entry, Group, learned, recorded
-from reports.analysis.moving import SETTLED, moving
+from reports.analysis.moving import AWAY, moving
 from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import estimate, values
 from reports.content import LACKING, PAPER, Content, Status
@@ -46,7 +46,7 @@ SWEPT = (
     "here on the images of the estimate."
 )
 MARK = " ‡"
-"""Behind the name of a decoder whose variance still moves at the end of training."""
+"""Behind the name of a decoder whose variance has not arrived when training ends."""
 OF_VIDEO = ("ssim_best_of_n", "psnr_best_of_n_db", "nll_nats_per_sequence", "kl_nats_per_sequence")
 
 
@@ -134,8 +134,8 @@ def _unsettled(shares: Mapping[Entry, float]) -> str:
         for entry, share in shares.items()
     ]
     return (
-        f"{MARK.strip()} The variance still moves at the end: ln σ² by more than {SETTLED:g} over "
-        f"the last tenth of training, of {listing(names)}. No claim on value or speed is judged."
+        f"{MARK.strip()} The variance has not arrived: {AWAY}. So it is for {listing(names)}. "
+        "No claim on value or speed is judged."
         if names
         else ""
     )

@@ -287,8 +287,13 @@ def _target(content: Content, group: Group) -> float:
 def _best_images(content: Content, group: Group) -> Iterator[Finding]:
     for metric in group.headlines:
         quantity = f"{metric.label}: {PER_IMAGE} − best other"
-        yield piece(quantity, lowest, group, PER_IMAGE, group.entries, metric)
+        yield piece(quantity, _lowest_of_settled, content, group, metric)
     yield from _no_distance(group)
+
+
+def _lowest_of_settled(quantity: str, content: Content, group: Group, metric: Metric) -> Finding:
+    entries = [settled(content, entry) for entry in group.entries]
+    return lowest(quantity, group, PER_IMAGE, entries, metric)
 
 
 def _discrete(content: Content, group: Group) -> Iterator[Finding]:
@@ -327,7 +332,7 @@ CLAIMS = (
         f"distance not by {MARGIN_SHARE:.0%} of that of the best β, and if σ² lies within half a "
         "step of the sweep (log10, towards σ²) of the variance of the best β. No verdict on the "
         "place if the best β lies at an end of the sweep or its validation NLL is not told below "
-        "that of every other β, and none on a variance that still moves at the end of training.",
+        "that of every other β, and none on a variance that has not arrived.",
         ("table-a", "differences"),
         _matches_best_beta,
     ),
@@ -338,7 +343,7 @@ CLAIMS = (
         f"variance of the sweep, falls below {PLATEAU:.0%} of its largest mean: the end of its "
         "plateau, at most ln N high by definition. Supported if σ² lies within half a step of "
         "the sweep (log10) of that place; the interval of the difference holds the error of both. "
-        "No verdict if fewer than two values lie on the plateau or σ² still moves at the end.",
+        "No verdict if fewer than two values lie on the plateau or σ² has not arrived.",
         ("information", "table-a"),
         _at_inflection,
     ),
@@ -360,8 +365,8 @@ CLAIMS = (
         "Steps until the validation NLL first comes down to a target that neither decides, half "
         "way from the last value of the unit-variance Gaussian to that of the best β: log ratio of "
         "the optimal variance to the one learned by gradient, supported below 0. One that does not "
-        "get there is taken to be there at its last step. No verdict if either still moves at the "
-        "end, and none by seconds.",
+        "get there is taken to be there at its last step. No verdict if either has not arrived, "
+        "and none by seconds.",
         ("speed", "convergence"),
         _converges_faster,
     ),
@@ -369,7 +374,8 @@ CLAIMS = (
         "The per-image optimal variance gives the best image quality.",
         "The distance of generated images minus that of every other decoder; shown is the "
         "difference from the "
-        "best other. Supported if every difference is below 0; refuted if one is above 0.",
+        "best other. Supported if every difference is below 0; refuted if one is above 0. No "
+        "verdict if the variance of any decoder has not arrived.",
         ("table-b", "differences"),
         _best_images,
     ),

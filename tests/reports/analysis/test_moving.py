@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from reports.analysis.groups import groups
-from reports.analysis.moving import LAST, SETTLED, moving, travel
+from reports.analysis.moving import AWAY, LAST, REACHED, SETTLED, lag, moving, travel
 from reports.document import document
 from tests.reports.typed import content, run
 
@@ -69,6 +69,19 @@ def test_a_single_sigma_on_its_way_moves_and_one_that_has_arrived_does_not() -> 
     assert travel(arrived) < SETTLED / 4
 
 
+def test_a_variance_that_a_falling_rate_stopped_is_not_the_error() -> None:
+    resting = history(0.05, *[0.02] * 20).assign(mse=0.02 / 1.2)
+    assert travel(resting) == 0
+    assert lag(resting) == pytest.approx(np.log(1.2))
+    assert lag(resting) > REACHED
+    assert lag(resting.assign(mse=resting["variance"])) == 0
+    assert lag(resting.drop(columns="mse")) == 0
+    assert lag(history(1.0, 1.0, 1.0).assign(mse=0.1)) == 0  # a constant of the decoder
+    subject = content([run("fit", 0)], histories={"fit-None-0": resting})
+    (group,) = groups(subject)
+    assert [moving(subject, entry) for entry in group.entries if entry.decoder.name == "fit"] == [1]
+
+
 def test_the_report_marks_the_decoder_and_says_why() -> None:
     runs = [run(name, seed) for name in ("wide", "fit") for seed in (0, 1)]
     histories = {
@@ -84,7 +97,7 @@ def test_the_report_marks_the_decoder_and_says_why() -> None:
     text = document(subject).readme
     assert re.search(r"\| Fit ‡ +\|", text)
     assert not re.search(r"\| Wide ‡ +\|", text)
-    assert "the last tenth of training, of Fit (50% of its runs)" in text
+    assert f"The variance has not arrived: {AWAY}. So it is for Fit (50% of its runs)." in text
 
 
 def test_without_a_variance_on_its_way_nothing_is_marked() -> None:

@@ -249,14 +249,14 @@ def test_a_variance_that_still_moves_is_not_taken_for_the_learned_one() -> None:
     assert "optimal_sigma" in found[0].quantity, "the other one is judged"
     alone = look(2, [*sweep(), *moving], histories=falling(moving))
     assert not any(each.measured for each in alone)
-    assert "shared_sigma still moves at the end" in alone[0].reason
+    assert "shared_sigma has not arrived" in alone[0].reason
 
 
 def test_a_variance_that_still_moves_has_no_place_on_the_plateau() -> None:
     runs = informative(10**-0.9)
     found = look(3, runs, histories=falling(runs))[0]
     assert (found.verdict, found.measured) == (N, False)
-    assert "still moves at the end" in found.reason
+    assert "has not arrived" in found.reason
 
 
 def test_the_end_of_the_sweep_gives_no_verdict_on_the_place() -> None:
@@ -513,7 +513,7 @@ def test_a_variance_that_still_moves_is_no_time(name: str) -> None:
     runs, histories = racing(3.0, 1.0)
     found = look(5, runs, histories=on_its_way(histories, name))
     assert not any(each.measured for each in found)
-    assert f"the variance of {name} still moves at the end" in found[0].reason
+    assert f"the variance of {name} has not arrived" in found[0].reason
 
 
 def test_without_histories_nothing_is_said() -> None:

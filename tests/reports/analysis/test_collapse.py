@@ -40,6 +40,8 @@ def reasons(*runs: dict[str, Any]) -> list[str]:
         (BLACK, ("KL", "MSE")),
         ({**BLACK, "variance": 10.0, "principal_variance": 5.1}, ("no code is worth its price",)),
         ({"variance": 10.0, "principal_variance": 5.1}, ()),
+        ({"kl_nats": 0.01, "variance": 1.0}, ("σ² of 1 is 100 times its MSE of 0.01",)),
+        ({"mse": 0.07, "outputs_per_value": 3}, ("3 outputs a value", "beside the mean")),
         ({"status": "diverged", **BLACK}, ()),
         ({"kl_nats": np.nan, "mse": np.nan}, ()),
         ({"mean_image_mse": np.nan}, ()),
@@ -51,6 +53,12 @@ def test_by_kl_and_by_the_error_of_the_mean_image(
     (found,) = reasons({**ALIVE, **changes})
     assert bool(found) is bool(words)
     assert all(word in found for word in words)
+
+
+def test_what_no_formula_explains_is_not_explained() -> None:
+    calibrated = {**ALIVE, **BLACK, "variance": 0.1, "outputs_per_value": 1}
+    (found,) = reasons(calibrated)
+    assert found == "the KL is 5e-05 nats; the MSE is 0.1, that of the mean image 0.067"
 
 
 def test_a_table_typed_without_these_numbers_has_none() -> None:

@@ -53,8 +53,8 @@ def why_collapsed(run: Mapping[str, Any]) -> str:
         parts.append(f"the MSE is {mse:.3g}, that of the mean image {of_mean:.3g}")
     if parts and (outputs := run.get(_OUTPUTS, 0)) > 1:
         parts.append(
-            f"it has {outputs:.0f} outputs a value, and what they say beside the mean can raise the "
-            "likelihood without a code and without a lower error"
+            f"it has {outputs:.0f} outputs a value, and what they say beside the mean can raise "
+            "the likelihood without a code and without a lower error"
         )
     if parts and variance > principal:
         parts.append(
@@ -63,7 +63,7 @@ def why_collapsed(run: Mapping[str, Any]) -> str:
         )
     elif parts and variance > DEAR * mse:
         parts.append(
-            f"its σ² of {variance:.3g} is {variance / mse:.0f} times its MSE of {mse:.3g}, so every "
-            "code is priced as many times too high"
+            f"its σ² of {variance:.3g} is {variance / mse:.0f} times its MSE of {mse:.3g}, so "
+            "every code is priced as many times too high"
         )
     return "; ".join(parts)

@@ -60,6 +60,9 @@ class Model(nn.Module, ABC):
     """Raise it with any change of the network that changes weights: its runs are trained anew."""
     video: ClassVar[bool] = False  # whether an item is a video
     likelihood: Likelihood
+    precision: torch.dtype = torch.float32
+    """Of convolutions and matrix products in training (autocast). Codes, KL and likelihood are in
+    float32 all the same, and so is everything in evaluation mode."""
 
     @abstractmethod
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Sampled:
@@ -120,7 +123,10 @@ class Model(nn.Module, ABC):
             dequantisation: source of uniform noise of one level on what a density is to predict,
                 on the model's device; None: no such noise.
         """
-        sampled, targets = self(x, generator), self.targets(x)
+        lower = self.training and self.precision is not torch.float32
+        with torch.autocast(x.device.type, self.precision, enabled=lower):
+            sampled = self(x, generator)
+        targets = self.targets(x)
         noisy = dequantisation is not None and self.likelihood.measure == "density"
         if noisy:
             noise = torch.empty_like(targets).uniform_(-0.5, 0.5, generator=dequantisation)

@@ -263,7 +263,7 @@ def _dense(features: int, outputs: int) -> nn.Sequential:
 
 def _normal(parameters: Tensor) -> Normal:
     """A Gaussian from raw parameters (B, 2U): means, then standard deviations before softplus."""
-    mean, raw = parameters.chunk(2, dim=1)
+    mean, raw = parameters.float().chunk(2, dim=1)
     return Normal(mean, F.softplus(raw + UNIT) + MIN_STD)
 
 

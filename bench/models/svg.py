@@ -311,7 +311,7 @@ class SVG(Model):
 
 def _normal(parameters: Tensor) -> Normal:
     """Gaussians from raw parameters (B, S, 2U): means, then log variances."""
-    mean, log_variance = parameters.chunk(2, dim=-1)
+    mean, log_variance = parameters.float().chunk(2, dim=-1)
     return Normal(mean, (0.5 * log_variance).exp())
 
 

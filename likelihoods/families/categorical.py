@@ -30,35 +30,34 @@ class Categorical(Likelihood):
     reference = "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759"
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "CategoricalImages":
-        """Return the categorical images of the logits."""
-        return CategoricalImages(self.stack(outputs))
+        """Return the categorical images of the logits.
+
+        Those of a value lie side by side: channel c * 256 + k is level k of data channel c.
+        """
+        logits = self.stack(outputs).flatten(1, 2).unflatten(1, (-1, LEVELS))
+        return CategoricalImages(logits.permute(0, 3, 4, 1, 2))
 
 
 class CategoricalImages(ImageDistribution):
-    """Independent categorical levels, of logits (B, 256, C, H, W)."""
+    """Independent categorical levels, of logits (B, H, W, C, 256).
+
+    That is the order of their memory in channels_last, where no operation over levels needs a copy.
+    """
 
     def __init__(self, logits: Tensor) -> None:
-        super().__init__(logits[:, 0])
+        super().__init__(_image(logits[..., 0]))
         self._logits = logits
 
     @property
     def mean(self) -> Tensor:
         """The expected grey values, (B, C, H, W)."""
         levels = torch.arange(LEVELS, dtype=self._logits.dtype, device=self._logits.device)
-        expected = levels @ self._logits.softmax(1).flatten(2)
-        return expected.view(self._logits[:, 0].shape) * STEP
+        return _image(self._logits.softmax(-1) @ levels) * STEP
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log probability of 8-bit images, (B,), in nats."""
-        logits, level = self._logits, to_levels(value)
-        levels_at = 1
-        if logits.stride(1) < logits.stride(-1):
-            # The decoder is in channels_last: softmax in the order of its memory needs no copy.
-            levels_at = 3
-            logits, level = logits.permute(0, 3, 4, 1, 2), level.permute(0, 2, 3, 1)
-            if logits.shape[-1] == 1:  # the levels are contiguous, which is fastest
-                logits, level = logits.squeeze(-1), level.squeeze(-1)
-        selected: Tensor = _SelectedLogSoftmax.apply(logits, level, levels_at)
+        level = to_levels(value).permute(0, 2, 3, 1)
+        selected: Tensor = _SelectedLogSoftmax.apply(self._logits, level)
         return selected.flatten(1).sum(1)
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,22 +67,27 @@ class CategoricalImages(ImageDistribution):
         """
         levels = torch.arange(LEVELS, dtype=torch.uint8, device=x.device)
         cdfs = []
-        for logits, level in zip(self._logits, to_levels(x), strict=True):
-            mass = wide(logits.permute(1, 2, 3, 0)).contiguous().softmax(-1)
+        for logits, level in zip(self._logits, to_levels(x).permute(0, 2, 3, 1), strict=True):
+            mass = wide(logits).softmax(-1)
             index = level.unsqueeze(-1)
             own = mass.gather(-1, index).squeeze(-1)
             below = mass.masked_fill_(levels >= index.to(torch.uint8), 0.0).sum(-1)
             cdfs.append((below, (below + own).clamp(max=1)))
         lower, upper = zip(*cdfs, strict=True)
-        return torch.stack(lower), torch.stack(upper)
+        return _image(torch.stack(lower)), _image(torch.stack(upper))
 
     def _draw(self, shape: torch.Size) -> Tensor:
         # By inversion of the cdf: one random number a value, where Gumbel noise takes 256.
-        cdf = self._logits.softmax(1).cumsum(1)
+        cdf = self._logits.softmax(-1).cumsum(-1)
         uniform = 1 - torch.rand(shape, dtype=cdf.dtype, device=cdf.device)  # in (0, 1]
-        threshold = (uniform * cdf[:, -1]).unsqueeze(-4)
+        threshold = uniform.movedim(-3, -1).unsqueeze(-1) * cdf[..., -1:]
         below = (cdf < threshold).view(torch.uint8)  # at most 255 ones, so the sum fits uint8
-        return below.sum(-4, dtype=torch.uint8) * STEP
+        return _image(below.sum(-1, dtype=torch.uint8)) * STEP
+
+
+def _image(values: Tensor) -> Tensor:
+    """(..., H, W, C) as (..., C, H, W)."""
+    return values.movedim(-1, -3)
 
 
 class _SelectedLogSoftmax(torch.autograd.Function):
@@ -95,16 +99,14 @@ class _SelectedLogSoftmax(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, selected: Tensor, dim: int) -> Tensor:
-        log_softmax, index = logits.log_softmax(dim), selected.unsqueeze(dim)
+    def forward(ctx: Any, logits: Tensor, selected: Tensor) -> Tensor:
+        log_softmax, index = logits.log_softmax(-1), selected.unsqueeze(-1)
         ctx.save_for_backward(log_softmax, index)
-        ctx.dim = dim
-        return log_softmax.gather(dim, index).squeeze(dim)
+        return log_softmax.gather(-1, index).squeeze(-1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         log_softmax, index = ctx.saved_tensors
-        grad = grad.unsqueeze(ctx.dim)
-        grad_logits = log_softmax.exp().mul_(-grad)
-        return grad_logits.scatter_add_(ctx.dim, index, grad), None, None
+        grad = grad.unsqueeze(-1)
+        return log_softmax.exp().mul_(-grad).scatter_add_(-1, index, grad), None

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
 from bench.models.base import Context, Model, Sampled, register
+from bench.models.layers import ELU, elu
 from bench.models.normal import Normal, divergence, joined, log_ratio
 from bench.seeds import seeded
 from likelihoods import Likelihood
@@ -77,10 +78,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         """(B, C, H, W) to (B, width, H, W), or to half or twice its height and width."""
-        h = self.first(F.elu(x) if self.residual else x)
+        h = self.first(elu(x) if self.residual else x)
         if self.skip is not None and skip is not None:
-            h = h + self.skip(F.elu(skip))
-        gated: Tensor = F.glu(self.second(F.elu(h)), dim=1)
+            h = h + self.skip(elu(skip))
+        gated: Tensor = F.glu(self.second(elu(h)), dim=1)
         return self.identity(x) + gated if self.residual else gated
 
 
@@ -253,12 +254,12 @@ class HVAE(Model):
 
     def _outputs(self, d: Tensor | None) -> Tensor:
         assert d is not None  # there are two stages at least
-        outputs: Tensor = self.head(F.elu(d))
+        outputs: Tensor = self.head(elu(d))
         return outputs
 
 
 def _dense(features: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.ELU(), nn.Flatten(), normalised(nn.Linear(features, outputs)))
+    return nn.Sequential(ELU(), nn.Flatten(), normalised(nn.Linear(features, outputs)))
 
 
 def _normal(parameters: Tensor) -> Normal:

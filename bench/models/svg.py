@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.models.base import Context, Model, Sampled, register
+from bench.models.layers import Same
 from bench.models.normal import Normal, divergence, log_ratio
 from bench.seeds import seeded
 from likelihoods import Likelihood
@@ -72,7 +73,7 @@ class VGG:
     @staticmethod
     def head(width: int, outputs: int) -> nn.Module:
         """One convolution 3x3."""
-        return nn.ConvTranspose2d(width, outputs, 3, 1, 1)
+        return Same(width, outputs, 3)
 
 
 Backbone = type[DCGAN] | type[VGG]

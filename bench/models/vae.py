@@ -2,35 +2,12 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from bench.models.base import Context, Model, Sampled, register
+from bench.models.layers import Same
 from bench.models.normal import Normal
 from bench.seeds import seeded
 from likelihoods import Likelihood
-
-
-class _Doubling(nn.ConvTranspose2d):
-    """A transposed convolution 6x6 of stride 2, as one 3x3 for each of four pixels: up to three
-    times as fast on a CPU, forward and backward."""
-
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        # Pixel 2i + p is reached from i - 1, i and i + 1 by the rows p + 4, p + 2 and p.
-        rows = self.weight.unflatten(3, (3, 2)).unflatten(2, (3, 2)).flip(2, 4)
-        kernel = rows.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)
-        pixels = F.pixel_shuffle(F.conv2d(x, kernel, padding=1), 2)
-        return pixels if self.bias is None else pixels + self.bias.view(-1, 1, 1)
-
-
-class _Same(nn.ConvTranspose2d):
-    """A transposed convolution of stride 1; with many outputs as the convolution that it is, whose
-    backward pass is twice as fast on a CPU."""
-
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if self.out_channels <= self.in_channels:
-            return super().forward(x, output_size)
-        kernel = self.weight.flip(2, 3).transpose(0, 1)
-        return F.conv2d(x, kernel, self.bias, padding=self.padding)
 
 
 @register("vae")
@@ -81,13 +58,13 @@ class VAE(Model):
                 # A ReLU here would draw the decoder into predicting black: docs/validity.md.
                 nn.Linear(latents, size),
                 nn.Unflatten(1, inner),
-                _Doubling(4 * width, 2 * width, 6, stride=2, padding=2),
+                nn.ConvTranspose2d(4 * width, 2 * width, 6, stride=2, padding=2),
                 nn.ReLU(),
-                _Doubling(2 * width, width, 6, stride=2, padding=2),
+                nn.ConvTranspose2d(2 * width, width, 6, stride=2, padding=2),
                 nn.ReLU(),
             )
         with seeded(seed, "head weights"):
-            self.head = _Same(width, likelihood.output_channels, 5, padding=2)
+            self.head = Same(width, likelihood.output_channels, 5)
             limit = (25 * channels) ** -0.5
             for parameter in self.head.parameters():
                 nn.init.uniform_(parameter, -limit, limit)

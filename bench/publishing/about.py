@@ -84,7 +84,8 @@ def _schedule(training: Training) -> str:
 def _choices(training: Training) -> str:
     start = ", learned variances start from the data" if training.start == "data" else ""
     noise = ", densities dequantised by uniform noise of one level" if training.dequantise else ""
-    return f"{start}{noise}, calibrated on up to {training.calibration_images} training items"
+    products = f", products in {training.precision}" if training.precision != "float32" else ""
+    return f"{products}{start}{noise}, calibrated on up to {training.calibration_images} training items"
 
 
 def _evaluation(spec: RunSpec, plan: Mapping[str, Any]) -> str:

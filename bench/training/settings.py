@@ -23,6 +23,9 @@ class Training(Settings):
     kl_warmup: Fraction = 0.0
     """The part over which the weight of the KL grows linearly to its value (Sonderby et al. 2016,
     "Ladder Variational Autoencoders", arXiv:1602.02282)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of convolutions and matrix products in training; where the device has no units for bfloat16,
+    a plan says float32 instead. All else is float32, and so are evaluation and calibration."""
     start: Literal["published", "data"] = "published"
     """Where what a likelihood learns beside the network starts: where the paper has it, or from the
     training images (`Likelihood.start_from`)."""

@@ -116,6 +116,7 @@ class Trainer:
     ) -> None:
         self.model, self.data, self.training, self.seed = model, data, training, seed
         self.steps = training.total_steps(len(data.train))
+        model.precision = getattr(torch, training.precision)
         self._curve = history
         self._points = set(history.steps(self.steps))
         self._validation = subset(data.validation, history.images, "validation")

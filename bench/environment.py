@@ -32,6 +32,14 @@ def device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def has_bfloat16(on: torch.device) -> bool:
+    """Whether a device has units for bfloat16; one without is slower with it than in float32."""
+    if on.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    units = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(units.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 def default_jobs(on: torch.device) -> int:
     """Runs at once: one a core on the CPU, where a run uses one thread; one on a GPU."""
     if on.type == "cuda":

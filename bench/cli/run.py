@@ -138,10 +138,16 @@ def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:
 def _plan(options: argparse.Namespace, suite: Suite, budget: str) -> Plan:
     """The plan; a dry run fetches nothing, and says what would be."""
     import datasets
+    from bench.environment import device, has_bfloat16
     from bench.suite import Choices, make
 
     choices = Choices(
-        budget, options.datasets, options.likelihoods, options.likelihood, options.seeds
+        budget,
+        options.datasets,
+        options.likelihoods,
+        options.likelihood,
+        options.seeds,
+        has_bfloat16(device(options.device)),
     )
     plan = make(suite, choices, fetch=not options.dry_run)
     for name in plan.absent_data:

@@ -84,8 +84,9 @@ def _schedule(training: Training) -> str:
 def _choices(training: Training) -> str:
     start = ", learned variances start from the data" if training.start == "data" else ""
     noise = ", densities dequantised by uniform noise of one level" if training.dequantise else ""
-    products = f", products in {training.precision}" if training.precision != "float32" else ""
-    return f"{products}{start}{noise}, calibrated on up to {training.calibration_images} training items"
+    lower = f", products in {training.precision}" if training.precision != "float32" else ""
+    seen = f", calibrated on up to {training.calibration_images} training items"
+    return f"{lower}{start}{noise}{seen}"
 
 
 def _evaluation(spec: RunSpec, plan: Mapping[str, Any]) -> str:

@@ -31,6 +31,8 @@ class Choices:
     additions: Sequence[str] = ()
     """Likelihoods that become rows of their own, as `likelihoods.resolve` takes them."""
     seeds: int | None = None
+    bfloat16: bool = True
+    """Whether the device has units for it; without, trainings in bfloat16 are ones in float32."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,9 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
     for column in columns(suite, choices.data_sets):
         if column.not_run is None:
             protocol = column.under(choices.budget, budget)
+            if protocol.training.precision == "bfloat16" and not choices.bfloat16:
+                say(f"{column.heading}: no units for bfloat16 here, so training is in float32")
+                protocol = protocol.in_float32()
             _add(plan, column, protocol, chosen, choices.seeds or budget.seeds, fetch=fetch)
         else:
             plan.columns.append(_column(column))

@@ -58,6 +58,10 @@ class Protocol(NamedTuple):
     evaluation: Evaluation
     tuning: Tuning | None
 
+    def in_float32(self) -> Protocol:
+        """The same, for a device that has no units for bfloat16."""
+        return self._replace(training=self.training.model_copy(update={"precision": "float32"}))
+
 
 class SuiteColumn(Settings):
     """One model on one kind of data."""

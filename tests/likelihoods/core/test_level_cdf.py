@@ -63,7 +63,8 @@ def bernoulli(_: Likelihood, outputs: Tensor) -> Array:
 
 
 def categorical(_: Likelihood, outputs: Tensor) -> Array:
-    return np.cumsum(special.softmax(np.array(parts(outputs, 256)), 0), 0)
+    logits = outputs.unflatten(1, (-1, 256)).movedim(2, 0)  # side by side
+    return np.cumsum(special.softmax(logits.numpy(), 0), 0)
 
 
 def bitwise(_: Likelihood, outputs: Tensor) -> Array:

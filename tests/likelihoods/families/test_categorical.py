@@ -18,7 +18,7 @@ def test_values_and_gradients_are_those_of_cross_entropy(
     outputs.requires_grad_()
     levels = torch.randint(256, (2, *shape))
     found = likelihoods.create("categorical", shape)(outputs).log_prob(levels / 255)
-    logits = outputs.reshape(2, 256, *shape)
+    logits = outputs.reshape(2, channels, 256, height, width).transpose(1, 2)
     expected = -F.cross_entropy(logits, levels, reduction="none").flatten(1).sum(1)
     torch.testing.assert_close(found, expected)
     weights = torch.tensor([1.0, -3.0])
@@ -30,7 +30,7 @@ def test_values_and_gradients_are_those_of_cross_entropy(
 def test_mean_is_the_expected_level() -> None:
     torch.manual_seed(0)
     outputs = 3 * torch.randn(2, 3 * 256, 2, 2)
-    p = outputs.view(2, 256, 3, 2, 2).softmax(1)
+    p = outputs.view(2, 3, 256, 2, 2).transpose(1, 2).softmax(1)
     expected = (p * torch.arange(256.0).view(-1, 1, 1, 1)).sum(1) / 255
     torch.testing.assert_close(likelihoods.create("categorical", (3, 2, 2))(outputs).mean, expected)
 

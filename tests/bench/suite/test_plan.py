@@ -82,6 +82,20 @@ def test_wrong_options_fail_before_anything_is_fetched(
         plan(seeds=0)
 
 
+def test_without_units_for_bfloat16_training_is_in_float32(
+    tiny: Path, plan: MakePlan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tiny.read_text()
+    tiny.write_text(text + '[columns.budgets.tiny]\ntraining = { precision = "bfloat16" }\n')
+    found = [{run.training.precision for run in plan(bfloat16=has).runs} for has in (True, False)]
+    assert "bfloat16" in found[0]
+    assert found[1] == {"float32"}
+    assert "no units for bfloat16 here, so training is in float32" in capsys.readouterr().err
+    tiny.write_text(text + '[columns.budgets.tiny]\ntraining = { precision = "float16" }\n')
+    with pytest.raises(UsageError, match=r"precision.*'float32' or 'bfloat16'"):
+        plan()
+
+
 def test_what_is_absent_has_a_stand_in(
     tiny: Path, plan: MakePlan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

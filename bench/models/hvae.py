@@ -9,7 +9,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from bench.models.base import Context, Model, Sampled, register
 from bench.models.layers import ELU, elu
-from bench.models.normal import Normal, divergence, joined, log_ratio
+from bench.models.normal import Normal, divergence, joined, log_ratio, single
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
@@ -264,7 +264,7 @@ def _dense(features: int, outputs: int) -> nn.Sequential:
 
 def _normal(parameters: Tensor) -> Normal:
     """A Gaussian from raw parameters (B, 2U): means, then standard deviations before softplus."""
-    mean, raw = parameters.float().chunk(2, dim=1)
+    mean, raw = single(parameters).chunk(2, dim=1)
     return Normal(mean, F.softplus(raw + UNIT) + MIN_STD)
 
 

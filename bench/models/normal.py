@@ -39,3 +39,8 @@ def log_ratio(q: Normal, p: Normal, noise: Tensor) -> Tensor:
 def joined(parts: Sequence[Normal]) -> Normal:
     """Independent Gaussians (..., U_1), (..., U_2), ... as one, (..., U_1 + U_2 + ...)."""
     return Normal(*(torch.cat(part, dim=-1) for part in zip(*parts, strict=True)))
+
+
+def single(values: Tensor) -> Tensor:
+    """Values in float32 at least: bfloat16, as products may be, is too coarse for codes."""
+    return values.float() if values.dtype is torch.bfloat16 else values

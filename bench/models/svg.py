@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench.models.base import Context, Model, Sampled, register
 from bench.models.layers import Same
-from bench.models.normal import Normal, divergence, log_ratio
+from bench.models.normal import Normal, divergence, log_ratio, single
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
@@ -312,7 +312,7 @@ class SVG(Model):
 
 def _normal(parameters: Tensor) -> Normal:
     """Gaussians from raw parameters (B, S, 2U): means, then log variances."""
-    mean, log_variance = parameters.float().chunk(2, dim=-1)
+    mean, log_variance = single(parameters).chunk(2, dim=-1)
     return Normal(mean, (0.5 * log_variance).exp())
 
 

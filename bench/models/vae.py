@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from bench.models.base import Context, Model, Sampled, register
 from bench.models.layers import Same
-from bench.models.normal import Normal
+from bench.models.normal import Normal, single
 from bench.seeds import seeded
 from likelihoods import Likelihood
 
@@ -71,7 +71,7 @@ class VAE(Model):
 
     def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and ln standard deviation of q(z|x), (B, L) each."""
-        mean, log_variance = self.encoder(x).float().chunk(2, dim=1)
+        mean, log_variance = single(self.encoder(x)).chunk(2, dim=1)
         return mean, log_variance / 2
 
     def posterior(self, x: Tensor) -> Normal:

@@ -51,6 +51,8 @@ class Status(StrEnum):
     """An error stopped it."""
     TOO_LARGE = "too large"
     """It was not tried, since memory is too small."""
+    OUT_OF_TIME = "out of time"
+    """Its training was stopped, since it took longer than it may."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench import models
-from bench.environment import PACKAGES
+from bench.environment import machine, versions
 from bench.progress import duration
 from bench.publishing.table import measurements_of, runs_of
 from bench.store import Store
@@ -28,7 +28,7 @@ def about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[st
     specs = [store.spec(run) for run in runs if store.record(run)]
     fixed = [spec for spec in specs if spec.column_key in plan["by_column"]]
     environments = [store.environment(spec.run_id) for spec in specs]
-    machines = [machine for machine in environments if machine]
+    machines = [found for found in environments if found]
     lines = {
         "suite": plan["suite"],
         "budget": f"{plan['budget']}: {plan['budget_description']}",
@@ -37,18 +37,9 @@ def about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[st
         "seeds": _distinct(spec.seed for spec in specs),
         "training": "; ".join(_by_data((spec, _training(spec)) for spec in fixed)),
         "evaluation": "; ".join(_by_data((spec, _evaluation(spec, plan)) for spec in fixed)),
-        "machine": _distinct(
-            f"{machine.get('accelerator') or machine['processor']}, {machine['cores']} cores, "
-            f"{machine['system']}"
-            for machine in machines
-        ),
-        "versions": _distinct(
-            ", ".join(f"{name} {machine.get(name)}" for name in ("python", *PACKAGES))
-            for machine in machines
-        ),
-        "code": _distinct(
-            f"commit {machine['commit']}" for machine in machines if machine["commit"]
-        ),
+        "machine": _distinct(map(machine, machines)),
+        "versions": _distinct(map(versions, machines)),
+        "code": _distinct(f"commit {found['commit']}" for found in machines if found["commit"]),
         "time": _time(plan, table),
         **{label: f"not measured: {reason}" for label, reason in plan["unavailable"].items()},
     }

@@ -65,8 +65,8 @@ def environment(on: torch.device) -> Mapping[str, Any]:
 def machine(found: Mapping[str, Any]) -> str:
     """The hardware of an environment, in words."""
     return (
-        f"{found.get('accelerator') or found['processor']}, {found['cores']} cores, "
-        f"{found['system']}"
+        f"{found.get('accelerator') or found.get('processor')}, {found.get('cores')} cores, "
+        f"{found.get('system')}"
     )
 
 
@@ -77,7 +77,7 @@ def versions(found: Mapping[str, Any]) -> str:
 
 def circumstances(found: Mapping[str, Any]) -> str:
     """What of an environment a time depends on, in one line."""
-    return f"{machine(found)}; commit {found['commit']}, torch {found['torch']}"
+    return f"{machine(found)}; commit {found.get('commit')}, torch {found.get('torch')}"
 
 
 class Watch:

@@ -60,7 +60,6 @@ def postponed() -> Iterator[None]:
 def listening() -> Iterator[None]:
     """While this lasts, signals end this command, and its process within two seconds."""
     global _came, _raised
-    _came, _raised = None, False
     handlers = {signal.SIGTERM: _of_command, signal.SIGALRM: _overdue}
     # A shell has what it starts in the background ignore Ctrl-C, and means it.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -75,6 +74,7 @@ def listening() -> Iterator[None]:
     try:
         yield
     finally:
+        _came, _raised = None, False
         signal.set_wakeup_fd(woken)
         ended.set()
         mouth.close()

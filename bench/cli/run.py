@@ -52,6 +52,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one more likelihood, such as 'my_decoder.py:Truncated(scale=2)'; repeatable",
     )
     add("--seeds", type=int, metavar="N", help="seeds 0 to N-1; default: the budget's")
+    add(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="where runs and report go, and are read again; default: results",
+    )
+    add(
+        "--dry-run",
+        action="store_true",
+        help="print what would be trained, measured and fetched, and the expected time",
+    )
+    _add_terms(parser)
+
+
+def _add_terms(parser: argparse.ArgumentParser) -> None:
+    """How runs are done, which changes no number."""
+    add = parser.add_argument
     add("--device", choices=["auto", "cpu", "cuda"], default="auto")
     add(
         "--jobs",
@@ -69,18 +87,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--retry-failed",
         action="store_true",
         help="try runs and measurements that failed again",
-    )
-    add(
-        "--results",
-        type=Path,
-        default=Path("results"),
-        metavar="DIR",
-        help="where runs and report go, and are read again; default: results",
-    )
-    add(
-        "--dry-run",
-        action="store_true",
-        help="print what would be trained, measured and fetched, and the expected time",
     )
 
 

@@ -39,8 +39,9 @@ def about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[st
         "evaluation": "; ".join(_by_data((spec, _evaluation(spec, plan)) for spec in fixed)),
         "machine": _distinct(map(machine, machines)),
         "versions": _distinct(map(versions, machines)),
-        "code": _distinct(f"commit {found['commit']}" for found in machines if found["commit"]),
+        "code": _distinct(f"commit {found['commit']}" for found in machines if found.get("commit")),
         "time": _time(plan, table),
+        "memory": _memory(machines),
         **{label: f"not measured: {reason}" for label, reason in plan["unavailable"].items()},
     }
     return {name: line for name, line in lines.items() if line}
@@ -95,6 +96,12 @@ def _time(plan: Mapping[str, Any], table: pd.DataFrame) -> str:
     if wall := plan.get("wall_seconds"):
         text += f"; the last command took {duration(wall)} with {plan['jobs']} run(s) at a time"
     return text
+
+
+def _memory(machines: Iterable[Mapping[str, Any]]) -> str:
+    key = "peak_memory_megabytes"
+    most = max((found.get(key, 0.0) for found in machines), default=0.0)
+    return f"at most {most / 1e3:.1f} GB in the process of a training" if most else ""
 
 
 def _distinct(values: Iterable[object]) -> str:

@@ -147,7 +147,14 @@ def test_a_failed_run_is_kept_and_the_suite_goes_on(
     assert "failed" in (results / "report" / "README.md").read_text()
     monkeypatch.undo()
     capsys.readouterr()
-    assert run(tiny, results) == 0
+    assert run(tiny, results) == 1
+    said = capsys.readouterr().err
+    assert "4 runs: 3 done before, 1 failed before" in said
+    assert "1 that failed are left as they are: --retry-failed tries them again" in said
+    assert "the report says which; --retry-failed tries them again" in said
+    assert run(tiny, results, "--dry-run") == 0
+    assert "failed, left" in capsys.readouterr().out
+    assert run(tiny, results, "--retry-failed") == 0
     assert "4 runs: 1 to be trained, 3 done before" in capsys.readouterr().err
 
 
@@ -206,7 +213,8 @@ def test_a_measurement_that_fails_is_one_line_and_the_rest_is_reported(
     assert found["status"] == "finished"
     assert found["not_measured"] == "information: RuntimeError: out of luck"
     assert found["bits_per_dim"] > 0
-    assert run(tiny, results, "--likelihoods", "gaussian") == 0
+    assert run(tiny, results, "--likelihoods", "gaussian") == 1
+    assert run(tiny, results, "--likelihoods", "gaussian", "--retry-failed") == 0
     assert "1 runs: 1 only to be measured" in capsys.readouterr().err
     assert table(results)["information_nats"].notna().all()
 
@@ -271,6 +279,10 @@ def test_killed_in_the_middle_it_goes_on(tiny: Path, tmp_path: Path) -> None:
         (["run", "--suite", "{tiny}", "--datasets", "digts"], "did you mean 'digits'?"),
         (["run", "--suite", "{tiny}", "--seeds", "0"], "seeds must be at least 1, not 0"),
         (["run", "--suite", "{tiny}", "--jobs", "0"], "jobs must be at least 1, not 0"),
+        (
+            ["run", "--suite", "{tiny}", "--max-seconds-per-run", "0"],
+            "max-seconds-per-run must be above 0, not 0",
+        ),
         (["run", "--suite", "{tiny}", "--seeds", "two"], "invalid int value: 'two'"),
         (["run", "--suite", "{tiny}", "--results", "{tiny}/x"], "cannot be written: Not a dir"),
         (["run", "--sweet", "paper"], "the following arguments are required: --suite"),
@@ -292,6 +304,7 @@ def test_bad_input_is_one_line(
     filled = [word.format(tiny=tiny, empty=tmp_path / "empty") for word in arguments]
     assert main(filled) == 2
     assert message in error(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.toml"], "something was left"
 
 
 def test_lists(capsys: pytest.CaptureFixture[str]) -> None:

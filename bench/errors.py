@@ -17,14 +17,14 @@ class DiskError(UsageError):
     """A file of the results cannot be written: no fault of a run, and the end of the command."""
 
     @classmethod
-    def of(cls, path: Path, error: OSError) -> DiskError:
-        """The error of a file, with the disk that it would be on."""
+    def of(cls, path: Path, size: int, error: OSError) -> DiskError:
+        """The error of a file of `size` bytes, with the disk that it would be on."""
         disk = next((each for each in path.absolute().parents if os.path.ismount(each)), path)
         free = shutil.disk_usage(disk).free / 1e6
         return cls(
-            f"{str(path)!r} cannot be written: {error.strerror or error} (the disk at "
-            f"{str(disk)!r} has {free:.1f} MB free); what was stored before is whole, and the same "
-            "command goes on from it"
+            f"{str(path)!r} ({size / 1e6:.1f} MB) cannot be written: {error.strerror or error} "
+            f"(the disk at {str(disk)!r} has {free:.1f} MB free); what was stored before is whole, "
+            "and the same command goes on from it"
         )
 
 

@@ -50,7 +50,7 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise DiskError.of(path, error) from error
+        raise DiskError.of(path, len(content), error) from error
     _sync(path.parent)
 
 

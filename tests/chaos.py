@@ -79,7 +79,7 @@ def command(folder: Path, results: Path) -> None:
 
 
 def start(folder: Path, results: Path) -> BaseProcess:
-    FORKS.set_forkserver_preload(["tests.chaos", "bench.execution.schedule", "bench.publishing"])
+    FORKS.set_forkserver_preload(["bench.execution.schedule", "bench.publishing"])
     process = FORKS.Process(target=command, args=(folder, results))
     process.start()
     return process
@@ -154,8 +154,8 @@ def from_command_line() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         killed = chaos(

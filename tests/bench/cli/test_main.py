@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -254,17 +255,23 @@ def test_killed_in_the_middle_it_goes_on(tiny: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     command = [sys.executable, "-m", "bench", "run", "--suite", str(tiny)]
     command += ["--results", str(results), "--jobs", "1"]
+    # As a shell does with what a script starts in the background.
+    command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
     process = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 120
         while not list(results.glob("runs/*/measurements/*.json")) and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
     finally:
         process.send_signal(signal.SIGTERM)
     _, talk = process.communicate(timeout=60)
-    assert process.returncode in (130, 0), talk
+    assert process.returncode == 130, talk
     assert "Traceback" not in talk
+    assert re.search(r"stopped: [1-4] of 4 runs have ended", talk)
+    assert f"this goes on from here: python -m bench run --suite {tiny}" in talk
+    assert len(table(results)) >= 1, "the report of what there is"
     assert run(tiny, results) == 0
     assert len(table(results)) == 4
 

@@ -8,10 +8,11 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+Handler = Callable[[int, FrameType | None], None]
 STATUS = 130
 PATIENCE = 1.5
 """Seconds in which training ends its step and writes a checkpoint."""
@@ -60,7 +61,10 @@ def postponed() -> Iterator[None]:
 def listening() -> Iterator[None]:
     """While this lasts, signals end this command, and its process within two seconds."""
     global _came, _raised
-    handlers = {signal.SIGTERM: _of_command, signal.SIGALRM: _overdue}
+    handlers: dict[signal.Signals, Handler] = {
+        signal.SIGTERM: _of_command,
+        signal.SIGALRM: _overdue,
+    }
     # A shell has what it starts in the background ignore Ctrl-C, and means it.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         handlers[signal.SIGINT] = _of_command

@@ -41,7 +41,7 @@ def test_missing_measurements_are_passed_over() -> None:
 
 def test_times_of_two_machines_are_not_compared_in_silence() -> None:
     runs = [run("soft", timed_on="A; commit 1"), run("hard", timed_on="A; commit 1")]
-    assert "do not compare" not in document(content(runs)).readme
+    assert "Times of different machines" not in document(content(runs)).readme
     runs.append(run("wide", timed_on="A; commit 1 | B; commit 2"))
     warning = (
         "**Times of different machines or versions of the code do not compare**: "

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import re
+import resource
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from bench import CHECKOUT
@@ -49,18 +54,78 @@ def default_jobs(on: torch.device) -> int:
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
-def environment(on: torch.device) -> dict[str, Any]:
-    """Machine, versions and commit, as kept beside every run."""
+@cache
+def environment(on: torch.device) -> Mapping[str, Any]:
+    """Machine, versions and commit, as this process found them when it was first asked."""
     return {
         "device": on.type,
         "accelerator": torch.cuda.get_device_name(on) if on.type == "cuda" else None,
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "memory_gigabytes": round(psutil.virtual_memory().total / 1e9, 1),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
         "commit": _commit(),
     }
+
+
+def machine(found: Mapping[str, Any]) -> str:
+    """The hardware of an environment, in words."""
+    return (
+        f"{found.get('accelerator') or found.get('processor')}, {found.get('cores')} cores, "
+        f"{found.get('system')}"
+    )
+
+
+def versions(found: Mapping[str, Any]) -> str:
+    """The versions of an environment, in words."""
+    return ", ".join(f"{name} {found.get(name)}" for name in ("python", *PACKAGES))
+
+
+def circumstances(found: Mapping[str, Any]) -> str:
+    """What of an environment a time depends on, in one line."""
+    return f"{machine(found)}; commit {found.get('commit')}, torch {found.get('torch')}"
+
+
+class Watch:
+    """The time and the memory that something takes, from when the watch is made.
+
+    Args:
+        on: the device.
+        command: what the user typed.
+    """
+
+    def __init__(self, on: torch.device, command: str) -> None:
+        self._on, self._command, self._began = on, command, _now()
+        # Linux counts the peak anew from here; elsewhere it is that of the process so far.
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        if on.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(on)
+
+    def read(self) -> dict[str, Any]:
+        """The environment, and what was taken so far."""
+        found = {
+            **environment(self._on),
+            "command": self._command,
+            "began": self._began,
+            "ended": _now(),
+            "peak_memory_megabytes": _peak_megabytes(),
+        }
+        if self._on.type == "cuda":
+            peak = torch.cuda.max_memory_allocated(self._on) / 1e6
+            found["peak_accelerator_memory_megabytes"] = peak
+        return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _peak_megabytes() -> float:
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes * (1024 if platform.system() == "Linux" else 1) / 1e6
 
 
 def _version(package: str) -> str | None:

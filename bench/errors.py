@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import difflib
+import os
+import shutil
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UsageError(ValueError):
     """Bad input. The message is one line: the wrong value, what is allowed, the nearest match."""
+
+
+class DiskError(UsageError):
+    """A file of the results cannot be written: no fault of a run, and the end of the command."""
+
+    @classmethod
+    def of(cls, path: Path, size: int, error: OSError) -> DiskError:
+        """The error of a file of `size` bytes, with the disk that it would be on."""
+        disk = next((each for each in path.absolute().parents if os.path.ismount(each)), path)
+        free = shutil.disk_usage(disk).free / 1e6
+        return cls(
+            f"{str(path)!r} ({size / 1e6:.1f} MB) cannot be written: {error.strerror or error} "
+            f"(the disk at {str(disk)!r} has {free:.1f} MB free); what was stored before is whole, "
+            "and the same command goes on from it"
+        )
 
 
 def unknown(kind: str, value: str, allowed: Iterable[str]) -> UsageError:

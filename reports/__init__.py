@@ -21,7 +21,7 @@ only those before it:
 """
 
 from reports.analysis.collapse import COLLAPSE_KEYS, why_collapsed
-from reports.content import IDENTIFICATION, Column, Content, ReportError, Row, Status
+from reports.content import IDENTIFICATION, TIMED_ON, Column, Content, ReportError, Row, Status
 from reports.document import write
 from reports.metric import Metric, described, overview
 from reports.versus.document import Comparison, compare, write_comparison
@@ -29,6 +29,7 @@ from reports.versus.document import Comparison, compare, write_comparison
 __all__ = [
     "COLLAPSE_KEYS",
     "IDENTIFICATION",
+    "TIMED_ON",
     "Column",
     "Comparison",
     "Content",

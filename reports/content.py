@@ -25,7 +25,10 @@ REQUIRED = ("run", "data_set", "model", "likelihood", "seed", "status")
 
 APART = ("data_set", "model", "column_key", "likelihood", "options", "option_{name}", "seed")
 """Columns of the results of which no two runs share all."""
-IDENTIFICATION = ("run", "column", *APART, "learning_rate", "budget", "status", "device")
+TIMED_ON = "timed_on"
+"""Text column of the results: machine and version of the code behind the times of a run; several,
+joined by " | ", if it was continued or measured on another."""
+IDENTIFICATION = ("run", "column", *APART, "learning_rate", "budget", "status", "device", TIMED_ON)
 """Columns of the results that say which run it is, and no metric; in the order of results.csv."""
 
 PAPER = "paper"
@@ -51,6 +54,8 @@ class Status(StrEnum):
     """An error stopped it."""
     TOO_LARGE = "too large"
     """It was not tried, since memory is too small."""
+    OUT_OF_TIME = "out of time"
+    """Its training was stopped, since it took longer than it may."""
 
 
 @dataclass(frozen=True)

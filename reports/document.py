@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,10 @@ from reports.sections import SECTIONS, Subject, budget
 README, FIGURES = "README.md", "figures"
 RESULTS = "results.csv"
 """One row a run and column, sorted by run so that the order of execution does not show."""
+
+
+STAGE, STALE = ".report-", 3600.0
+"""Begins the name of the folder in which a report is drawn, and seconds that none takes."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,8 @@ class Document:
         readme = output / README
         try:
             output.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".report-", dir=output) as name:
+            _remove_stale(output)
+            with tempfile.TemporaryDirectory(prefix=STAGE, dir=output) as name:
                 staged = self._stage(Path(name))
                 old = readme.read_text("utf-8", errors="replace") if readme.is_file() else ""
                 (output / FIGURES).mkdir(exist_ok=True)
@@ -73,6 +81,14 @@ class Document:
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
         return [*paths, *map(Path, texts)]
+
+
+def _remove_stale(output: Path) -> None:
+    """Remove what reports that were killed have staged; one at work is younger than that."""
+    for folder in output.glob(f"{STAGE}*"):
+        with suppress(OSError):  # another may remove it, too
+            if time.time() - folder.stat().st_mtime > STALE:
+                shutil.rmtree(folder)
 
 
 def document(content: Content) -> Document:

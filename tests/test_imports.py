@@ -27,7 +27,16 @@ ROOMS = (
     "metrics",
 )
 """Folders of bench/; each may import those after it."""
-SHARED = ("__init__", "data", "environment", "errors", "progress", "seeds", "settings")
+SHARED = (
+    "__init__",
+    "data",
+    "environment",
+    "errors",
+    "interrupts",
+    "progress",
+    "seeds",
+    "settings",
+)
 """Files of bench/ that every room may import, and that import no room."""
 LINES, FUNCTION_LINES, ENTRIES = 400, 50, 13
 COLLECTIONS = ("datasets", "likelihoods/families", "bench/evaluation")

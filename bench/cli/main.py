@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import signal
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from bench import CHECKOUT
+from bench import CHECKOUT, interrupts
 from bench.cli import check, compare, data, new, report, run
 from bench.cli import list as listing
 from bench.errors import UsageError
@@ -25,7 +25,6 @@ COMMANDS = {
     module.__name__.rpartition(".")[2]: module
     for module in (run, report, compare, check, listing, new, data)
 }
-INTERRUPTED = 130
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,19 +49,20 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command; returns the exit status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # KeyboardInterrupt
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        options = parser().parse_args(words)
-        _check_neighbours()
-        options.words = words
-        return _carry_out(options)
+        with interrupts.listening():
+            options = parser().parse_args(words)
+            _check_neighbours()
+            options.words = words
+            return _carry_out(options)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
+        command = shlex.join(["python", "-m", "bench", *words])
+        print(f"interrupted; this goes on from here: {command}", file=sys.stderr)
+        return interrupts.STATUS
     except BrokenPipeError:
         # Whoever read our output has seen enough.
         sys.stdout = None

@@ -6,6 +6,7 @@ import argparse
 import shlex
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
     from bench.execution.estimate import Estimate
     from bench.execution.executors import Executor
-    from bench.execution.run import Task
+    from bench.execution.run import Task, Terms
     from bench.store import Store
-    from bench.suite import Plan, Suite
+    from bench.suite import Plan, RunSpec, Suite
 
 HELP = "run a suite and write its report"
 BUDGET_BY_DEVICE = {"cuda": "paper", "cpu": "quick"}
@@ -51,13 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one more likelihood, such as 'my_decoder.py:Truncated(scale=2)'; repeatable",
     )
     add("--seeds", type=int, metavar="N", help="seeds 0 to N-1; default: the budget's")
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    add(
-        "--jobs",
-        type=int,
-        metavar="N",
-        help="runs at a time; default: one a core on the CPU, one on a GPU",
-    )
     add(
         "--results",
         type=Path,
@@ -70,6 +64,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print what would be trained, measured and fetched, and the expected time",
     )
+    _add_terms(parser)
+
+
+def _add_terms(parser: argparse.ArgumentParser) -> None:
+    """How runs are done, which changes no number."""
+    add = parser.add_argument
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    add(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="runs at a time; default: one a core on the CPU, one on a GPU",
+    )
+    add(
+        "--max-seconds-per-run",
+        type=float,
+        metavar="S",
+        help="stop a run after so many seconds of training; with more it goes on from there",
+    )
+    add(
+        "--retry-failed",
+        action="store_true",
+        help="try runs and measurements that failed again",
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -77,43 +95,112 @@ def execute(options: argparse.Namespace) -> int:
     import likelihoods
     from bench.environment import default_jobs, device
     from bench.execution.executors import create
-    from bench.execution.schedule import as_expected, carry_out, pending, recall
+    from bench.execution.schedule import as_expected, pending, recall
     from bench.execution.tuning import following, settle
     from bench.publishing import publish
     from bench.store import Store
 
-    started = time.monotonic()
-    if options.jobs is not None and options.jobs < 1:
-        raise UsageError(f"jobs must be at least 1, not {options.jobs}")
-    on = device(options.device)
+    terms, on = _terms(options), device(options.device)
     suite, budget = _suite(options, on.type)
-    store = Store.readable(options.results) if options.dry_run else Store.open(options.results)
+    store = Store.readable(options.results)
     plan = _plan(options, suite, budget)
-    settle(plan, store)
-    todo, later = pending(plan, store), following(plan, store)
+    settle(plan, store, terms=terms)
+    todo, later = pending(plan, store, None, terms), following(plan, store, terms)
     jobs = min(options.jobs or default_jobs(on), max(1, len(todo) + len(later)))
-    _say_what_is_missing(plan, todo, later)
-    with create(jobs, partial(recall, likelihoods.references())) as executor:
-        expect = partial(_estimates, plan, on=on, executor=executor, measured={})
-        expected = expect([*todo, *later]) if todo else {}
-        if options.dry_run:
-            print(_table(plan, todo, store, expected))
-            return 0
-        record = _record(options, plan, store, jobs, todo)
-        carry_out(todo, store, on, executor, expected)
-        if plan.open:
-            tried = {task.spec.run_id for task in todo}
-            settle(plan, store, tried)
-            record = _record(options, plan, store, jobs, todo)
-            rest = [task for task in pending(plan, store) if task.spec.run_id not in tried]
-            carry_out(rest, store, on, executor, expect(rest))
-    if todo:
-        store.write_plan(record | {"wall_seconds": time.monotonic() - started})
+    left = 0 if terms.retry_failed else _failed(plan, store, terms)
+    _say_what_is_missing(plan, todo, later, left)
+    engine = partial(create, jobs, partial(recall, likelihoods.references()))
+    if options.dry_run:
+        with engine() as executor:
+            print(_table(plan, todo, store, _estimates(plan, [*todo, *later], on, executor, {})))
+        return 0
+    store = Store.open(options.results)
+    try:
+        with engine() as executor:
+            _compute(options, plan, store, on, executor, terms=terms)
+    except KeyboardInterrupt:
+        _say_what_is_there(plan, store)
+        raise
     print(publish(store, store.report_folder))
     good = as_expected(plan, store)
     if not good:
-        say("some runs or measurements failed: the report says which")
+        again = "; --retry-failed tries them again" if _failed(plan, store, terms) else ""
+        say(f"some runs or measurements failed: the report says which{again}")
     return 0 if good else 1
+
+
+def _terms(options: argparse.Namespace) -> Terms:
+    """How runs are done; checks the numbers."""
+    from bench.execution.run import Terms
+
+    if options.jobs is not None and options.jobs < 1:
+        raise UsageError(f"jobs must be at least 1, not {options.jobs}")
+    limit = options.max_seconds_per_run
+    if limit is not None and not limit > 0:
+        raise UsageError(f"max-seconds-per-run must be above 0, not {limit:g}")
+    return Terms(_command(options), options.retry_failed, limit)
+
+
+def _command(options: argparse.Namespace) -> str:
+    return shlex.join(["python", "-m", "bench", *options.words])
+
+
+def _compute(
+    options: argparse.Namespace,
+    plan: Plan,
+    store: Store,
+    on: torch.device,
+    executor: Executor,
+    *,
+    terms: Terms,
+) -> None:
+    """Do what is missing: what is known, then what trials of learning rates chose."""
+    from bench.execution.schedule import carry_out, pending
+    from bench.execution.tuning import following, settle
+
+    started = time.monotonic()
+    todo = pending(plan, store, None, terms)
+    expect = partial(_estimates, plan, on=on, executor=executor, measured={})
+    expected = expect([*todo, *following(plan, store, terms)]) if todo else {}
+    record = _record(options, plan, store, executor.jobs, todo)
+    carry_out(todo, store, on, executor, expected)
+    if plan.open:
+        tried = {task.spec.run_id for task in todo}
+        settle(plan, store, tried, terms)
+        record = _record(options, plan, store, executor.jobs, todo)
+        every = pending(plan, store, None, terms)
+        rest = [task for task in every if task.spec.run_id not in tried]
+        carry_out(rest, store, on, executor, expect(rest))
+    if todo:
+        store.write_plan(record | {"wall_seconds": time.monotonic() - started})
+
+
+def _failed(plan: Plan, store: Store, terms: Terms) -> int:
+    """How many runs failed, or lack a measurement that failed, and are left as they are."""
+    from bench.execution.schedule import pending
+
+    with_failed, without = (
+        pending(plan, store, None, replace(terms, retry_failed=each)) for each in (True, False)
+    )
+    return len(with_failed) - len(without)
+
+
+def _say_what_is_there(plan: Plan, store: Store) -> None:
+    """Of a command that was interrupted: say what is kept, and write the report of it."""
+    from bench.publishing import publish
+
+    records = [store.record(run.run_id) for run in plan.runs]
+    begun = [
+        run
+        for run, record in zip(plan.runs, records, strict=True)
+        if record is None and store.is_begun(run.run_id)
+    ]
+    done = len(records) - records.count(None)
+    goes_on = f", {len(begun)} will go on from a checkpoint" if begun else ""
+    say(f"stopped: {done} of {len(records)} runs have ended{goes_on}")
+    if done and store.read_plan():
+        say("writing the report of what there is; Ctrl-C ends that too")
+        print(publish(store, store.report_folder))
 
 
 def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:
@@ -158,12 +245,21 @@ def _plan(options: argparse.Namespace, suite: Suite, budget: str) -> Plan:
     return plan
 
 
-def _say_what_is_missing(plan: Plan, todo: Sequence[Task], later: Sequence[Task]) -> None:
+def _say_what_is_missing(
+    plan: Plan, todo: Sequence[Task], later: Sequence[Task], left: int
+) -> None:
     train = sum(task.train for task in todo)
-    measure, done = len(todo) - train, len(plan.runs) - len(todo)
-    parts = {"to be trained": train, "only to be measured": measure, "done before": done}
+    measure, done = len(todo) - train, len(plan.runs) - len(todo) - left
+    parts = {
+        "to be trained": train,
+        "only to be measured": measure,
+        "done before": done,
+        "failed before": left,
+    }
     counts = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
     say(f"{len(plan.runs)} runs: {counts}")
+    if left:
+        say(f"{left} that failed are left as they are: --retry-failed tries them again")
     if trials := sum(run.is_trial for run in plan.runs):
         follow = f"; at most {len(later)} runs follow at the rates they choose" if later else ""
         say(f"{trials} of them are trials of learning rates, which are not reported{follow}")
@@ -198,7 +294,7 @@ def _record(
 
     old = store.read_plan() or {}
     how = {
-        "command": shlex.join(["python", "-m", "bench", *options.words]),
+        "command": _command(options),
         "asked": {"suite": options.suite, "data_sets": options.datasets},
         "jobs": jobs,
     }
@@ -218,12 +314,18 @@ def _table(plan: Plan, todo: Sequence[Task], store: Store, expected: Mapping[str
     rows = []
     for run in plan.runs:
         seconds = f"{expected[run.run_id].total:.0f}" if run.run_id in expected else ""
-        state = states.get(run.run_id, "done")
+        state = states.get(run.run_id) or _left_as(run, store)
         seed = f"trial {-run.seed}" if run.is_trial else run.seed
         rate = f"{run.training.learning_rate:g}"
         rows.append([run.data_set, run.model, run.label, rate, seed, state, seconds])
     headers = ["data set", "model", "likelihood", "rate", "seed", "state", "seconds"]
     return str(tabulate(rows, headers, tablefmt="simple"))
+
+
+def _left_as(run: RunSpec, store: Store) -> str:
+    if store.is_trained(run.run_id):
+        return "done"
+    return f"{(store.record(run.run_id) or {})['status']}, left"
 
 
 def _state(task: Task, store: Store) -> str:

@@ -8,7 +8,7 @@ the results. Nothing here knows of the disk: what is kept between runs is handed
 import importlib
 import pkgutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,8 @@ class Result:
     images: Mapping[str, Images] = field(default_factory=dict)
     per_image: Mapping[str, Values] = field(default_factory=dict)
     reason: str = ""  # why there are no columns
+    traceback: Sequence[str] = ()
+    """The last lines of that of a measurement that failed."""
 
 
 def measurements(evaluation: Settings, model: type[Model]) -> tuple[Measurement, ...]:

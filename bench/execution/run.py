@@ -6,6 +6,7 @@ import math
 import os
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,10 +16,10 @@ import pandas as pd
 import torch
 
 import likelihoods
-from bench import models
+from bench import interrupts, models
 from bench.data import Data, on_device
-from bench.environment import environment
-from bench.errors import UsageError
+from bench.environment import Watch, circumstances
+from bench.errors import DiskError, UsageError
 from bench.evaluation import Measurement, Outcome, Result, Trained, take
 from bench.execution.memory import TooLargeError, check_memory
 from bench.models import Model
@@ -27,6 +28,46 @@ from bench.suite import RunSpec
 from bench.training import Trainer
 from bench.training.trainer import Progress
 from reports import Metric, Status
+
+
+class InputChangedError(UsageError):
+    """Data or a user's file are not those that a run was planned with: no fault of the run."""
+
+
+class OutOfTimeError(RuntimeError):
+    """A training that took longer than it may; one line with how far it came."""
+
+
+STATUSES = {TooLargeError: Status.TOO_LARGE, OutOfTimeError: Status.OUT_OF_TIME}
+"""Errors that are a status of their own."""
+LAST_LINES = 20
+"""Of the traceback of a failure, which are kept."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a command does runs; nothing of it is in what identifies them."""
+
+    command: str = ""
+    """As the user typed it."""
+    retry_failed: bool = False
+    """Whether runs and measurements that failed are tried again."""
+    max_seconds: float | None = None
+    """Seconds of training after which a run is stopped, those of earlier commands included."""
+
+    def leaves(self, record: Mapping[str, Any]) -> bool:
+        """Whether a run that ended like this stays as it is."""
+        status, failure = record["status"], record.get("failure", {})
+        if status in (Status.FINISHED, Status.DIVERGED):
+            return True
+        if status == Status.OUT_OF_TIME:
+            limit = self.max_seconds
+            return not self.retry_failed and limit is not None and limit <= failure["max_seconds"]
+        # What was no fault of the run is tried again in any case.
+        return not (self.retry_failed or failure.get("input_changed"))
+
+
+DEFAULT = Terms()
 
 
 @dataclass(frozen=True)
@@ -38,6 +79,7 @@ class Task:
     """Those that are missing; all of them if the run is still to be trained."""
     train: bool
     """Whether it is still to be trained."""
+    terms: Terms = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -70,20 +112,20 @@ def execute(
     measurement that fails takes no other with it.
     """
     started = time.perf_counter()
-    spec = task.spec
+    spec, watch = task.spec, Watch(device, task.terms.command)
+    _take_up(task, store, watch)
     try:
         data = _data(spec, device)
         model = build(spec, data)
         weights = None if task.train else store.state(spec.run_id, "weights", device)
         if weights is None:
-            _train(spec, model, data, store, progress)
+            _train(task, model, data, store, progress=progress, watch=watch)
         else:
             model.load_state_dict(weights)
-    except TooLargeError as error:
-        return ended(spec, store, Status.TOO_LARGE, str(error))
+    except DiskError:
+        raise
     except Exception as error:
-        store.write_error(spec.run_id, traceback.format_exc())
-        return ended(spec, store, Status.FAILED, _reason(spec, error))
+        return ended(task, store, error)
     record = store.record(spec.run_id) or {}
     status = Status(record["status"])
     if status is not Status.FINISHED:
@@ -92,33 +134,68 @@ def execute(
     return Report(status, "", columns, time.perf_counter() - started, problems)
 
 
-def ended(spec: RunSpec, store: Store, status: Status, error: str) -> Report:
-    """Record that a run was not trained; one that was trained before stays so."""
+def ended(task: Task, store: Store, error: Exception) -> Report:
+    """Record that a run was not trained, and why; one that was trained before stays so."""
+    spec, status = task.spec, STATUSES.get(type(error), Status.FAILED)
+    reason = _reason(spec, error) if status is Status.FAILED else str(error)
     if not store.is_trained(spec.run_id):
-        store.write_record(spec.run_id, {"status": status, "error": error})
-    return Report(status, error)
+        failure = {
+            "traceback": _last_lines(error),
+            "input_changed": isinstance(error, InputChangedError),
+            "max_seconds": task.terms.max_seconds,
+        }
+        store.write_record(spec.run_id, {"status": status, "error": reason, "failure": failure})
+    return Report(status, reason)
+
+
+def _take_up(task: Task, store: Store, watch: Watch) -> None:
+    """Prepare the run's folder; whatever fails later, a report knows which run it was."""
+    run_id = task.spec.run_id
+    if not task.train:
+        store.take_up(run_id)
+        return
+    found, before = watch.read(), store.environment(run_id)
+    if store.is_begun(run_id) and before:
+        others = dict.fromkeys([*before.get("earlier", []), circumstances(before)])
+        found["earlier"] = [each for each in others if each != circumstances(found)]
+    store.begin(task.spec, found)
 
 
 def _data(spec: RunSpec, device: torch.device) -> Data:
     data = on_device(spec.data_set, device)
     if data.checksum != spec.data_checksum:
-        raise UsageError(
+        raise InputChangedError(
             f"{spec.data_set} has changed since the run was planned (checksum {data.checksum}, "
             f"planned {spec.data_checksum}): run it again"
         )
     return data
 
 
-def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Progress) -> None:
-    """Train a model from its last checkpoint, and keep history, weights and how it ended."""
-    run_id = spec.run_id
-    store.begin(spec, environment(data.device))
+def _train(
+    task: Task, model: Model, data: Data, store: Store, *, progress: Progress, watch: Watch
+) -> None:
+    """Train a model from its last checkpoint, and keep history, weights and how it ended.
+
+    Raises:
+        KeyboardInterrupt: the process was told to end; there is a checkpoint.
+    """
+    spec, run_id, limit = task.spec, task.spec.run_id, task.terms.max_seconds
     needed = check_memory(model, data, spec.training)
     trainer = Trainer(model, data, spec.training, spec.history, spec.seed)
     if state := store.state(run_id, "checkpoint", data.device):
         trainer.load_state_dict(state)
     save = partial(store.write_state, run_id, "checkpoint")
-    trajectory = trainer.run(save=save, progress=progress)
+
+    def stop(seconds: float) -> bool:
+        return interrupts.came() or (limit is not None and seconds > limit)
+
+    with interrupts.postponed():
+        trajectory = trainer.run(save=save, progress=progress, stop=stop)
+    if trajectory.stopped_step is not None:
+        raise OutOfTimeError(
+            f"stopped after {trajectory.seconds:.0f} s of training, at step "
+            f"{trajectory.stopped_step} of {trainer.steps} (--max-seconds-per-run {limit:g})"
+        )
     store.write_history(run_id, trajectory.history)
     record: dict[str, Any] = {
         "status": Status.FINISHED,
@@ -141,6 +218,7 @@ def _train(spec: RunSpec, model: Model, data: Data, store: Store, progress: Prog
             "diverged_step": trajectory.diverged_step,
             "error": f"the loss is not finite at step {trajectory.diverged_step}",
         }
+    store.write_environment(run_id, store.environment(run_id) | watch.read())
     store.write_record(run_id, record)
 
 
@@ -158,22 +236,27 @@ def _measure(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Make the missing measurements one after the other, each kept as soon as it is there."""
     trained = Trained(model, data, task.spec.seed, store)
-    machine = environment(data.device)
     columns: dict[str, Any] = {}
     problems = []
     for measurement in task.measurements:
-        started = time.perf_counter()
+        started, watch = time.perf_counter(), Watch(data.device, task.terms.command)
         try:
             result = take(measurement, trained)
+        except DiskError:
+            raise
         except Exception as error:
-            store.write_error(task.spec.run_id, traceback.format_exc())
-            reason = _reason(task.spec, error)
-            result = Result(Outcome.FAILED, time.perf_counter() - started, reason=reason)
-        store.write_measurement(task.spec.run_id, measurement, result, machine)
+            seconds, reason = time.perf_counter() - started, _reason(task.spec, error)
+            lines = _last_lines(error)
+            result = Result(Outcome.FAILED, seconds, reason=reason, traceback=lines)
+        store.write_measurement(task.spec.run_id, measurement, result, watch.read())
         columns |= result.columns
         if result.outcome in (Outcome.FAILED, Outcome.NOT_FINITE):
             problems.append(f"{measurement.label}: {result.reason}")
     return columns, tuple(problems)
+
+
+def _last_lines(error: Exception) -> list[str]:
+    return "".join(traceback.format_exception(error)).splitlines()[-LAST_LINES:]
 
 
 def _reason(spec: RunSpec, error: Exception) -> str:
@@ -190,7 +273,7 @@ _words = partial(Metric, unit="text")
 _seconds = partial(Metric, unit="s", decimals=1)
 _whole = partial(Metric, decimals=0)
 METRICS = (
-    _words("status", "status", "finished, diverged, failed or too large"),
+    _words("status", "status", "finished, diverged, failed, too large or out of time"),
     _whole("diverged_step", "diverged at", "first step whose loss was not finite"),
     _words("error", "error", "why a run did not finish, in one line"),
     _words("not_measured", "not measured", "what a finished run lacks, and why of each"),

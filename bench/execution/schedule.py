@@ -10,34 +10,49 @@ import torch
 
 import likelihoods
 from bench.data import on_device
-from bench.errors import UsageError
+from bench.errors import DiskError
 from bench.evaluation import Outcome
 from bench.evaluation.quality import Quality
 from bench.evaluation.reference import network, reference
 from bench.execution.estimate import Estimate
 from bench.execution.executors import DiedError, End, Executor, Failed, Listener, tell
-from bench.execution.run import Report, Task, ended, execute
+from bench.execution.run import (
+    DEFAULT,
+    InputChangedError,
+    Report,
+    Task,
+    Terms,
+    ended,
+    execute,
+)
 from bench.progress import Progress, duration, say
 from bench.store import Store
 from bench.suite import Plan, RunSpec
 from reports import Status
 
 
-def pending(plan: Plan, store: Store, runs: Sequence[RunSpec] | None = None) -> list[Task]:
+def pending(
+    plan: Plan, store: Store, runs: Sequence[RunSpec] | None = None, terms: Terms = DEFAULT
+) -> list[Task]:
     """What is still to be done: runs to be trained, and runs to be measured only.
 
     Args:
         plan: says what is measured of a run.
         store: what has been done.
         runs: those that are asked about; None: all of the plan.
+        terms: which failures are tried again.
     """
     tasks = []
     for run in plan.runs if runs is None else runs:
-        train = not store.is_trained(run.run_id)
-        missing = plan.of(run) if train else store.missing(run.run_id, plan.of(run))
-        diverged = not train and (store.record(run.run_id) or {})["status"] == Status.DIVERGED
-        if train or (missing and not diverged):
-            tasks.append(Task(run, missing, train))
+        record = store.record(run.run_id)
+        train = record is None or not terms.leaves(record)
+        missing = plan.of(run)
+        if record and not train:
+            finished = record["status"] == Status.FINISHED
+            again = terms.retry_failed
+            missing = store.missing(run.run_id, missing, failed=again) if finished else ()
+        if train or missing:
+            tasks.append(Task(run, missing, train, terms))
     return tasks
 
 
@@ -70,7 +85,7 @@ def carry_out(
     try:
         for end in _ends(executor, by_run, store.root, device, advance):
             task = by_run[end.name]
-            report = _lost(task.spec, store, end.error) if isinstance(end, Failed) else end.result
+            report = _lost(task, store, end.error) if isinstance(end, Failed) else end.result
             progress.end(end.name, _line(task, report))
     finally:
         progress.close()
@@ -103,15 +118,24 @@ def _work(task: Task, root: Path, device: torch.device) -> Report:
     spec = task.spec
     # A file may have been edited since; the run would not be the one that its name says.
     if likelihoods.fingerprint(spec.likelihood) != spec.likelihood_source:
-        raise UsageError(f"the file of {spec.likelihood} has changed meanwhile: run it again")
+        raise InputChangedError(
+            f"the file of {spec.likelihood} has changed meanwhile: run it again"
+        )
     return execute(task, Store(root), device, lambda done: tell(spec.run_id, done))
 
 
-def _lost(spec: RunSpec, store: Store, reason: Exception) -> Report:
-    """Record a task whose process died, or that could not even begin."""
-    if not store.is_trained(spec.run_id):
-        store.begin(spec, {})
-    return ended(spec, store, Status.FAILED, likelihoods.described(reason))
+def _lost(task: Task, store: Store, reason: Exception) -> Report:
+    """Record a task whose process died, or that could not even begin.
+
+    Raises:
+        DiskError: that is the reason, and holds for every task.
+    """
+    if isinstance(reason, DiskError):
+        raise reason
+    run_id = task.spec.run_id
+    if not store.is_trained(run_id):
+        store.begin(task.spec, store.environment(run_id))
+    return ended(task, store, reason)
 
 
 def _prepare(tasks: list[Task], store: Store, device: torch.device, executor: Executor) -> None:
@@ -128,6 +152,8 @@ def _prepare(tasks: list[Task], store: Store, device: torch.device, executor: Ex
         executor.submit(name, _reference, data_set, which, store.root, device)
     for end in executor.ends():
         if isinstance(end, Failed):
+            if isinstance(end.error, DiskError):
+                raise end.error
             say(f"{end.name}: {likelihoods.described(end.error)}")
 
 

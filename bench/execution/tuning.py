@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection
 from functools import partial
 
-from bench.execution.run import Task
+from bench.execution.run import DEFAULT, Task, Terms
 from bench.execution.schedule import pending
 from bench.progress import say
 from bench.store import Store
@@ -14,16 +14,16 @@ from bench.suite import SELECTOR, Plan, RunSpec, Score
 from reports import Status, why_collapsed
 
 
-def settle(plan: Plan, store: Store, tried: Collection[str] = ()) -> None:
+def settle(plan: Plan, store: Store, tried: Collection[str] = (), terms: Terms = DEFAULT) -> None:
     """Choose the rate of each decoder whose trials are all done, and plan its runs at that rate.
 
     Args:
         plan: its searches that are open; those that are settled leave it.
         store: holds the trials.
-        tried: runs that count as done whatever became of them; otherwise one that failed is still
-            to be done.
+        terms: which trials that failed are still to be done.
+        tried: runs that count as done whatever became of them.
     """
-    waiting = {task.spec.run_id for task in pending(plan, store)}.difference(tried)
+    waiting = {task.spec.run_id for task in pending(plan, store, None, terms)}.difference(tried)
     chosen = []
     for search in list(plan.open):
         if waiting.isdisjoint(trial.run_id for trial in search.trials):
@@ -34,14 +34,14 @@ def settle(plan: Plan, store: Store, tried: Collection[str] = ()) -> None:
         say(f"learning rates chosen by trials: {', '.join(chosen)}")
 
 
-def following(plan: Plan, store: Store) -> list[Task]:
+def following(plan: Plan, store: Store, terms: Terms = DEFAULT) -> list[Task]:
     """At most what is to be done at the rates that are still to be chosen."""
     tasks: list[Task] = []
     for search in plan.open:
         rates = dict.fromkeys(trial.training.learning_rate for trial in search.trials)
         # Runs at the fixed rate are in the plan in any case.
         others = (rate for rate in rates if rate != search.fixed)
-        left = [pending(plan, store, search.at(rate)) for rate in others]
+        left = [pending(plan, store, search.at(rate), terms) for rate in others]
         most: list[Task] = max(left, key=len, default=[])
         tasks += most
     return tasks

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench import models
-from bench.environment import PACKAGES
+from bench.environment import machine, versions
 from bench.progress import duration
 from bench.publishing.table import measurements_of, runs_of
 from bench.store import Store
@@ -28,7 +28,7 @@ def about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[st
     specs = [store.spec(run) for run in runs if store.record(run)]
     fixed = [spec for spec in specs if spec.column_key in plan["by_column"]]
     environments = [store.environment(spec.run_id) for spec in specs]
-    machines = [machine for machine in environments if machine]
+    machines = [found for found in environments if found]
     lines = {
         "suite": plan["suite"],
         "budget": f"{plan['budget']}: {plan['budget_description']}",
@@ -37,19 +37,11 @@ def about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[st
         "seeds": _distinct(spec.seed for spec in specs),
         "training": "; ".join(_by_data((spec, _training(spec)) for spec in fixed)),
         "evaluation": "; ".join(_by_data((spec, _evaluation(spec, plan)) for spec in fixed)),
-        "machine": _distinct(
-            f"{machine.get('accelerator') or machine['processor']}, {machine['cores']} cores, "
-            f"{machine['system']}"
-            for machine in machines
-        ),
-        "versions": _distinct(
-            ", ".join(f"{name} {machine.get(name)}" for name in ("python", *PACKAGES))
-            for machine in machines
-        ),
-        "code": _distinct(
-            f"commit {machine['commit']}" for machine in machines if machine["commit"]
-        ),
+        "machine": _distinct(map(machine, machines)),
+        "versions": _distinct(map(versions, machines)),
+        "code": _distinct(f"commit {found['commit']}" for found in machines if found.get("commit")),
         "time": _time(plan, table),
+        "memory": _memory(machines),
         **{label: f"not measured: {reason}" for label, reason in plan["unavailable"].items()},
     }
     return {name: line for name, line in lines.items() if line}
@@ -106,6 +98,12 @@ def _time(plan: Mapping[str, Any], table: pd.DataFrame) -> str:
     if wall := plan.get("wall_seconds"):
         text += f"; the last command took {duration(wall)} with {plan['jobs']} run(s) at a time"
     return text
+
+
+def _memory(machines: Iterable[Mapping[str, Any]]) -> str:
+    key = "peak_memory_megabytes"
+    most = max((found.get(key, 0.0) for found in machines), default=0.0)
+    return f"at most {most / 1e3:.1f} GB in the process of a training" if most else ""
 
 
 def _distinct(values: Iterable[object]) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import pandas as pd
 
+from bench.environment import circumstances
 from bench.evaluation import MEASUREMENTS, Measurement, Outcome, restored
 from bench.execution.run import METRICS
 from bench.store import Store
-from reports import Metric, Status
+from reports import TIMED_ON, Metric, Status
 
 
 def measurements_of(plan: Mapping[str, Any], column_key: str) -> list[Measurement]:
@@ -60,11 +62,21 @@ def _row(store: Store, run_id: str, key: str, plan: Mapping[str, Any]) -> dict[s
         "seed": spec.seed,
         "budget": plan["budget"],
         "device": environment.get("accelerator") or environment.get("processor"),
-        **record,
+        **{key: value for key, value in record.items() if key != "failure"},
     }
+    environments = [environment]
     if record["status"] == Status.FINISHED:
-        row |= _measured(store, run_id, measurements_of(plan, spec.column_key))
-    return row
+        measurements = measurements_of(plan, spec.column_key)
+        row |= _measured(store, run_id, measurements)
+        results = (store.measurement(run_id, each.key) for each in measurements)
+        environments += [result["environment"] for result in results if result]
+    return row | {TIMED_ON: _timed_on(environments)}
+
+
+def _timed_on(environments: Iterable[Mapping[str, Any]]) -> str:
+    """Where the seconds of a run passed: in training, before it was continued, in measurements."""
+    each = ([*found.get("earlier", []), circumstances(found)] for found in environments if found)
+    return " | ".join(dict.fromkeys(chain.from_iterable(each)))
 
 
 def _measured(store: Store, run_id: str, measurements: list[Measurement]) -> dict[str, Any]:

@@ -1,14 +1,18 @@
-"""Files that are there whole or not at all: written under a temporary name, then moved."""
+"""Files that are there whole or not at all: written under a temporary name, then moved.
+
+They reach the disk before anything that relies on them is written, so a power cut is no exception.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
-import tempfile
+import secrets
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +21,48 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bench.errors import UsageError
+from bench.errors import DiskError, UsageError
 from bench.evaluation import Images, Values
 from bench.progress import say
 
 COLUMNS = 8
 """Images in one row of a sheet."""
+PARTIAL = ".partial"
+"""Ends the names of files that are being written."""
 
 
-@contextmanager
-def moved(path: Path) -> Iterator[Path]:
-    """The temporary path under which a file is to be written; the folders above it are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        yield Path(folder, path.name)
-        os.replace(Path(folder, path.name), path)
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write a file; the folders above it are made, and the old file stays until this one is whole.
+
+    Raises:
+        DiskError: it cannot be written; the old file is as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DiskError.of(path, len(content), error) from error
+    _sync(path.parent)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what writers left in a folder, and in those within, when they were killed."""
+    for path in folder.rglob(f".*{PARTIAL}"):
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text."""
-    with moved(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -65,8 +90,10 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 def write_tensors(path: Path, state: Mapping[str, Any]) -> None:
     """Write tensors and plain values."""
-    with moved(path) as temporary:
-        torch.save(dict(state), temporary)
+    # In memory first: the writer of PyTorch hides why a disk refused.
+    content = io.BytesIO()
+    torch.save(dict(state), content)
+    write_bytes(path, content.getbuffer())
 
 
 def read_tensors(path: Path, device: torch.device) -> dict[str, Any] | None:
@@ -99,8 +126,9 @@ def write_images(path: Path, images: Images) -> None:
     tile = PngInfo()
     tile.add_text("tile", f"{height}x{width}")
     image = Image.fromarray(sheet if channels == 3 else sheet[..., 0])
-    with moved(path) as temporary:
-        image.save(temporary, pnginfo=tile)
+    content = io.BytesIO()
+    image.save(content, "png", pnginfo=tile)
+    write_bytes(path, content.getbuffer())
 
 
 def read_images(path: Path) -> Images | None:
@@ -115,8 +143,9 @@ def read_images(path: Path) -> Images | None:
 
 def write_arrays(path: Path, arrays: Mapping[str, Values]) -> None:
     """Write named arrays, compressed."""
-    with moved(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # a name may be allow_pickle
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]  # a name may be allow_pickle
+    write_bytes(path, content.getbuffer())
 
 
 def read_arrays(path: Path) -> dict[str, Values]:
@@ -125,6 +154,16 @@ def read_arrays(path: Path) -> dict[str, Values]:
         return {}
     with np.load(path) as arrays:
         return dict(arrays)
+
+
+def _sync(folder: Path) -> None:
+    """Have the disk take note of the names in a folder, where the file system can."""
+    with suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _without_nan(value: Any) -> Any:

@@ -108,10 +108,17 @@ class Store:
 
     def begin(self, spec: RunSpec, environment: Mapping[str, Any]) -> None:
         """Make the run's folder and say what will be in it and where it is made."""
-        folder = self._folder(spec.run_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        files.write_json(folder / "spec.json", spec.model_dump(mode="json"))
-        files.write_json(folder / "environment.json", environment)
+        self.take_up(spec.run_id)
+        files.write_json(self._folder(spec.run_id) / "spec.json", spec.model_dump(mode="json"))
+        self.write_environment(spec.run_id, environment)
+
+    def take_up(self, run_id: str) -> None:
+        """Remove what whoever worked on a run before left half-written when killed."""
+        files.remove_partial(self._folder(run_id))
+
+    def write_environment(self, run_id: str, environment: Mapping[str, Any]) -> None:
+        """Keep the machine and the versions that train a run."""
+        files.write_json(self._folder(run_id) / "environment.json", environment)
 
     def spec(self, run_id: str) -> RunSpec:
         """The run's specification.
@@ -142,15 +149,9 @@ class Store:
     def write_record(self, run_id: str, record: Mapping[str, Any]) -> None:
         """End the training. Weights and history are written before, the checkpoint is dropped."""
         folder = self._folder(run_id)
-        if record["status"] != Status.FAILED:
-            (folder / "error.txt").unlink(missing_ok=True)
         files.write_json(folder / "run.json", record)
         if record["status"] in (Status.FINISHED, Status.DIVERGED):
             (folder / "checkpoint.pt").unlink(missing_ok=True)
-
-    def write_error(self, run_id: str, text: str) -> None:
-        """The traceback of a failed run, for whoever mends it."""
-        files.write_text(self._folder(run_id) / "error.txt", text)
 
     def is_trained(self, run_id: str) -> bool:
         """Whether the run never has to be trained again: it finished, or diverged."""
@@ -181,13 +182,15 @@ class Store:
 
     # --- measurements ---
 
-    def missing(self, run_id: str, measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
-        """Those of the measurements that were never tried on a run, or failed."""
+    def missing(
+        self, run_id: str, measurements: Iterable[Measurement], *, failed: bool
+    ) -> tuple[Measurement, ...]:
+        """Those of the measurements that were never tried on a run; with `failed` those too."""
         return tuple(
             measurement
             for measurement in measurements
-            if (self.measurement(run_id, measurement.key) or {}).get("outcome", Outcome.FAILED)
-            == Outcome.FAILED
+            if (result := self.measurement(run_id, measurement.key)) is None
+            or (failed and result["outcome"] == Outcome.FAILED)
         )
 
     def measurement(self, run_id: str, key: str) -> dict[str, Any] | None:
@@ -213,6 +216,7 @@ class Store:
             "reason": result.reason,
             "seconds": result.seconds,
             "columns": result.columns,
+            "traceback": result.traceback,
             "environment": environment,
         }
         files.write_json(folder / "measurements" / f"{measurement.key}.json", content)

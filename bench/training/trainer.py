@@ -35,6 +35,9 @@ Progress = Callable[[float], None]
 Save = Callable[[dict[str, Any]], None]
 """Keeps a state of the trainer."""
 
+Stop = Callable[[float], bool]
+"""Is told the seconds of training so far after each step, and says whether that was the last."""
+
 
 @dataclass(frozen=True)
 class Trajectory:
@@ -45,6 +48,8 @@ class Trajectory:
     seconds: float
     diverged_step: int | None = None
     """The first step whose loss was NaN or infinite."""
+    stopped_step: int | None = None
+    """The step after which it was told to stop."""
 
 
 def optimiser(model: Model, training: Training) -> torch.optim.Optimizer:
@@ -146,9 +151,16 @@ class Trainer:
         self._step, self._seconds, self._rows = state["step"], state["seconds"], state["rows"]
 
     def run(
-        self, *, save: Save | None = None, progress: Progress = lambda done: None
+        self,
+        *,
+        save: Save | None = None,
+        progress: Progress = lambda done: None,
+        stop: Stop = lambda seconds: False,
     ) -> Trajectory:
-        """Train to the last step, or the first loss that is not finite; `save` gets checkpoints."""
+        """Train to the last step, the first loss that is not finite, or until told to stop.
+
+        `save` gets checkpoints, one of them when training is told to stop.
+        """
         if self._step == 0:
             if self.training.start == "data":
                 self.model.likelihood.start_from(images(to_float(self._fitted, self.data.device)))
@@ -156,13 +168,15 @@ class Trainer:
         self.model.train()
         saved = started = clock(self.data.device)
         report_every = max(1, self.steps // 100)
-        diverged = None
-        while self._step < self.steps and diverged is None:
+        diverged, stopped = None, False
+        while self._step < self.steps and diverged is None and not stopped:
             self._advance()
             if self._step % report_every == 0:
                 progress(self._step / self.steps)
             point = self._step in self._points
-            due = time.perf_counter() - saved > CHECKPOINT_SECONDS or self._step == self.steps
+            now, last = time.perf_counter(), self._step == self.steps
+            stopped = not last and stop(self._seconds + now - started)
+            due = now - saved > CHECKPOINT_SECONDS or last or stopped
             if point or (save and due):
                 self._seconds += clock(self.data.device) - started
                 diverged = _first_not_finite(self._losses[: self._step])
@@ -175,7 +189,8 @@ class Trainer:
                     save(self.state_dict())
                     saved = time.perf_counter()
                 started = clock(self.data.device)
-        return Trajectory(pd.DataFrame(self._rows), self._seconds, diverged)
+        stopped_step = self._step if stopped and diverged is None else None
+        return Trajectory(pd.DataFrame(self._rows), self._seconds, diverged, stopped_step)
 
     def _advance(self) -> None:
         step, device = self._step, self.data.device

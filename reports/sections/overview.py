@@ -52,8 +52,9 @@ TERMS = {
     "those of a constant, so it is never the best and decides nothing.",
     "†": "no better than a row without a code.",
     "diverged (k/n)": "the loss of k of n runs became infinite or not a number. *failed*: stopped "
-    "by an error. *too large*: not tried, since memory is too small. *not run*: no such run is in "
-    "the results. *not measured*: the run finished without this measurement.",
+    "by an error. *too large*: not tried, since memory is too small. *out of time*: stopped after "
+    "as many seconds of training as were allowed. *not run*: no such run is in the results. *not "
+    "measured*: the run finished without this measurement.",
 }
 """Words of the report that are no metric."""
 

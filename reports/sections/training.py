@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,16 +11,22 @@ import pandas as pd
 from reports.analysis.groups import Entry, Group
 from reports.analysis.speed import BITS, curves, reach, targets
 from reports.analysis.statistics import estimate, summary
-from reports.content import Status
+from reports.content import TIMED_ON, Content, Status
 from reports.printing.cells import NOT_MEASURED, absent, gap, outcome, with_spread
-from reports.printing.markup import RIGHT, escape, table, table_of
+from reports.printing.markup import RIGHT, escape, paragraphs, table, table_of
 from reports.printing.tables import decoders, metric_fields
-from reports.printing.words import listing, number, short
+from reports.printing.words import listing, number, plural, short
 from reports.sections.section import Subject, by_group
 
 SMALLEST = "smallest_sigma_reached"
 WORSE = 0.005
 """By which part bits/dim rise from the best point to the last before a report says so."""
+SPEED = (
+    "Training steps and seconds of training until the validation bits/dim first reach a target, on "
+    "a straight line between measurements; mean ± sample standard deviation over the finished runs "
+    "that reach it. Seconds are those of this machine. A decoder may be fast to an easy target and "
+    "slow to a hard one, and the schedule of the learning rate is part of both."
+)
 PART = "evaluate_seconds_"
 """Begins the keys of the metrics that hold the seconds of one part of the evaluation."""
 
@@ -62,14 +69,21 @@ def _numbers(runs: pd.DataFrame, key: str) -> pd.Series[float]:
     return pd.to_numeric(values, errors="coerce").dropna()
 
 
-@by_group(
-    "Convergence speed",
-    "Training steps and seconds of training until the validation bits/dim first reach a target, on "
-    "a straight line between measurements; mean ± sample standard deviation over the finished runs "
-    "that reach it. Seconds are those of this machine. A decoder may be fast to an easy target and "
-    "slow to a hard one, and the schedule of the learning rate is part of both.",
-    anchor="speed",
-)
+def mixed(content: Content) -> str:
+    """Return a warning if times of the results are of several machines or versions of the code."""
+    held = content.results.get(TIMED_ON, pd.Series(dtype=str)).dropna().astype(str)
+    runs = Counter(each for text in held for each in dict.fromkeys(text.split(" | ")))
+    if len(runs) < 2:
+        return ""
+    parts = listing([f"{escape(on)} ({plural(count, 'run')})" for on, count in runs.most_common()])
+    return f"**Times of different machines or versions of the code do not compare**: {parts}."
+
+
+def _speed(subject: Subject) -> str:
+    return paragraphs(SPEED, mixed(subject.content))
+
+
+@by_group("Convergence speed", _speed, anchor="speed")
 def speed(subject: Subject, group: Group) -> Iterator[str]:
     """Yield steps and seconds to two stated values of bits/dim."""
     name = group.metric(BITS).label
@@ -128,11 +142,12 @@ def _clock(subject: Subject) -> str:
     used = subject.content.results.get("device", pd.Series(dtype=str))
     devices = sorted(set(used.dropna().astype(str)))
     on = f" on {escape(listing(devices))}" if devices else ""
-    return (
+    reading = (
         f"Seconds of wall-clock time{on} for one run; they compare within this report only, and "
         "only if nothing else ran on the machine. *All runs* adds training and evaluation over all "
         "seeds and, for a swept option, over all its values: the price of its row."
     )
+    return paragraphs(reading, mixed(subject.content))
 
 
 @by_group("Costs", _clock, nothing="")

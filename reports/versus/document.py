@@ -20,6 +20,7 @@ from reports.printing.markup import bullets, escape, paragraphs
 from reports.printing.words import listing, number, plural
 from reports.sections import Subject, budget
 from reports.sections.differences import CHANCE, INTERVAL
+from reports.sections.training import mixed
 from reports.versus import tables
 from reports.versus.choice import Choice, choose
 from reports.versus.pairs import EVEN, NONE, WORDS, Difference, Match
@@ -133,6 +134,7 @@ def _on(subject: Subject, matched: Match) -> Iterator[str]:
         "Wall-clock seconds of one run; they compare only if nothing else ran on the machine. The "
         f"ratio is the training of {escape(matched.new.label)} over that of the baseline."
     )
+    yield mixed(subject.content)
     yield tables.cost_table(matched)
 
 

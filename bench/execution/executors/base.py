@@ -47,7 +47,7 @@ def nothing(*_: object) -> None:
 
 
 class Executor(AbstractContextManager["Executor"]):
-    """Carries out tasks. A context manager: leaving it ends its processes at once.
+    """Carries out tasks. A context manager: leaving it ends its processes.
 
     The caller hears of everything in its own thread, while it waits for the next end: no lock
     is needed around what a listener changes.
@@ -87,7 +87,10 @@ class Executor(AbstractContextManager["Executor"]):
 
     @abstractmethod
     def close(self) -> None:
-        """End all processes at once, whatever they are doing, and forget the tasks."""
+        """End all processes within two seconds, and forget the tasks.
+
+        A training under way writes a checkpoint if its step ends in that time.
+        """
 
     def __exit__(self, *_: object) -> None:
         self.close()

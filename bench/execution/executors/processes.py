@@ -14,11 +14,13 @@ import pickle
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import ClassVar
 
+from bench import interrupts
 from bench.execution.executors import base
 from bench.execution.executors.base import DiedError, End, Ended, Executor, Failed, Listener
 
@@ -55,9 +57,13 @@ class Processes(Executor):
             self._hand_out()
 
     def close(self) -> None:
-        """Kill all processes; nobody waits for the tasks that are under way."""
+        """Tell all processes to end; those that still do not after a while are killed."""
         self._waiting.clear()
         for worker in self._workers:
+            (worker.process.terminate if worker.task else worker.process.kill)()
+        ends = time.monotonic() + interrupts.PATIENCE
+        for worker in self._workers:
+            worker.process.join(max(0.0, ends - time.monotonic()))
             worker.process.kill()
         while self._workers:
             self._workers.pop().end()
@@ -125,6 +131,7 @@ def _serve(connection: Connection, prepare: Callable[[], object]) -> None:
     """The life of a worker: carry out one task after another until it is killed."""
     # Ctrl-C reaches every process of the terminal; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, interrupts.hear)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     base.configure()
     prepare()
@@ -137,7 +144,7 @@ def _serve(connection: Connection, prepare: Callable[[], object]) -> None:
             if free.poll(0):
                 connection.send((name, done))
 
-    with base.listening(send_progress), suppress(EOFError):
+    with base.listening(send_progress), suppress(EOFError), _ending_at_once():
         while True:
             name, task = connection.recv()
             end: End
@@ -147,6 +154,15 @@ def _serve(connection: Connection, prepare: Callable[[], object]) -> None:
             except Exception as error:
                 end = Failed(name, error)
             connection.send_bytes(_packed(end))
+
+
+@contextmanager
+def _ending_at_once() -> Iterator[None]:
+    """A worker that is told to end leaves out what Python tidies up, which takes a second."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        os._exit(interrupts.STATUS)
 
 
 def _packed(end: End) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -147,7 +148,14 @@ def test_a_failed_run_is_kept_and_the_suite_goes_on(
     assert "failed" in (results / "report" / "README.md").read_text()
     monkeypatch.undo()
     capsys.readouterr()
-    assert run(tiny, results) == 0
+    assert run(tiny, results) == 1
+    said = capsys.readouterr().err
+    assert "4 runs: 3 done before, 1 failed before" in said
+    assert "1 that failed are left as they are: --retry-failed tries them again" in said
+    assert "the report says which; --retry-failed tries them again" in said
+    assert run(tiny, results, "--dry-run") == 0
+    assert "failed, left" in capsys.readouterr().out
+    assert run(tiny, results, "--retry-failed") == 0
     assert "4 runs: 1 to be trained, 3 done before" in capsys.readouterr().err
 
 
@@ -206,7 +214,8 @@ def test_a_measurement_that_fails_is_one_line_and_the_rest_is_reported(
     assert found["status"] == "finished"
     assert found["not_measured"] == "information: RuntimeError: out of luck"
     assert found["bits_per_dim"] > 0
-    assert run(tiny, results, "--likelihoods", "gaussian") == 0
+    assert run(tiny, results, "--likelihoods", "gaussian") == 1
+    assert run(tiny, results, "--likelihoods", "gaussian", "--retry-failed") == 0
     assert "1 runs: 1 only to be measured" in capsys.readouterr().err
     assert table(results)["information_nats"].notna().all()
 
@@ -246,17 +255,23 @@ def test_killed_in_the_middle_it_goes_on(tiny: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     command = [sys.executable, "-m", "bench", "run", "--suite", str(tiny)]
     command += ["--results", str(results), "--jobs", "1"]
+    # As a shell does with what a script starts in the background.
+    command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
     process = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 120
         while not list(results.glob("runs/*/measurements/*.json")) and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
     finally:
         process.send_signal(signal.SIGTERM)
     _, talk = process.communicate(timeout=60)
-    assert process.returncode in (130, 0), talk
+    assert process.returncode == 130, talk
     assert "Traceback" not in talk
+    assert re.search(r"stopped: [1-4] of 4 runs have ended", talk)
+    assert f"this goes on from here: python -m bench run --suite {tiny}" in talk
+    assert len(table(results)) >= 1, "the report of what there is"
     assert run(tiny, results) == 0
     assert len(table(results)) == 4
 
@@ -271,6 +286,10 @@ def test_killed_in_the_middle_it_goes_on(tiny: Path, tmp_path: Path) -> None:
         (["run", "--suite", "{tiny}", "--datasets", "digts"], "did you mean 'digits'?"),
         (["run", "--suite", "{tiny}", "--seeds", "0"], "seeds must be at least 1, not 0"),
         (["run", "--suite", "{tiny}", "--jobs", "0"], "jobs must be at least 1, not 0"),
+        (
+            ["run", "--suite", "{tiny}", "--max-seconds-per-run", "0"],
+            "max-seconds-per-run must be above 0, not 0",
+        ),
         (["run", "--suite", "{tiny}", "--seeds", "two"], "invalid int value: 'two'"),
         (["run", "--suite", "{tiny}", "--results", "{tiny}/x"], "cannot be written: Not a dir"),
         (["run", "--sweet", "paper"], "the following arguments are required: --suite"),
@@ -292,6 +311,7 @@ def test_bad_input_is_one_line(
     filled = [word.format(tiny=tiny, empty=tmp_path / "empty") for word in arguments]
     assert main(filled) == 2
     assert message in error(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.toml"], "something was left"
 
 
 def test_lists(capsys: pytest.CaptureFixture[str]) -> None:

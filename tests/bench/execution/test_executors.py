@@ -16,6 +16,7 @@ import psutil
 import pytest
 import torch
 
+from bench import interrupts
 from bench.errors import UsageError
 from bench.execution import executors
 from bench.execution.executors import End, Ended, Executor, Failed, inline, processes, tell
@@ -78,6 +79,14 @@ def interrupted() -> str:
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(0.1)
     return "goes on"
+
+
+def leaves_in_order(folder: Path) -> None:
+    with interrupts.postponed():
+        put(folder, "begun")
+        while not interrupts.came():
+            time.sleep(0.01)
+        put(folder, "left")
 
 
 def hammer(folder: Path, count: float) -> None:
@@ -360,6 +369,15 @@ def test_leaving_ends_tasks_at_once(tmp_path: Path, tells: bool) -> None:
         left = time.monotonic()
     assert time.monotonic() - left < 3
     assert workers() == []
+
+
+def test_a_task_that_is_ended_may_leave_in_order(tmp_path: Path) -> None:
+    with executors.create(2) as executor:
+        executor.submit("first", square, 1)
+        executor.submit("leaves", leaves_in_order, tmp_path)
+        assert next(executor.ends()).name == "first"
+        assert eventually((tmp_path / "begun").exists)
+    assert (tmp_path / "left").exists()
 
 
 PARENT = """

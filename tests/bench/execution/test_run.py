@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
+import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -20,13 +23,14 @@ import torch
 
 import datasets
 import likelihoods
-from bench import CHECKOUT, models
+from bench import CHECKOUT, interrupts, models
 from bench.data import Data, on_device
+from bench.errors import DiskError
 from bench.evaluation import MEASUREMENTS, Measurement, take
 from bench.evaluation.information import Information
 from bench.execution.estimate import Estimate
 from bench.execution.executors import create
-from bench.execution.run import Report, Task, execute
+from bench.execution.run import DEFAULT, Report, Task, Terms, execute
 from bench.execution.schedule import as_expected, carry_out, pending
 from bench.store import Store
 from bench.suite import Plan, RunSpec
@@ -35,6 +39,8 @@ from reports import Row
 from tests.bench.conftest import MODELS, DataFor, MakeSpec, measured_of
 
 CPU = torch.device("cpu")
+RETRY = Terms(retry_failed=True)
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc")
 
 
 @pytest.fixture(autouse=True)
@@ -86,11 +92,12 @@ def train_and_measure(
     return execute(Task(spec, chosen, train=True), store, CPU)
 
 
-def do(plan: Plan, store: Store) -> bool:
+def do(plan: Plan, store: Store, terms: Terms = DEFAULT) -> bool:
     """Carry out a plan in this process."""
-    expected = {task.spec.run_id: Estimate(1.0, 1.0) for task in pending(plan, store)}
+    todo = pending(plan, store, terms=terms)
+    expected = {task.spec.run_id: Estimate(1.0, 1.0) for task in todo}
     with create(1) as executor:
-        carry_out(pending(plan, store), store, CPU, executor, expected)
+        carry_out(todo, store, CPU, executor, expected)
     return as_expected(plan, store)
 
 
@@ -111,7 +118,7 @@ def results(store: Store, spec: RunSpec) -> dict[str, dict[str, Any]]:
     found = {}
     for path in (folder(store, spec) / "measurements").glob("*.json"):
         content = json.loads(path.read_text())
-        content.pop("seconds")
+        del content["seconds"], content["environment"]
         values = path.with_suffix(".npz")
         of_each_image = values.read_bytes() if values.exists() else None
         found[path.stem] = {**content, "of each image": of_each_image}
@@ -143,8 +150,11 @@ def test_data_that_changed_since_the_plan_fail_the_run(
         "random has changed since the run was planned (checksum 1, planned 0): run it again"
     )
     record = store.record(spec.run_id)
-    assert record == {"status": "failed", "error": report.error}
-    assert not store.is_trained(spec.run_id)
+    assert record is not None
+    assert (record["status"], record["error"]) == ("failed", report.error)
+    (task,) = pending(plan_of(spec, ()), store)
+    assert task.train, "it is no fault of the run"
+    assert store.spec(spec.run_id) == spec, "a report can say which run it was"
 
 
 def test_loaded_data_know_their_checksum() -> None:
@@ -159,10 +169,16 @@ def test_a_run_that_fails_keeps_its_traceback_until_it_is_trained(
         patched.setattr(Trainer, "run", failing(RuntimeError("out of luck\nand more")))
         report = train_and_measure(spec, store)
     assert (report.status, report.error) == ("failed", "RuntimeError: out of luck")
-    assert "Traceback" in (folder(store, spec) / "error.txt").read_text()
-    assert keys(pending(plan_of(spec, measured_of()), store)[0].measurements) == keys(measured_of())
+    record = store.record(spec.run_id)
+    assert record is not None
+    assert record["failure"]["traceback"][0].startswith("Traceback")
+    assert record["failure"]["traceback"][-2:] == ["RuntimeError: out of luck", "and more"]
+    plan = plan_of(spec, measured_of())
+    assert pending(plan, store) == [], "it is a result"
+    (task,) = pending(plan, store, terms=Terms(retry_failed=True))
+    assert keys(task.measurements) == keys(measured_of())
     assert train_and_measure(spec, store).status == "finished"
-    assert not (folder(store, spec) / "error.txt").exists()
+    assert "failure" not in (store.record(spec.run_id) or {})
     assert not (folder(store, spec) / "checkpoint.pt").exists()
     assert pending(plan_of(spec, measured_of()), store) == []
 
@@ -229,7 +245,7 @@ def test_one_that_raises_takes_no_other_with_it(
         assert (report.status, report.error) == ("finished", "")
         assert report.problems == ("information: RuntimeError: out of luck",)
         assert report.columns["bits_per_dim"] > 0
-        assert not do(plan, store), "tried again, and failed again: not as expected"
+        assert not do(plan, store, RETRY), "tried again, and failed again: not as expected"
     record = store.record(spec.run_id)
     assert record is not None
     assert record["status"] == "finished"
@@ -244,16 +260,16 @@ def test_one_that_raises_takes_no_other_with_it(
     assert {label: result["outcome"] for label, result in stored.items() if result} == {
         label: "not applicable" if label == "probe" else "measured" for label in stored
     }
-    assert "Traceback" in (folder(store, spec) / "error.txt").read_text()
+    assert failed["traceback"][-2:] == ["RuntimeError: out of luck", "and more"]
     before = states(store, spec)
-    (task,) = pending(plan, store)
+    assert pending(plan, store) == [], "a failure is a result"
+    (task,) = pending(plan, store, terms=RETRY)
     assert (task.train, [each.label for each in task.measurements]) == (False, ["information"])
-    assert do(plan, store)
+    assert do(plan, store, RETRY)
     after = states(store, spec)
     assert after["weights.pt"] == before["weights.pt"]
-    assert {name for name in before if after.get(name) != before[name]} <= {
-        f"measurements/{task.measurements[0].key}.json",
-        "error.txt",
+    assert {name for name in before if after.get(name) != before[name]} == {
+        f"measurements/{task.measurements[0].key}.json"
     }
     assert pending(plan, store) == []
 
@@ -415,21 +431,30 @@ def test_another_version_of_one_measurement_is_made_anew_and_no_other(
     assert {name: after[name] for name in unchanged} == {name: before[name] for name in unchanged}
 
 
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def full(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that has room for anything but files with these words in their name."""
+    fsync = os.fsync
+
+    def refuse(number: int) -> None:
+        if what in os.readlink(f"/proc/self/fd/{number}"):
+            raise FULL
+        fsync(number)
+
+    monkeypatch.setattr("bench.store.files.os.fsync", refuse)
+
+
+@needs_proc
 def test_a_full_disk_leaves_the_run_finished(
-    spec: RunSpec, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    spec: RunSpec, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_of(spec, measured_of())
-    write = Store.write_measurement
-
-    def full(self: Store, run_id: str, measurement: Measurement, *more: Any) -> None:
-        if measurement.label == "information":
-            raise OSError(28, "No space left on device")
-        write(self, run_id, measurement, *more)
-
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "write_measurement", full)
-        assert not do(plan, store)
-    assert "No space left on device" in capsys.readouterr().err
+        full("/.information", patched)
+        with pytest.raises(DiskError, match=r"information.*No space left on device \(the disk at"):
+            do(plan, store)
     record = store.record(spec.run_id)
     assert record is not None
     assert record["status"] == "finished"
@@ -441,6 +466,88 @@ def test_a_full_disk_leaves_the_run_finished(
     assert not {"elbo", "calibration"} & set(labels)
     assert do(plan, store)
     assert states(store, spec)["weights.pt"] == weights
+
+
+@needs_proc
+def test_a_disk_that_fills_up_in_a_checkpoint_leaves_the_one_before(
+    spec: RunSpec, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, others = plan_of(spec, measured_of()), Store.open(tmp_path / "others")
+    assert do(plan, others)
+    write, states_written = Store.write_state, []
+
+    def filling(store: Store, run_id: str, kind: Any, state: Any) -> None:
+        states_written.append(state["step"])
+        if len(states_written) == 3:
+            full("/.checkpoint", patched)
+        write(store, run_id, kind, state)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("bench.training.trainer.CHECKPOINT_SECONDS", 0.0)
+        patched.setattr(Store, "write_state", filling)
+        with pytest.raises(DiskError, match=r"checkpoint.pt.*No space left"):
+            do(plan, store)
+    assert states_written == [1, 2, 3]
+    assert store.record(spec.run_id) is None, "it did not fail, it was stopped"
+    kept = store.state(spec.run_id, "checkpoint", CPU)
+    assert kept is not None
+    assert kept["step"] == 2
+    assert not list(store.root.rglob("*.partial"))
+    assert do(plan, store)
+    assert results(store, spec) == results(others, spec)
+
+
+def test_a_run_that_takes_too_long_goes_on_when_it_may(
+    spec: RunSpec, store: Store, tmp_path: Path
+) -> None:
+    plan, others = plan_of(spec, measured_of()), Store.open(tmp_path / "others")
+    assert do(plan, others)
+    short = Terms(max_seconds=1e-9)
+    assert not do(plan, store, short)
+    record = store.record(spec.run_id)
+    assert record is not None
+    assert record["status"] == "out of time"
+    assert re.fullmatch(
+        r"stopped after \d+ s of training, at step 1 of 12 \(--max-seconds-per-run 1e-09\)",
+        record["error"],
+    )
+    assert store.is_begun(spec.run_id)
+    assert pending(plan, store, terms=short) == []
+    assert len(pending(plan, store, terms=Terms(max_seconds=2e-9))) == 1
+    assert do(plan, store, Terms(max_seconds=1e9))
+    assert results(store, spec) == results(others, spec)
+
+
+def test_a_signal_in_training_leaves_a_checkpoint_to_go_on_from(
+    spec: RunSpec, store: Store, tmp_path: Path
+) -> None:
+    plan, others = plan_of(spec, measured_of()), Store.open(tmp_path / "others")
+    assert do(plan, others)
+    (task,) = pending(plan, store)
+
+    def tell(done: float) -> None:
+        if done >= 0.25:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with interrupts.listening(), pytest.raises(KeyboardInterrupt):
+        execute(task, store, CPU, tell)
+    assert store.record(spec.run_id) is None
+    kept = store.state(spec.run_id, "checkpoint", CPU)
+    assert kept is not None
+    assert kept["step"] == 3
+    assert do(plan, store)
+    assert results(store, spec) == results(others, spec)
+
+
+def test_every_run_and_measurement_says_where_it_comes_from(spec: RunSpec, store: Store) -> None:
+    assert do(plan_of(spec, measured_of()), store, Terms(command="python -m bench run"))
+    measured = store.measurement(spec.run_id, measured_of()[0].key)
+    assert measured is not None
+    for found in (store.environment(spec.run_id), measured["environment"]):
+        assert found["command"] == "python -m bench run"
+        assert found["began"] <= found["ended"]
+        assert found["peak_memory_megabytes"] > 10
+        assert {"processor", "cores", "torch", "commit", "memory_gigabytes"} <= set(found)
 
 
 def test_a_run_that_diverged_has_nothing_to_measure(make_spec: MakeSpec, store: Store) -> None:

@@ -9,12 +9,14 @@ import pytest
 
 from bench import suite
 from bench.evaluation import Outcome, Result
+from bench.execution.run import Terms
 from bench.execution.tuning import following, settle
 from bench.store import Store
 from bench.suite import SELECTOR, Choices, Plan, RunSpec, make
 from reports import Status
 
 GRID = "tuning = { rates = [3e-4, 3e-3] }\n\n[[rows]]"
+RETRY = Terms(retry_failed=True)
 SOUND = {"kl_nats": 5.0, "mse": 0.1, "mean_image_mse": 1.0}
 
 
@@ -84,13 +86,21 @@ def test_a_lost_trial_loses(plan: Plan, store: Store, lost: dict[str, Any]) -> N
     assert chosen(plan) == {1e-3}
 
 
-def test_a_failed_trial_is_to_be_tried_again_unless_it_was_just_tried(
+def test_a_failed_trial_is_no_candidate_and_is_tried_again_when_that_is_asked(
     plan: Plan, store: Store
 ) -> None:
     for rate, run in trials(plan).items():
         status = Status.FAILED if rate == 3e-3 else Status.FINISHED
         end(plan, store, run, status=status, **scored(1 / rate))
-    settle(plan, store)
+    settle(plan, store, terms=RETRY)
     assert plan.open
-    settle(plan, store, tried={trials(plan)[3e-3].run_id})
+    settle(plan, store, tried={trials(plan)[3e-3].run_id}, terms=RETRY)
+    assert (plan.open, chosen(plan)) == ([], {1e-3})
+
+
+def test_a_failed_trial_is_a_result(plan: Plan, store: Store) -> None:
+    for rate, run in trials(plan).items():
+        status = Status.FAILED if rate == 3e-3 else Status.FINISHED
+        end(plan, store, run, status=status, **scored(1 / rate))
+    settle(plan, store)
     assert (plan.open, chosen(plan)) == ([], {1e-3})

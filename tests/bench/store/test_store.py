@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from bench.errors import UsageError
+from bench.errors import DiskError, UsageError
 from bench.evaluation import Measurement, Outcome, Result
 from bench.store import Store
 from bench.store.store import FORMAT
@@ -66,6 +66,7 @@ def test_a_result_is_kept_under_its_measurement(tmp_path: Path) -> None:
         "reason": "",
         "seconds": 1.5,
         "columns": {"bits_per_dim": 3.25, "nll_nats": None},
+        "traceback": [],
         "environment": {"python": "3"},
     }
     assert store.measurement("run", measurement("elbo", test_images=7).key) is None
@@ -92,12 +93,29 @@ def test_values_for_each_image_come_back_as_they_were(tmp_path: Path) -> None:
 @pytest.mark.parametrize("outcome", Outcome)
 def test_missing_is_what_was_not_tried_or_failed(tmp_path: Path, outcome: Outcome) -> None:
     store, measurements = Store.open(tmp_path), measured_of()
-    assert store.missing("run", measurements) == measurements
+    assert store.missing("run", measurements, failed=False) == measurements
     tried = measurements[2]
     store.write_measurement("run", tried, result(outcome=outcome, reason="as it is"), {})
     others: tuple[Measurement, ...] = tuple(each for each in measurements if each != tried)
+    assert store.missing("run", measurements, failed=False) == others
     expected = measurements if outcome is Outcome.FAILED else others
-    assert store.missing("run", measurements) == expected
+    assert store.missing("run", measurements, failed=True) == expected
+
+
+def test_what_a_killed_writer_left_goes_when_the_run_is_taken_up(
+    tmp_path: Path, make_spec: MakeSpec
+) -> None:
+    spec, store = make_spec(), Store.open(tmp_path)
+    store.begin(spec, {})
+    folder = tmp_path / "runs" / spec.run_id
+    (folder / "measurements").mkdir()
+    left = [folder / ".checkpoint.pt.0a1b2c3d.partial", folder / "measurements" / ".x.0.partial"]
+    for path in left:
+        path.write_bytes(b"half")
+    store.write_state(spec.run_id, "checkpoint", {"step": 3})
+    store.take_up(spec.run_id)
+    assert not any(path.exists() for path in left)
+    assert store.is_begun(spec.run_id)
 
 
 def test_history_round_trip(tmp_path: Path) -> None:
@@ -142,7 +160,7 @@ def test_damaged_files_of_a_run_are_made_again(tmp_path: Path) -> None:
     (folder / "measurements").mkdir()
     (folder / "measurements" / f"{elbo.key}.json").write_text("{")
     assert not store.is_trained("run")
-    assert store.missing("run", [elbo]) == (elbo,)
+    assert store.missing("run", [elbo], failed=False) == (elbo,)
     assert store.state("run", "checkpoint", torch.device("cpu")) is None
     assert (folder / "checkpoint.pt.damaged").read_bytes() == b"nonsense"
     assert not (folder / "checkpoint.pt").exists()
@@ -161,7 +179,7 @@ def test_a_write_that_fails_leaves_the_old_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("bench.store.files.os.replace", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DiskError, match=r"plan.json' \(0.0 MB\) cannot be written: No space"):
         store.write_plan({"suite": "new"})
     assert store.read_plan() == {"suite": "old"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["format.json", "plan.json", "runs"]

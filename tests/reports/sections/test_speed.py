@@ -39,6 +39,17 @@ def test_missing_measurements_are_passed_over() -> None:
     assert points(history(1.0), "nll_nats").empty
 
 
+def test_times_of_two_machines_are_not_compared_in_silence() -> None:
+    runs = [run("soft", timed_on="A; commit 1"), run("hard", timed_on="A; commit 1")]
+    assert "Times of different machines" not in document(content(runs)).readme
+    runs.append(run("wide", timed_on="A; commit 1 | B; commit 2"))
+    warning = (
+        "**Times of different machines or versions of the code do not compare**: "
+        "A; commit 1 (3 runs) and B; commit 2 (1 run)."
+    )
+    assert document(content(runs)).readme.count(warning) == 2
+
+
 def test_the_table_says_who_does_not_reach_a_target() -> None:
     runs = [run("soft"), run("hard"), run("wide"), run("fit", status="diverged"), run("fit", 1)]
     subject = content(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
 from bench.progress import duration, say
@@ -78,7 +78,7 @@ def execute(options: argparse.Namespace) -> int:
     from bench.environment import default_jobs, device
     from bench.execution.executors import create
     from bench.execution.schedule import as_expected, carry_out, pending, recall
-    from bench.execution.tuning import following, settle
+    from bench.execution.tuning import at_most, chosen, settle
     from bench.publishing import publish
     from bench.store import Store
 
@@ -90,25 +90,31 @@ def execute(options: argparse.Namespace) -> int:
     store = Store.readable(options.results) if options.dry_run else Store.open(options.results)
     plan = _plan(options, suite, budget)
     settle(plan, store)
-    todo, later = pending(plan, store), following(plan, store)
+    todo, later = pending(plan, store), at_most(plan, store)
     jobs = min(options.jobs or default_jobs(on), max(1, len(todo) + len(later)))
     _say_what_is_missing(plan, todo, later)
-    with create(jobs, partial(recall, likelihoods.references())) as executor:
+    record = partial(_record, options, plan, store, jobs, todo)
+    with (
+        store.leases() as leases,  # of the runs of the executor: they end after it
+        create(jobs, partial(recall, likelihoods.references())) as executor,
+    ):
         expect = partial(_estimates, plan, on=on, executor=executor, measured={})
         expected = expect([*todo, *later]) if todo else {}
         if options.dry_run:
             print(_table(plan, todo, store, expected))
             return 0
-        record = _record(options, plan, store, jobs, todo)
-        carry_out(todo, store, on, executor, expected)
-        if plan.open:
-            tried = {task.spec.run_id for task in todo}
-            settle(plan, store, tried)
-            record = _record(options, plan, store, jobs, todo)
-            rest = [task for task in pending(plan, store) if task.spec.run_id not in tried]
-            carry_out(rest, store, on, executor, expect(rest))
-    if todo:
-        store.write_plan(record | {"wall_seconds": time.monotonic() - started})
+
+        def following(tried: Collection[str]) -> Sequence[Task]:
+            tasks = chosen(plan, store, tried)
+            if tasks:
+                expected.update(expect(tasks))
+                record()
+            return tasks
+
+        record()
+        carry_out(todo, store, on, executor, expected, leases=leases, following=following)
+    # Written again: meanwhile another command may have written its own.
+    record(seconds=time.monotonic() - started)
     print(publish(store, store.report_folder))
     good = as_expected(plan, store)
     if not good:
@@ -185,9 +191,15 @@ def _estimates(
 
 
 def _record(
-    options: argparse.Namespace, plan: Plan, store: Store, jobs: int, todo: Sequence[Task]
-) -> dict[str, Any]:
-    """Write down what the report is about, and how it was asked for."""
+    options: argparse.Namespace,
+    plan: Plan,
+    store: Store,
+    jobs: int,
+    todo: Sequence[Task],
+    *,
+    seconds: float | None = None,
+) -> None:
+    """Write down what the report is about, how it was asked for and, at last, how long it took."""
     from bench.publishing import merge
 
     old = store.read_plan() or {}
@@ -195,13 +207,12 @@ def _record(
         "command": shlex.join(["python", "-m", "bench", *options.words]),
         "asked": {"suite": options.suite, "data_sets": options.datasets},
         "jobs": jobs,
+        "wall_seconds": seconds,
     }
     if not todo:
         # Nothing is computed: what was said of the command that did stays true.
-        how |= {key: old[key] for key in (*how, "wall_seconds") if key in old}
-    record = merge(plan, old, store) | how
-    store.write_plan(record)
-    return record
+        how |= {key: old[key] for key in how if key in old}
+    store.write_plan(merge(plan, old, store) | how)
 
 
 def _table(plan: Plan, todo: Sequence[Task], store: Store, expected: Mapping[str, Estimate]) -> str:

@@ -38,6 +38,8 @@ class Task:
     """Those that are missing; all of them if the run is still to be trained."""
     train: bool
     """Whether it is still to be trained."""
+    turns: int = 0
+    """How often the run had been carried out when this was planned."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,15 @@ def settle(plan: Plan, store: Store, tried: Collection[str] = ()) -> None:
         say(f"learning rates chosen by trials: {', '.join(chosen)}")
 
 
-def following(plan: Plan, store: Store) -> list[Task]:
+def chosen(plan: Plan, store: Store, tried: Collection[str]) -> list[Task]:
+    """What is to be done at the rates that are settled by now; see `settle`."""
+    before = {run.run_id for run in plan.runs}
+    if plan.open:
+        settle(plan, store, tried)
+    return pending(plan, store, [run for run in plan.runs if run.run_id not in before])
+
+
+def at_most(plan: Plan, store: Store) -> list[Task]:
     """At most what is to be done at the rates that are still to be chosen."""
     tasks: list[Task] = []
     for search in plan.open:

@@ -16,7 +16,7 @@ import torch
 
 from bench.errors import UsageError
 from bench.evaluation import Images, Measurement, Outcome, Result, Values
-from bench.store import files
+from bench.store import files, lease
 from bench.suite.spec import RunSpec
 from reports import Status
 
@@ -179,15 +179,27 @@ class Store:
         """What `write_state` kept; None if there is none, or if it is damaged."""
         return files.read_tensors(self._folder(run_id) / f"{kind}.pt", device)
 
+    # --- who does a run ---
+
+    def leases(self) -> lease.Leases:
+        """The leases of this process, of runs that others may want to do too."""
+        return lease.Leases(self._folder)
+
+    def turns(self, run_id: str) -> int:
+        """How often a run has been trained or measured, by any process, whatever became of it."""
+        return lease.latest(self._folder(run_id)).turns
+
     # --- measurements ---
 
-    def missing(self, run_id: str, measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
-        """Those of the measurements that were never tried on a run, or failed."""
+    def missing(
+        self, run_id: str, measurements: Iterable[Measurement], *, failed: bool = True
+    ) -> tuple[Measurement, ...]:
+        """Those of the measurements that were never tried on a run, and those that failed."""
+        again = (None, Outcome.FAILED) if failed else (None,)
         return tuple(
             measurement
             for measurement in measurements
-            if (self.measurement(run_id, measurement.key) or {}).get("outcome", Outcome.FAILED)
-            == Outcome.FAILED
+            if (self.measurement(run_id, measurement.key) or {}).get("outcome") in again
         )
 
     def measurement(self, run_id: str, key: str) -> dict[str, Any] | None:

@@ -70,6 +70,7 @@ def test_from_a_suite_to_a_report(
         assert sorted(path.name for path in folder.iterdir()) == [
             "environment.json",
             "history.csv",
+            "lease-1",
             "measurements",
             "reconstructions.png",
             "run.json",

@@ -89,8 +89,8 @@ def train_and_measure(
 def do(plan: Plan, store: Store) -> bool:
     """Carry out a plan in this process."""
     expected = {task.spec.run_id: Estimate(1.0, 1.0) for task in pending(plan, store)}
-    with create(1) as executor:
-        carry_out(pending(plan, store), store, CPU, executor, expected)
+    with store.leases() as leases, create(1) as executor:
+        carry_out(pending(plan, store), store, CPU, executor, expected, leases=leases)
     return as_expected(plan, store)
 
 

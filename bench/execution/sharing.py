@@ -68,10 +68,8 @@ class Share:
         if not self._told:
             self._told = True
             owners = {str(self._leases.owner(task.spec.run_id)) for task in self.waiting}
-            say(
-                f"{len(self.waiting)} runs are left, and others do them "
-                f"({', '.join(sorted(owners - {'None'}))}): waiting for their results"
-            )
+            whose = ", ".join(sorted(owners - {"None"})) or "another process"
+            say(f"waiting for {len(self.waiting)} run(s) of {whose}: nothing else is left to do")
         time.sleep(POLL_SECONDS)
 
     def _begin(self) -> bool:

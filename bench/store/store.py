@@ -1,4 +1,4 @@
-"""The store: every run, on disk. Only this file knows the names inside a results folder.
+"""The store: every run, on disk. Only this room knows the names inside a results folder.
 
 docs/architecture.md shows its layout under "Results folder".
 """

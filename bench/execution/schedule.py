@@ -14,10 +14,10 @@ from bench.errors import UsageError
 from bench.evaluation import Outcome
 from bench.evaluation.quality import Quality
 from bench.evaluation.reference import network, reference
+from bench.execution.claims import Claims
 from bench.execution.estimate import Estimate
 from bench.execution.executors import End, Executor, Failed, tell
 from bench.execution.run import Report, Task, ended, execute
-from bench.execution.sharing import Share
 from bench.progress import Progress, duration, say
 from bench.store import Store
 from bench.store.lease import Leases
@@ -39,7 +39,7 @@ def pending(plan: Plan, store: Store, runs: Sequence[RunSpec] | None = None) -> 
         missing = plan.of(run) if train else store.missing(run.run_id, plan.of(run))
         diverged = not train and (store.record(run.run_id) or {})["status"] == Status.DIVERGED
         if train or (missing and not diverged):
-            tasks.append(Task(run, missing, train, store.turns(run.run_id)))
+            tasks.append(Task(run, missing, train, turns=store.turns(run.run_id)))
     return tasks
 
 
@@ -84,20 +84,20 @@ def carry_out(
         share = estimate.train / estimate.total if estimate.total else 0.0
         progress.advance(run_id, done * share)
 
-    share = Share(store, leases, executor, submit)
+    claims = Claims(store, leases, executor, submit)
     try:
-        while tasks or share.waiting:
+        while tasks or claims.waiting:
             todo = sorted(tasks, key=lambda task: -expected[task.spec.run_id].total)
             _prepare(todo, store, device, executor)
             progress.expect({task.spec.run_id: expected[task.spec.run_id].total for task in todo})
-            share.waiting += todo
+            claims.waiting += todo
             before = len(tried)
-            for task, end in share.ends(advance):
+            for task, end in claims.ends(advance):
                 progress.end(task.spec.run_id, _outcome(task, store, end))
                 tried.append(task.spec.run_id)
             tasks = following(tried) if len(tried) > before else ()
-            if share.waiting and not tasks:
-                share.wait()
+            if claims.waiting and not tasks:
+                claims.wait()
     finally:
         progress.close()
 

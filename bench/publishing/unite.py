@@ -41,7 +41,7 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     measured = _by_key(one["measurements"], other["measurements"], _label)
     labels = {_label(each) for own in measured.values() for each in own}
     absent = one["unavailable"] | other["unavailable"]
-    asked = [(plan.get("asked") or {}).get("data_sets", []) for plan in (one, other)]
+    mine, others = ((plan.get("asked") or {}).get("data_sets", ()) for plan in (one, other))
     return {
         **one,
         "columns": _added(one["columns"], other["columns"], _heading),
@@ -53,7 +53,7 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
         # None named means all.
         "asked": {
             "suite": (one.get("asked") or one)["suite"],
-            "data_sets": _added(*asked, str) if all(asked) else [],
+            "data_sets": _added(mine, others, str) if mine and others else [],
         },
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,12 @@ def moved(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         yield Path(folder, path.name)
         os.replace(Path(folder, path.name), path)
+
+
+def copy(path: Path, to: Path) -> None:
+    """Copy a file."""
+    with moved(to) as temporary:
+        shutil.copyfile(path, temporary)
 
 
 def write_text(path: Path, text: str) -> None:

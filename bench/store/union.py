@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -100,9 +99,8 @@ def _differ(a: Path, b: Path) -> bool:
         return False
     # Another version of PyTorch may write the same weights in other bytes.
     one, other = _weights(a), _weights(b)
-    return one.keys() != other.keys() or not all(
-        torch.equal(one[key], other[key]) for key in one.keys() & other.keys()
-    )
+    same = one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+    return not same
 
 
 def _weights(path: Path) -> dict[str, Any]:
@@ -158,7 +156,6 @@ def _copy(source: Store, target: Store, run_id: str, *, replace: bool) -> int:
             continue
         to = folder / path.relative_to(origin)
         if replace or path.stem in better or not to.exists():
-            with files.moved(to) as temporary:
-                shutil.copyfile(path, temporary)
+            files.copy(path, to)
             copied += 1
     return copied

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.store import lease
@@ -169,9 +170,7 @@ def test_which_processes_live() -> None:
     assert not lives(Owner(me.host, me.system, me.pid, me.started - 100)), "its number, used again"
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        owner = Owner(
-            me.host, me.system, child.pid, lease._started(lease.psutil.Process(child.pid))
-        )
+        owner = Owner(me.host, me.system, child.pid, lease._started(psutil.Process(child.pid)))
         assert lives(owner)
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)

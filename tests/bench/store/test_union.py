@@ -31,8 +31,6 @@ def put(store: Store, spec: RunSpec, status: str | None, weight: float = 1.0, **
     store.begin(spec, {"python": status})
     if status in (None, Status.FAILED):
         store.write_state(spec.run_id, "checkpoint", {"step": weight})
-    if status == Status.FAILED:
-        store.write_error(spec.run_id, "Traceback")
     if status == Status.FINISHED:
         store.write_state(spec.run_id, "weights", {"weight": torch.tensor([weight])})
     if status is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pytest
 import torch
 
 from bench.evaluation import Outcome, Result
-from bench.execution import sharing
 from bench.execution.estimate import Estimate
 from bench.execution.executors import End, Ended, Executor, Listener
 from bench.execution.executors.base import nothing
@@ -85,7 +85,7 @@ def shared(tmp_path: Path, make_spec: MakeSpec) -> Shared:
 def while_waiting(monkeypatch: pytest.MonkeyPatch, *events: Callable[[], object]) -> None:
     """Let one thing happen in each moment that is spent on waiting."""
     left = list(events)
-    monkeypatch.setattr(sharing.time, "sleep", lambda _: left.pop(0)())
+    monkeypatch.setattr(time, "sleep", lambda _: left.pop(0)())
 
 
 @pytest.mark.parametrize("status", [Status.FINISHED, Status.DIVERGED, Status.FAILED])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from bench.execution.executors import DiedError, End, Executor, Failed, Listener
 from bench.execution.run import Task
@@ -16,7 +17,7 @@ POLL_SECONDS = 1.0
 """Between two looks at the runs of others, when there is nothing else to do."""
 
 
-class Share:
+class Claims:
     """The tasks of this process; each is done by whichever process comes first.
 
     A task is claimed when the executor has room for it, so that another process can have it until
@@ -130,4 +131,4 @@ def remaining(task: Task, store: Store) -> Task | None:
     if record and record["status"] == Status.DIVERGED:
         return None
     missing = store.missing(run_id, task.measurements, failed=not tried)
-    return Task(task.spec, missing, False, task.turns) if missing else None
+    return replace(task, measurements=missing, train=False) if missing else None

@@ -99,7 +99,9 @@ def _differ(a: Path, b: Path) -> bool:
         return False
     # Another version of PyTorch may write the same weights in other bytes.
     one, other = _weights(a), _weights(b)
-    same = one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+    same: bool = one.keys() == other.keys() and all(
+        torch.equal(one[key], other[key]) for key in one
+    )
     return not same
 
 

@@ -27,13 +27,10 @@ class Progress:
     """A bar over all runs, weighted by the seconds that each is expected to take.
 
     Without a terminal there is no bar, only a line for each run that ends.
-
-    Args:
-        expected: run id -> estimated seconds.
     """
 
-    def __init__(self, expected: Mapping[str, float]) -> None:
-        self._expected = expected
+    def __init__(self) -> None:
+        self._expected: dict[str, float] = {}
         self._done: dict[str, float] = {}
         self._started = time.monotonic()
         self._ended = 0
@@ -44,6 +41,10 @@ class Progress:
             bar_format="{percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left{postfix}",
             dynamic_ncols=True,
         )
+
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        """Add runs, with the seconds that each is expected to take."""
+        self._expected.update(seconds)
 
     def advance(self, run_id: str, done: float) -> None:
         """A run is done to this part, from 0 to 1."""

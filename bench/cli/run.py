@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
 from bench.progress import duration, say
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.execution.executors import Executor
     from bench.execution.run import Task, Terms
     from bench.store import Store
+    from bench.store.lease import Leases
     from bench.suite import Plan, RunSpec, Suite
 
 HELP = "run a suite and write its report"
@@ -96,7 +97,7 @@ def execute(options: argparse.Namespace) -> int:
     from bench.environment import default_jobs, device
     from bench.execution.executors import create
     from bench.execution.schedule import as_expected, pending, recall
-    from bench.execution.tuning import following, settle
+    from bench.execution.tuning import at_most, settle
     from bench.publishing import publish
     from bench.store import Store
 
@@ -105,7 +106,7 @@ def execute(options: argparse.Namespace) -> int:
     store = Store.readable(options.results)
     plan = _plan(options, suite, budget)
     settle(plan, store, terms=terms)
-    todo, later = pending(plan, store, None, terms), following(plan, store, terms)
+    todo, later = pending(plan, store, None, terms), at_most(plan, store, terms)
     jobs = min(options.jobs or default_jobs(on), max(1, len(todo) + len(later)))
     left = 0 if terms.retry_failed else _failed(plan, store, terms)
     _say_what_is_missing(plan, todo, later, left)
@@ -116,8 +117,8 @@ def execute(options: argparse.Namespace) -> int:
         return 0
     store = Store.open(options.results)
     try:
-        with engine() as executor:
-            _compute(options, plan, store, on, executor, terms=terms)
+        with store.leases() as leases, engine() as executor:  # they end after it
+            _compute(options, plan, store, on, executor, leases=leases, terms=terms)
     except KeyboardInterrupt:
         _say_what_is_there(plan, store)
         raise
@@ -152,27 +153,30 @@ def _compute(
     on: torch.device,
     executor: Executor,
     *,
+    leases: Leases,
     terms: Terms,
 ) -> None:
     """Do what is missing: what is known, then what trials of learning rates chose."""
     from bench.execution.schedule import carry_out, pending
-    from bench.execution.tuning import following, settle
+    from bench.execution.tuning import at_most, chosen
 
     started = time.monotonic()
     todo = pending(plan, store, None, terms)
+    record = partial(_record, options, plan, store, executor.jobs, todo)
     expect = partial(_estimates, plan, on=on, executor=executor, measured={})
-    expected = expect([*todo, *following(plan, store, terms)]) if todo else {}
-    record = _record(options, plan, store, executor.jobs, todo)
-    carry_out(todo, store, on, executor, expected)
-    if plan.open:
-        tried = {task.spec.run_id for task in todo}
-        settle(plan, store, tried, terms)
-        record = _record(options, plan, store, executor.jobs, todo)
-        every = pending(plan, store, None, terms)
-        rest = [task for task in every if task.spec.run_id not in tried]
-        carry_out(rest, store, on, executor, expect(rest))
-    if todo:
-        store.write_plan(record | {"wall_seconds": time.monotonic() - started})
+    expected = expect([*todo, *at_most(plan, store, terms)]) if todo else {}
+
+    def following(tried: Collection[str]) -> Sequence[Task]:
+        tasks = chosen(plan, store, tried, terms)
+        if tasks:
+            expected.update(expect(tasks))
+            record()
+        return tasks
+
+    record()
+    carry_out(todo, store, on, executor, expected, leases=leases, following=following)
+    # Written again: meanwhile another command may have written its own.
+    record(seconds=time.monotonic() - started)
 
 
 def _failed(plan: Plan, store: Store, terms: Terms) -> int:
@@ -287,9 +291,15 @@ def _estimates(
 
 
 def _record(
-    options: argparse.Namespace, plan: Plan, store: Store, jobs: int, todo: Sequence[Task]
-) -> dict[str, Any]:
-    """Write down what the report is about, and how it was asked for."""
+    options: argparse.Namespace,
+    plan: Plan,
+    store: Store,
+    jobs: int,
+    todo: Sequence[Task],
+    *,
+    seconds: float | None = None,
+) -> None:
+    """Write down what the report is about, how it was asked for and, at last, how long it took."""
     from bench.publishing import merge
 
     old = store.read_plan() or {}
@@ -297,13 +307,12 @@ def _record(
         "command": _command(options),
         "asked": {"suite": options.suite, "data_sets": options.datasets},
         "jobs": jobs,
+        "wall_seconds": seconds,
     }
     if not todo:
         # Nothing is computed: what was said of the command that did stays true.
-        how |= {key: old[key] for key in (*how, "wall_seconds") if key in old}
-    record = merge(plan, old, store) | how
-    store.write_plan(record)
-    return record
+        how |= {key: old[key] for key in how if key in old}
+    store.write_plan(merge(plan, old, store) | how)
 
 
 def _table(plan: Plan, todo: Sequence[Task], store: Store, expected: Mapping[str, Estimate]) -> str:

@@ -80,6 +80,8 @@ class Task:
     train: bool
     """Whether it is still to be trained."""
     terms: Terms = DEFAULT
+    turns: int = 0
+    """How often the run had been carried out when this was planned."""
 
 
 @dataclass(frozen=True)

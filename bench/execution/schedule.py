@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from bench.errors import DiskError
 from bench.evaluation import Outcome
 from bench.evaluation.quality import Quality
 from bench.evaluation.reference import network, reference
+from bench.execution.sharing import SharedTasks
 from bench.execution.estimate import Estimate
-from bench.execution.executors import DiedError, End, Executor, Failed, Listener, tell
+from bench.execution.executors import End, Executor, Failed, tell
 from bench.execution.run import (
     DEFAULT,
     InputChangedError,
@@ -27,6 +28,7 @@ from bench.execution.run import (
 )
 from bench.progress import Progress, duration, say
 from bench.store import Store
+from bench.store.lease import Leases
 from bench.suite import Plan, RunSpec
 from reports import Status
 
@@ -52,7 +54,7 @@ def pending(
             again = terms.retry_failed
             missing = store.missing(run.run_id, missing, failed=again) if finished else ()
         if train or missing:
-            tasks.append(Task(run, missing, train, terms))
+            tasks.append(Task(run, missing, train, terms, store.turns(run.run_id)))
     return tasks
 
 
@@ -65,28 +67,52 @@ def recall(references: Sequence[str]) -> None:
 
 
 def carry_out(
-    tasks: Iterable[Task],
+    tasks: Sequence[Task],
     store: Store,
     device: torch.device,
     executor: Executor,
     expected: Mapping[str, Estimate],
+    *,
+    leases: Leases,
+    following: Callable[[Collection[str]], Sequence[Task]] = lambda tried: (),
 ) -> None:
-    """Do tasks, longest first, and keep what becomes of them."""
-    todo = sorted(tasks, key=lambda task: -expected[task.spec.run_id].total)
-    _prepare(todo, store, device, executor)
-    by_run = {task.spec.run_id: task for task in todo}
-    progress = Progress({run_id: expected[run_id].total for run_id in by_run})
+    """Do tasks, longest first, and keep what becomes of them; others may do some of them.
+
+    Args:
+        tasks: what is to be done.
+        store: where it is kept.
+        device: where it is done.
+        executor: who does it.
+        expected: how long it takes, by run.
+        leases: of this process.
+        following: called with the runs that came to an end when nothing is left but what other
+            processes do; returns what else is to be done, `expected` by then.
+    """
+    progress = Progress()
+    tried: list[str] = []
+
+    def submit(task: Task) -> None:
+        executor.submit(task.spec.run_id, _work, task, store.root, device)
 
     def advance(run_id: str, done: float) -> None:
         estimate = expected[run_id]
         share = estimate.train / estimate.total if estimate.total else 0.0
         progress.advance(run_id, done * share)
 
+    shared = SharedTasks(store, leases, executor, submit)
     try:
-        for end in _ends(executor, by_run, store.root, device, advance):
-            task = by_run[end.name]
-            report = _lost(task, store, end.error) if isinstance(end, Failed) else end.result
-            progress.end(end.name, _line(task, report))
+        while tasks or shared.waiting:
+            todo = sorted(tasks, key=lambda task: -expected[task.spec.run_id].total)
+            _prepare(todo, store, device, executor)
+            progress.expect({task.spec.run_id: expected[task.spec.run_id].total for task in todo})
+            shared.waiting += todo
+            before = len(tried)
+            for task, end in shared.ends(advance):
+                progress.end(task.spec.run_id, _outcome(task, store, end))
+                tried.append(task.spec.run_id)
+            tasks = following(tried) if len(tried) > before else ()
+            if shared.waiting and not tasks:
+                shared.wait()
     finally:
         progress.close()
 
@@ -94,24 +120,6 @@ def carry_out(
 def as_expected(plan: Plan, store: Store) -> bool:
     """Whether all of a plan came out as its suite expects."""
     return all(_as_expected(plan, run, store) for run in plan.runs)
-
-
-def _ends(
-    executor: Executor, tasks: dict[str, Task], root: Path, device: torch.device, listener: Listener
-) -> Iterator[End]:
-    """Do the tasks. Those whose process died are done once more, each alone: memory was short."""
-    died = []
-    for run_id, task in tasks.items():
-        executor.submit(run_id, _work, task, root, device)
-    for end in executor.ends(listener):
-        if isinstance(end, Failed) and isinstance(end.error, DiedError):
-            say(f"{end.name}: {end.error} It is tried once more when the others have ended.")
-            died.append(end.name)
-        else:
-            yield end
-    for run_id in died:
-        executor.submit(run_id, _work, tasks[run_id], root, device)
-        yield from executor.ends(listener)
 
 
 def _work(task: Task, root: Path, device: torch.device) -> Report:
@@ -164,16 +172,21 @@ def _reference(
     reference(Store(root), on_device(data_set, device), network(extractor, device), *sizes)
 
 
-def _line(task: Task, report: Report) -> str:
-    spec = task.spec
+def _outcome(task: Task, store: Store, end: End | None) -> str:
+    """What became of a task, in a line; None: another process has done it."""
+    title = task.spec.title
+    if end is None:
+        status = (store.record(task.spec.run_id) or {}).get("status", "")
+        return f"{title}: {status}, done by another process"
+    report = _lost(task.spec, store, end.error) if isinstance(end, Failed) else end.result
     if report.status is not Status.FINISHED:
-        return f"{spec.title}: {report.status}: {report.error}"
+        return f"{title}: {report.status}: {report.error}"
     bits = report.columns.get("bits_per_dim")
     parts = [] if bits is None else [f"{bits:.3f} bits/dim"]
     if not task.train:
         parts.append(f"measured {', '.join(each.label for each in task.measurements)}")
     problems = "".join(f"; no {problem}" for problem in report.problems)
-    return f"{spec.title}: {', '.join(parts) or 'trained'} in {duration(report.seconds)}{problems}"
+    return f"{title}: {', '.join(parts) or 'trained'} in {duration(report.seconds)}{problems}"
 
 
 def _as_expected(plan: Plan, run: RunSpec, store: Store) -> bool:

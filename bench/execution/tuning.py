@@ -34,7 +34,16 @@ def settle(plan: Plan, store: Store, tried: Collection[str] = (), terms: Terms =
         say(f"learning rates chosen by trials: {', '.join(chosen)}")
 
 
-def following(plan: Plan, store: Store, terms: Terms = DEFAULT) -> list[Task]:
+def chosen(plan: Plan, store: Store, tried: Collection[str], terms: Terms) -> list[Task]:
+    """What is to be done at the rates that are settled by now; see `settle`."""
+    before = {run.run_id for run in plan.runs}
+    if plan.open:
+        settle(plan, store, tried, terms)
+    new = [run for run in plan.runs if run.run_id not in before]
+    return pending(plan, store, new, terms)
+
+
+def at_most(plan: Plan, store: Store, terms: Terms = DEFAULT) -> list[Task]:
     """At most what is to be done at the rates that are still to be chosen."""
     tasks: list[Task] = []
     for search in plan.open:

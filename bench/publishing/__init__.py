@@ -3,5 +3,6 @@
 from bench.publishing.compare import compare
 from bench.publishing.content import content, publish
 from bench.publishing.merge import merge
+from bench.publishing.unite import unite
 
-__all__ = ["compare", "content", "merge", "publish"]
+__all__ = ["compare", "content", "merge", "publish", "unite"]

@@ -60,6 +60,11 @@ def remove_partial(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def copy(path: Path, to: Path) -> None:
+    """Copy a file."""
+    write_bytes(to, path.read_bytes())
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text."""
     write_bytes(path, text.encode())

@@ -1,4 +1,4 @@
-"""The store: every run, on disk. Only this file knows the names inside a results folder.
+"""The store: every run, on disk. Only this room knows the names inside a results folder.
 
 docs/architecture.md shows its layout under "Results folder".
 """
@@ -16,7 +16,7 @@ import torch
 
 from bench.errors import UsageError
 from bench.evaluation import Images, Measurement, Outcome, Result, Values
-from bench.store import files
+from bench.store import files, lease
 from bench.suite.spec import RunSpec
 from reports import Status
 
@@ -179,6 +179,16 @@ class Store:
     def state(self, run_id: str, kind: Kind, device: torch.device) -> dict[str, Any] | None:
         """What `write_state` kept; None if there is none, or if it is damaged."""
         return files.read_tensors(self._folder(run_id) / f"{kind}.pt", device)
+
+    # --- who does a run ---
+
+    def leases(self) -> lease.Leases:
+        """The leases of this process, of runs that others may want to do too."""
+        return lease.Leases(self._folder)
+
+    def turns(self, run_id: str) -> int:
+        """How often a run has been trained or measured, by any process, whatever became of it."""
+        return lease.latest(self._folder(run_id)).turns
 
     # --- measurements ---
 

@@ -96,8 +96,8 @@ def do(plan: Plan, store: Store, terms: Terms = DEFAULT) -> bool:
     """Carry out a plan in this process."""
     todo = pending(plan, store, terms=terms)
     expected = {task.spec.run_id: Estimate(1.0, 1.0) for task in todo}
-    with create(1) as executor:
-        carry_out(todo, store, CPU, executor, expected)
+    with store.leases() as leases, create(1) as executor:
+        carry_out(todo, store, CPU, executor, expected, leases=leases)
     return as_expected(plan, store)
 
 

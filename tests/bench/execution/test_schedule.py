@@ -61,8 +61,10 @@ def test_a_task_whose_process_died_is_tried_once_more_alone(
     store = Store.open(tmp_path)
     executor = Forgetful({second: 1, third: 2})
     expected = {run.run_id: Estimate(1.0, 1.0) for run in runs}
-    carry_out(pending(plan, store), store, torch.device("cpu"), executor, expected)
-    assert executor.together == [[first, second, third, fourth], [second], [third]]
+    with store.leases() as leases:
+        tasks = pending(plan, store)
+        carry_out(tasks, store, torch.device("cpu"), executor, expected, leases=leases)
+    assert executor.together == [[first, second], [third, fourth], [second], [third]]
     assert "tried once more when the others have ended" in capsys.readouterr().err
     record = store.record(third)
     assert record is not None

@@ -10,7 +10,7 @@ import pytest
 from bench import suite
 from bench.evaluation import Outcome, Result
 from bench.execution.run import Terms
-from bench.execution.tuning import following, settle
+from bench.execution.tuning import at_most, settle
 from bench.store import Store
 from bench.suite import SELECTOR, Choices, Plan, RunSpec, make
 from reports import Status
@@ -57,10 +57,10 @@ def test_nothing_is_chosen_before_all_trials_are_done(plan: Plan, store: Store) 
     for rate, run in trials(plan).items():
         settle(plan, store)
         assert (len(plan.open), chosen(plan)) == (1, set())
-        assert [task.spec.training.learning_rate for task in following(plan, store)] == [3e-4]
+        assert [task.spec.training.learning_rate for task in at_most(plan, store)] == [3e-4]
         end(plan, store, run, **scored(1 / rate))
     settle(plan, store)
-    assert (plan.open, chosen(plan), following(plan, store)) == ([], {3e-3}, [])
+    assert (plan.open, chosen(plan), at_most(plan, store)) == ([], {3e-3}, [])
 
 
 def test_test_images_have_no_say(plan: Plan, store: Store) -> None:

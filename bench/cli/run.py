@@ -16,6 +16,7 @@ from bench.progress import duration, say
 if TYPE_CHECKING:
     import torch
 
+    from bench.execution.cluster import Share
     from bench.execution.estimate import Estimate
     from bench.execution.executors import Executor
     from bench.execution.run import Task
@@ -59,6 +60,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="runs at a time; default: one a core on the CPU, one on a GPU",
     )
     add(
+        "--executor",
+        metavar="NAME",
+        help="who does the runs: inline (this process), processes beside it, or ray (a cluster, "
+        "docs/scaling.md); default: one of the first two, by the number of jobs",
+    )
+    add("--ray-address", metavar="HOST:PORT", help="default: RAY_ADDRESS, else this machine alone")
+    add("--cpus-per-run", type=float, metavar="N", help="of Ray; default 1")
+    add(
+        "--gpus-per-run",
+        type=float,
+        metavar="N",
+        help="of Ray, such as 0.5 for two runs on a GPU; default: 1 on CUDA, else 0",
+    )
+    add(
         "--results",
         type=Path,
         default=Path("results"),
@@ -74,10 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Plan, train and measure what is missing, and write the report."""
-    import likelihoods
-    from bench.environment import default_jobs, device
-    from bench.execution.executors import create
-    from bench.execution.schedule import as_expected, carry_out, pending, recall
+    from bench.environment import device
+    from bench.execution.schedule import as_expected, carry_out, pending
     from bench.execution.tuning import following, settle
     from bench.publishing import publish
     from bench.store import Store
@@ -85,26 +98,26 @@ def execute(options: argparse.Namespace) -> int:
     started = time.monotonic()
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"jobs must be at least 1, not {options.jobs}")
-    on = device(options.device)
+    share = _share(options)
+    on = share.device if share else device(options.device)
     suite, budget = _suite(options, on.type)
     store = Store.readable(options.results) if options.dry_run else Store.open(options.results)
     plan = _plan(options, suite, budget)
     settle(plan, store)
     todo, later = pending(plan, store), following(plan, store)
-    jobs = min(options.jobs or default_jobs(on), max(1, len(todo) + len(later)))
     _say_what_is_missing(plan, todo, later)
-    with create(jobs, partial(recall, likelihoods.references())) as executor:
+    with _executor(options, share, on, max(1, len(todo) + len(later))) as executor:
         expect = partial(_estimates, plan, on=on, executor=executor, measured={})
         expected = expect([*todo, *later]) if todo else {}
         if options.dry_run:
             print(_table(plan, todo, store, expected))
             return 0
-        record = _record(options, plan, store, jobs, todo)
+        record = _record(options, plan, store, executor.jobs, todo)
         carry_out(todo, store, on, executor, expected)
         if plan.open:
             tried = {task.spec.run_id for task in todo}
             settle(plan, store, tried)
-            record = _record(options, plan, store, jobs, todo)
+            record = _record(options, plan, store, executor.jobs, todo)
             rest = [task for task in pending(plan, store) if task.spec.run_id not in tried]
             carry_out(rest, store, on, executor, expect(rest))
     if todo:
@@ -114,6 +127,39 @@ def execute(options: argparse.Namespace) -> int:
     if not good:
         say("some runs or measurements failed: the report says which")
     return 0 if good else 1
+
+
+def _share(options: argparse.Namespace) -> Share | None:
+    """What each run gets of a Ray cluster; None: it is not asked for."""
+    from bench.execution import executors
+    from bench.execution.cluster import connect
+
+    executors.check(options.executor)
+    address, cpus, gpus = options.ray_address, options.cpus_per_run, options.gpus_per_run
+    if options.executor == "ray":
+        return connect(address, 1.0 if cpus is None else cpus, gpus, options.device)
+    if (address, cpus, gpus) != (None, None, None):
+        raise UsageError(
+            "--ray-address, --cpus-per-run and --gpus-per-run are for --executor ray, "
+            f"not {options.executor or 'the default'}"
+        )
+    return None
+
+
+def _executor(
+    options: argparse.Namespace, share: Share | None, on: torch.device, tasks: int
+) -> Executor:
+    import likelihoods
+    from bench.environment import default_jobs
+    from bench.execution import executors, user_files
+    from bench.execution.executors.ray import Ray
+    from bench.execution.schedule import recall
+
+    if share:
+        return Ray(options.jobs, partial(user_files.unpack, user_files.pack()), share)
+    jobs = min(options.jobs or default_jobs(on), tasks)
+    prepare = partial(recall, likelihoods.references())
+    return executors.create(jobs, prepare, options.executor)
 
 
 def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import torch
 
@@ -68,7 +67,7 @@ def carry_out(
         progress.advance(run_id, done * share)
 
     try:
-        for end in _ends(executor, by_run, store.root, device, advance):
+        for end in _ends(executor, by_run, store, device, advance):
             task = by_run[end.name]
             report = _lost(task.spec, store, end.error) if isinstance(end, Failed) else end.result
             progress.end(end.name, _line(task, report))
@@ -82,12 +81,16 @@ def as_expected(plan: Plan, store: Store) -> bool:
 
 
 def _ends(
-    executor: Executor, tasks: dict[str, Task], root: Path, device: torch.device, listener: Listener
+    executor: Executor,
+    tasks: dict[str, Task],
+    store: Store,
+    device: torch.device,
+    listener: Listener,
 ) -> Iterator[End]:
     """Do the tasks. Those whose process died are done once more, each alone: memory was short."""
     died = []
     for run_id, task in tasks.items():
-        executor.submit(run_id, _work, task, root, device)
+        executor.submit(run_id, _work, task, store, device)
     for end in executor.ends(listener):
         if isinstance(end, Failed) and isinstance(end.error, DiedError):
             say(f"{end.name}: {end.error} It is tried once more when the others have ended.")
@@ -95,16 +98,16 @@ def _ends(
         else:
             yield end
     for run_id in died:
-        executor.submit(run_id, _work, tasks[run_id], root, device)
+        executor.submit(run_id, _work, tasks[run_id], store, device)
         yield from executor.ends(listener)
 
 
-def _work(task: Task, root: Path, device: torch.device) -> Report:
+def _work(task: Task, store: Store, device: torch.device) -> Report:
     spec = task.spec
     # A file may have been edited since; the run would not be the one that its name says.
     if likelihoods.fingerprint(spec.likelihood) != spec.likelihood_source:
         raise UsageError(f"the file of {spec.likelihood} has changed meanwhile: run it again")
-    return execute(task, Store(root), device, lambda done: tell(spec.run_id, done))
+    return execute(task, store, device, lambda done: tell(spec.run_id, done))
 
 
 def _lost(spec: RunSpec, store: Store, reason: Exception) -> Report:
@@ -125,17 +128,17 @@ def _prepare(tasks: list[Task], store: Store, device: torch.device, executor: Ex
     for data_set, which in sorted(needed):
         extractor, kept, count = which
         name = f"{extractor} features of {data_set}, {count or 'all'} images, {kept} kept"
-        executor.submit(name, _reference, data_set, which, store.root, device)
+        executor.submit(name, _reference, data_set, which, store, device)
     for end in executor.ends():
         if isinstance(end, Failed):
             say(f"{end.name}: {likelihoods.described(end.error)}")
 
 
 def _reference(
-    data_set: str, which: tuple[str, int, int], root: Path, device: torch.device
+    data_set: str, which: tuple[str, int, int], store: Store, device: torch.device
 ) -> None:
     extractor, *sizes = which
-    reference(Store(root), on_device(data_set, device), network(extractor, device), *sizes)
+    reference(store, on_device(data_set, device), network(extractor, device), *sizes)
 
 
 def _line(task: Task, report: Report) -> str:

@@ -34,10 +34,15 @@ def moved(path: Path) -> Iterator[Path]:
         os.replace(Path(folder, path.name), path)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file; the old one stays until this one is whole."""
+    with moved(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text."""
-    with moved(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

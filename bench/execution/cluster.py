@@ -19,6 +19,8 @@ from bench.errors import UsageError
 
 CPU = torch.device("cpu")
 PACKAGES = ("bench", "datasets", "likelihoods", "reports")
+# As in a .gitignore. `/*` would be the checkout itself too, for Ray calls it ".".
+ALL_BUT_CODE = ["/??*", *(f"!/{each}{below}" for each in PACKAGES for below in ("", "/**"))]
 SECONDS_TO_ANSWER = 5.0
 
 
@@ -94,9 +96,9 @@ def _initialise(address: str) -> None:
     how: dict[str, Any] = {"include_dashboard": False, "num_cpus": default_jobs(CPU)}
     if address != "local":
         _check_answers(address)
-        # The other machines need the code; they have their own packages.
-        code = [str(CHECKOUT / package) for package in PACKAGES]
-        how = {"runtime_env": {"py_modules": code, "env_vars": {COMMIT: commit() or "unknown"}}}
+        variables = {COMMIT: commit() or "unknown"}
+        sent = {"working_dir": str(CHECKOUT), "excludes": ALL_BUT_CODE, "env_vars": variables}
+        how = {"runtime_env": sent}
     former = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **how)

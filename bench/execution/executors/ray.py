@@ -21,8 +21,8 @@ from bench.progress import say
 from bench.store import Store
 from bench.store.away import Files, cache_files, receive, take_along
 
-LOSSES = 3
-"""Machines in a row that a task may lose without having left a new file."""
+LOSSES = 5
+"""How often a task goes on after its process or machine was lost; Ray cannot always tell which."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,6 @@ class Ray(Executor):
             return self._lost(task, error)
         if message.files and task.store is not None:
             receive(task.store.root, message.files)
-            task.losses = 0
         if message.done is not None:
             listener(task.name, message.done)
         if not message.is_last:
@@ -149,18 +148,17 @@ class Ray(Executor):
         return end
 
     def _lost(self, task: _Task, error: Exception) -> End | None:
-        """A machine that is lost is no fault of the task; a process that died may be one."""
-        known = self._ray.exceptions
+        """Submit a task again, unless it may be its own fault that its process is gone."""
+        known, reason = self._ray.exceptions, str(error).strip().splitlines()
         if isinstance(error, known.RayTaskError):
-            return Failed(task.name, RuntimeError(str(error).strip().splitlines()[-1]))
-        gone = (known.NodeDiedError, known.ObjectLostError, known.LocalRayletDiedError)
-        if isinstance(error, gone) and task.losses < LOSSES:
-            say(f"{task.name}: its machine is gone; it goes on elsewhere from its last checkpoint")
-            task.losses += 1
-            self._waiting.appendleft(task)
-            return None
-        reason = str(error).strip().splitlines()[0]
-        return Failed(task.name, DiedError(f"its process died ({reason}); was it out of memory?"))
+            return Failed(task.name, RuntimeError(reason[-1]))
+        if isinstance(error, known.OutOfMemoryError) or task.losses == LOSSES:
+            died = DiedError(f"its process died ({reason[0]}); was it out of memory?")
+            return Failed(task.name, died)
+        say(f"{task.name} is lost; it goes on elsewhere from its last checkpoint ({reason[0]})")
+        task.losses += 1
+        self._waiting.appendleft(task)
+        return None
 
     def _hand_over(self, name: str) -> None:
         """Give a data set of this machine to all that lack it."""

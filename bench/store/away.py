@@ -16,7 +16,9 @@ Files = Mapping[str, bytes | None]
 
 def take_along(store: Store, run_id: str) -> Files:
     """What a store holds of a run, for whoever goes on with it elsewhere."""
-    return {path: (store.root / path).read_bytes() for path in _stamps(store.root, f"runs/{run_id}")}
+    return {
+        path: (store.root / path).read_bytes() for path in _stamps(store.root, f"runs/{run_id}")
+    }
 
 
 def receive(root: Path, changed: Files) -> None:

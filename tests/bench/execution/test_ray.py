@@ -300,7 +300,7 @@ def test_a_suite_survives_machines_and_its_driver(
     left = far.glob("runs/*Slow*/checkpoint.pt")
     seeds = {path.parent.name.partition("seed=")[2][0] for path in left}
     assert seeds
-    log.unlink()
+    log.unlink(missing_ok=True)
 
     assert main(on_ray) == 0
     assert "is lost; it goes on" not in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A task on a machine of a Ray cluster: it has a store of its own, and says all through a stream."""
+"""A task on a machine of a Ray cluster: it has a store of its own, and speaks through a stream."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import datasets
 from bench.data import take_from
 from bench.execution.executors import Ended, Failed, base
 from bench.execution.executors.ray import Message, StoreThere
-from bench.store.away import Away, Files
+from bench.store.away import Away
 
 SECONDS_BETWEEN_PROGRESS = 0.2
 PREFIX = "likelihood-bench-"
@@ -33,7 +33,7 @@ class LackingError(BaseException):
 def serve(*task: Any) -> Iterator[Message]:
     """Carry out a task in a thread of its own, and yield what it has to say."""
     messages: SimpleQueue[Message] = SimpleQueue()
-    threading.Thread(target=_carry_out, args=(messages.put, *task), daemon=True).start()
+    threading.Thread(target=_carry_out, args=(task, messages.put), daemon=True).start()
     while not (message := messages.get()).is_last:
         yield message
     yield message
@@ -42,16 +42,10 @@ def serve(*task: Any) -> Iterator[Message]:
 _prepared = False
 
 
-def _carry_out(
-    send: Callable[[Message], object],
-    name: str,
-    work: bytes,
-    brought: Files,
-    cache: Mapping[str, Any],
-    data: Mapping[str, Any],
-) -> None:
+def _carry_out(task: tuple[Any, ...], send: Callable[[Message], object]) -> None:
     """Do a task and send its last message, whatever happens."""
     global _prepared  # noqa: PLW0603 - a process is prepared once
+    name, work, brought, cache, data = task
     told = 0.0
 
     def listener(name: str, done: float) -> None:

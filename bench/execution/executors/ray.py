@@ -114,7 +114,7 @@ class Ray(Executor):
             self.jobs = self._most or max(1, self._share.places())
         while self._waiting and len(self._running) < self.jobs:
             task = self._waiting.popleft()
-            brought = {}
+            brought: Files = {}
             if task.store is not None:
                 brought = take_along(task.store, task.name)
                 for path in cache_files(task.store) - self._cache.keys():

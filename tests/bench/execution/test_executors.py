@@ -20,7 +20,6 @@ from bench.errors import UsageError
 from bench.execution import executors
 from bench.execution.executors import End, Ended, Executor, Failed, inline, processes, tell
 
-
 LOCAL = [engine for engine in executors.ENGINES if engine != "ray"]
 """Ray needs a cluster: test_ray.py."""
 

@@ -89,8 +89,8 @@ class MadeUp(datasets.Loader):
         return [root / "made-up"]
 
     def read(self, root: Path) -> datasets.Content:
-        parts = [np.full((each, 1, 2, 2), 7, np.uint8) for each in self.counts]
-        return datasets.Content(*parts, {"test": np.array([3, 4])})
+        train, validation, test = (np.full((n, 1, 2, 2), 7, np.uint8) for n in self.counts)
+        return datasets.Content(train, validation, test, {"test": np.array([3, 4])})
 
 
 class Nodes:

@@ -292,10 +292,11 @@ def test_a_suite_survives_machines_and_its_driver(
             stderr=talk,
         ) as driver,
     ):
-        begun = eventually(lambda: len(list(far.glob("runs/*Slow*/checkpoint.pt"))) == 2)
+        begun = eventually(lambda: len(list(far.glob("runs/*Slow*/checkpoint.pt"))) == 2, 300)
         assert begun, said.read_text()
         cluster.lose(cluster.others)
-        assert eventually(lambda: "is lost; it goes on" in said.read_text()), said.read_text()
+        lost = eventually(lambda: "is lost; it goes on" in said.read_text(), 300)
+        assert lost, said.read_text()
         driver.kill()
     left = far.glob("runs/*Slow*/checkpoint.pt")
     seeds = {path.parent.name.partition("seed=")[2][0] for path in left}

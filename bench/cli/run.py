@@ -59,6 +59,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="runs at a time; default: one a core on the CPU, one on a GPU",
     )
+    _add_engine(parser)
+    add(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="where runs and report go, and are read again; default: results",
+    )
+    add(
+        "--dry-run",
+        action="store_true",
+        help="print what would be trained, measured and fetched, and the expected time",
+    )
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    """Who does the runs."""
+    add = parser.add_argument
     add(
         "--executor",
         metavar="NAME",
@@ -72,18 +90,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="N",
         help="of Ray, such as 0.5 for two runs on a GPU; default: 1 on CUDA, else 0",
-    )
-    add(
-        "--results",
-        type=Path,
-        default=Path("results"),
-        metavar="DIR",
-        help="where runs and report go, and are read again; default: results",
-    )
-    add(
-        "--dry-run",
-        action="store_true",
-        help="print what would be trained, measured and fetched, and the expected time",
     )
 
 

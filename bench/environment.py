@@ -21,6 +21,8 @@ import torch
 from bench import CHECKOUT
 from bench.errors import UsageError
 
+COMMIT = "LIKELIHOOD_BENCH_COMMIT"
+"""Names the commit to a process that was sent the code without its history."""
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pytorch-fid")
 
 
@@ -66,7 +68,7 @@ def environment(on: torch.device) -> Mapping[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
@@ -143,10 +145,12 @@ def _processor() -> str:
     return platform.processor() or "unknown"
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit of the checkout, marked when files differ or are new; None outside a checkout."""
-    commit, changes = _git("rev-parse", "--short=10", "HEAD"), _git("status", "--porcelain")
-    return f"{commit}-dirty" if commit and changes else commit
+    if sent := os.environ.get(COMMIT):
+        return sent
+    name, changes = _git("rev-parse", "--short=10", "HEAD"), _git("status", "--porcelain")
+    return f"{name}-dirty" if name and changes else name
 
 
 def _git(*arguments: str) -> str | None:

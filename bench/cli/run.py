@@ -17,6 +17,7 @@ from bench.progress import duration, say
 if TYPE_CHECKING:
     import torch
 
+    from bench.execution.cluster import Share
     from bench.execution.estimate import Estimate
     from bench.execution.executors import Executor
     from bench.execution.run import Task, Terms
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one more likelihood, such as 'my_decoder.py:Truncated(scale=2)'; repeatable",
     )
     add("--seeds", type=int, metavar="N", help="seeds 0 to N-1; default: the budget's")
+    _add_engine(parser)
     add(
         "--results",
         type=Path,
@@ -91,26 +93,43 @@ def _add_terms(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    """Who does the runs."""
+    add = parser.add_argument
+    add(
+        "--executor",
+        metavar="NAME",
+        help="who does the runs: inline (this process), processes beside it, or ray (a cluster, "
+        "docs/scaling.md); default: one of the first two, by the number of jobs",
+    )
+    add("--ray-address", metavar="HOST:PORT", help="default: RAY_ADDRESS, else this machine alone")
+    add("--cpus-per-run", type=float, metavar="N", help="of Ray; default 1")
+    add(
+        "--gpus-per-run",
+        type=float,
+        metavar="N",
+        help="of Ray, such as 0.5 for two runs on a GPU; default: 1 on CUDA, else 0",
+    )
+
+
 def execute(options: argparse.Namespace) -> int:
     """Plan, train and measure what is missing, and write the report."""
-    import likelihoods
-    from bench.environment import default_jobs, device
-    from bench.execution.executors import create
-    from bench.execution.schedule import as_expected, pending, recall
+    from bench.environment import device
+    from bench.execution.schedule import as_expected, pending
     from bench.execution.tuning import at_most, settle
     from bench.publishing import publish
     from bench.store import Store
 
-    terms, on = _terms(options), device(options.device)
+    terms, share = _terms(options), _share(options)
+    on = share.device if share else device(options.device)
     suite, budget = _suite(options, on.type)
     store = Store.readable(options.results)
     plan = _plan(options, suite, budget)
     settle(plan, store, terms=terms)
     todo, later = pending(plan, store, None, terms), at_most(plan, store, terms)
-    jobs = min(options.jobs or default_jobs(on), max(1, len(todo) + len(later)))
     left = 0 if terms.retry_failed else _failed(plan, store, terms)
     _say_what_is_missing(plan, todo, later, left)
-    engine = partial(create, jobs, partial(recall, likelihoods.references()))
+    engine = partial(_executor, options, share, on, max(1, len(todo) + len(later)))
     if options.dry_run:
         with engine() as executor:
             print(_table(plan, todo, store, _estimates(plan, [*todo, *later], on, executor, {})))
@@ -205,6 +224,39 @@ def _say_what_is_there(plan: Plan, store: Store) -> None:
     if done and store.read_plan():
         say("writing the report of what there is; Ctrl-C ends that too")
         print(publish(store, store.report_folder))
+
+
+def _share(options: argparse.Namespace) -> Share | None:
+    """What each run gets of a Ray cluster; None: it is not asked for."""
+    from bench.execution import executors
+    from bench.execution.cluster import connect
+
+    executors.check(options.executor)
+    address, cpus, gpus = options.ray_address, options.cpus_per_run, options.gpus_per_run
+    if options.executor == "ray":
+        return connect(address, 1.0 if cpus is None else cpus, gpus, options.device)
+    if (address, cpus, gpus) != (None, None, None):
+        raise UsageError(
+            "--ray-address, --cpus-per-run and --gpus-per-run are for --executor ray, "
+            f"not {options.executor or 'the default'}"
+        )
+    return None
+
+
+def _executor(
+    options: argparse.Namespace, share: Share | None, on: torch.device, tasks: int
+) -> Executor:
+    import likelihoods
+    from bench.environment import default_jobs
+    from bench.execution import executors, user_files
+    from bench.execution.executors.ray import Ray
+    from bench.execution.schedule import recall
+
+    if share:
+        return Ray(options.jobs, partial(user_files.unpack, user_files.pack()), share)
+    jobs = min(options.jobs or default_jobs(on), tasks)
+    prepare = partial(recall, likelihoods.references())
+    return executors.create(jobs, prepare, options.executor)
 
 
 def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:

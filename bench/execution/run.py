@@ -119,7 +119,8 @@ def execute(
     try:
         data = _data(spec, device)
         model = build(spec, data)
-        weights = None if task.train else store.state(spec.run_id, "weights", device)
+        trained = store.is_trained(spec.run_id)  # also by a process that then died of this task
+        weights = store.state(spec.run_id, "weights", device) if trained else None
         if weights is None:
             _train(task, model, data, store, progress=progress, watch=watch)
         else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import torch
 
@@ -92,7 +91,7 @@ def carry_out(
     tried: list[str] = []
 
     def submit(task: Task) -> None:
-        executor.submit(task.spec.run_id, _work, task, store.root, device)
+        executor.submit(task.spec.run_id, _work, task, store, device)
 
     def advance(run_id: str, done: float) -> None:
         estimate = expected[run_id]
@@ -122,14 +121,14 @@ def as_expected(plan: Plan, store: Store) -> bool:
     return all(_as_expected(plan, run, store) for run in plan.runs)
 
 
-def _work(task: Task, root: Path, device: torch.device) -> Report:
+def _work(task: Task, store: Store, device: torch.device) -> Report:
     spec = task.spec
     # A file may have been edited since; the run would not be the one that its name says.
     if likelihoods.fingerprint(spec.likelihood) != spec.likelihood_source:
         raise InputChangedError(
             f"the file of {spec.likelihood} has changed meanwhile: run it again"
         )
-    return execute(task, Store(root), device, lambda done: tell(spec.run_id, done))
+    return execute(task, store, device, lambda done: tell(spec.run_id, done))
 
 
 def _lost(task: Task, store: Store, reason: Exception) -> Report:
@@ -157,7 +156,7 @@ def _prepare(tasks: list[Task], store: Store, device: torch.device, executor: Ex
     for data_set, which in sorted(needed):
         extractor, kept, count = which
         name = f"{extractor} features of {data_set}, {count or 'all'} images, {kept} kept"
-        executor.submit(name, _reference, data_set, which, store.root, device)
+        executor.submit(name, _reference, data_set, which, store, device)
     for end in executor.ends():
         if isinstance(end, Failed):
             if isinstance(end.error, DiskError):
@@ -166,10 +165,10 @@ def _prepare(tasks: list[Task], store: Store, device: torch.device, executor: Ex
 
 
 def _reference(
-    data_set: str, which: tuple[str, int, int], root: Path, device: torch.device
+    data_set: str, which: tuple[str, int, int], store: Store, device: torch.device
 ) -> None:
     extractor, *sizes = which
-    reference(Store(root), on_device(data_set, device), network(extractor, device), *sizes)
+    reference(store, on_device(data_set, device), network(extractor, device), *sizes)
 
 
 def _outcome(task: Task, store: Store, end: End | None) -> str:

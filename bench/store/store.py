@@ -241,10 +241,13 @@ class Store:
 
     # --- statistics of real images ---
 
+    def _cache_file(self, key: str) -> Path:
+        return self.root / "cache" / f"{key}.pt"
+
     def cached(self, key: str) -> dict[str, Any] | None:
         """Tensors kept under a key that names everything they depend on; None if there are none."""
-        return files.read_tensors(self.root / "cache" / f"{key}.pt", torch.device("cpu"))
+        return files.read_tensors(self._cache_file(key), torch.device("cpu"))
 
     def cache(self, key: str, state: Mapping[str, Any]) -> None:
         """Keep tensors under a key."""
-        files.write_tensors(self.root / "cache" / f"{key}.pt", state)
+        files.write_tensors(self._cache_file(key), state)

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 
-from bench.errors import UsageError
+from bench.errors import unknown
 from bench.execution.executors import base
 from bench.execution.executors.base import DiedError, End, Ended, Executor, Failed, Listener, tell
 
@@ -23,9 +23,20 @@ __all__ = [
     "Executor",
     "Failed",
     "Listener",
+    "check",
     "create",
     "tell",
 ]
+
+
+def check(engine: str | None) -> None:
+    """Make sure that there is an engine of this name; None is any.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if engine is not None and engine not in ENGINES:
+        raise unknown("executor", engine, ENGINES)
 
 
 def create(
@@ -42,6 +53,5 @@ def create(
         UsageError: there is no such engine.
     """
     name = engine or ("inline" if jobs == 1 else "processes")
-    if name not in ENGINES:
-        raise UsageError(f"there is no engine {name!r} (allowed: {', '.join(ENGINES)})")
+    check(name)
     return ENGINES[name](jobs, prepare)

@@ -6,6 +6,7 @@ Beside it, what belongs to the process that carries out a task, whatever the eng
 from __future__ import annotations
 
 import ctypes
+import pickle
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -71,7 +72,8 @@ class Executor(AbstractContextManager["Executor"]):
         Args:
             name: unique among the tasks of this executor.
             function: importable by name.
-            arguments: what it is called with; can be pickled, as its result.
+            arguments: what it is called with; can be pickled, as its result. A `Store` among them
+                holds, wherever the task is carried out, what is known of the run of this name.
         """
 
     @abstractmethod
@@ -94,6 +96,17 @@ class Executor(AbstractContextManager["Executor"]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def packed(end: End) -> bytes:
+    """Pickle an end; of what cannot be pickled and read again, only the text arrives."""
+    try:
+        content = pickle.dumps(end)
+        pickle.loads(content)
+    except Exception as error:
+        reason = end.error if isinstance(end, Failed) else error
+        content = pickle.dumps(Failed(end.name, RuntimeError(f"{type(reason).__name__}: {reason}")))
+    return content
 
 
 _listener: Listener = nothing

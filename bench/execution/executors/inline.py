@@ -17,6 +17,9 @@ class Inline(Executor):
 
     name: ClassVar[str] = "inline"
 
+    def __init__(self, jobs: int, prepare: Callable[[], object]) -> None:
+        super().__init__(1, prepare)
+
     def submit(self, name: str, function: Callable[..., object], *arguments: object) -> None:
         """Add a task."""
         self._waiting.append((name, function, arguments))

@@ -153,7 +153,7 @@ def _serve(connection: Connection, prepare: Callable[[], object]) -> None:
                 end = Ended(name, function(*arguments))
             except Exception as error:
                 end = Failed(name, error)
-            connection.send_bytes(_packed(end))
+            connection.send_bytes(base.packed(end))
 
 
 @contextmanager
@@ -163,17 +163,6 @@ def _ending_at_once() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         os._exit(interrupts.STATUS)
-
-
-def _packed(end: End) -> bytes:
-    """Pickle an end; of what cannot be pickled and read again, only the text arrives."""
-    try:
-        packed = pickle.dumps(end)
-        pickle.loads(packed)
-    except Exception as error:
-        reason = end.error if isinstance(end, Failed) else error
-        packed = pickle.dumps(Failed(end.name, RuntimeError(f"{type(reason).__name__}: {reason}")))
-    return packed
 
 
 def _die_with_parent() -> None:

@@ -1,0 +1,169 @@
+"""Tasks are carried out on the machines of a Ray cluster, which share no disk with this one.
+
+A task is a stream: its progress and the files that it has written come back while it works. So the
+store at home always holds its last checkpoint, and a task whose machine is lost goes on from there
+on another. Ray's own retries would begin from nothing, so they are off.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, ClassVar
+
+import datasets
+from bench.execution.cluster import Share, connect
+from bench.execution.executors import base
+from bench.execution.executors.base import DiedError, End, Executor, Failed, Listener
+from bench.progress import say
+from bench.store import Store
+from bench.store.away import Files, cache_files, receive, take_along
+
+LOSSES = 5
+"""How often a task goes on after its process or machine was lost; Ray cannot always tell which."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a task says; the last message has an end, or what the task lacks."""
+
+    done: float | None = None
+    """How much is done, from 0 to 1; None: the message is about something else."""
+    files: Files = field(default_factory=dict)
+    lacks: str = ""
+    """A data set, without which the task cannot begin here."""
+    end: bytes = b""
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the task says nothing after it."""
+        return bool(self.lacks or self.end)
+
+
+class StoreThere:
+    """Stands among the arguments of a task for the store of the machine that it comes to."""
+
+
+@dataclass(eq=False)
+class _Task:
+    name: str
+    work: bytes
+    store: Store | None
+    losses: int = 0
+
+
+class Ray(Executor):
+    """Submits as many tasks as the cluster has room for; machines may come and go.
+
+    Args:
+        jobs: tasks at a time; None: as many as there is room for.
+        prepare: what each new process does first.
+        share: what `connect` returned; None: it is called.
+    """
+
+    name: ClassVar[str] = "ray"
+
+    def __init__(
+        self,
+        jobs: int | None,
+        prepare: Callable[[], object] = base.nothing,
+        share: Share | None = None,
+    ) -> None:
+        self._share = connect() if share is None else share
+        self._most = jobs
+        super().__init__(jobs or self._share.places(), prepare)
+        self._ray = import_module("ray")  # an extra, and slow: not imported with this file
+        self._begin = self._ray.remote(
+            num_cpus=self._share.cpus,
+            num_gpus=self._share.gpus,
+            num_returns="streaming",
+            max_retries=0,
+        )(import_module("bench.execution.ray_worker").serve).remote
+        self._running: dict[Any, _Task] = {}  # by the stream of its messages
+        self._data: dict[str, Any] = {}  # data sets that some machine lacks, in Ray's store
+        self._cache: dict[str, Any] = {}  # files of our store's cache likewise, by path
+
+    def submit(self, name: str, function: Callable[..., object], *arguments: object) -> None:
+        """Add a task; what cannot be pickled is refused here."""
+        stores = [each for each in arguments if isinstance(each, Store)]
+        there = [StoreThere if isinstance(each, Store) else each for each in arguments]
+        work = pickle.dumps((self.prepare, function, there))
+        self._waiting.append(_Task(name, work, stores[0] if stores else None))
+
+    def ends(self, listener: Listener = base.nothing) -> Iterator[End]:
+        """Yield ends as they come; each message is heard when it has arrived."""
+        self._hand_out()
+        while self._running:
+            # Not for ever: machines may have come meanwhile.
+            for stream in self._ray.wait(list(self._running), timeout=1.0)[0]:
+                if end := self._received(stream, listener):
+                    self._hand_out()
+                    yield end
+            self._hand_out()
+
+    def close(self) -> None:
+        """Leave the cluster, which kills the processes of our tasks; a local one ends."""
+        self._waiting.clear()
+        self._running.clear()
+        self._ray.shutdown()
+
+    def _hand_out(self) -> None:
+        self.jobs = self._most or max(1, self._share.places())  # machines may have come
+        while self._waiting and len(self._running) < self.jobs:
+            task = self._waiting.popleft()
+            brought: Files = {}
+            if task.store is not None:
+                brought = take_along(task.store, task.name)
+                for path in cache_files(task.store) - self._cache.keys():
+                    self._cache[path] = self._ray.put((task.store.root / path).read_bytes())
+            stream = self._begin(task.name, task.work, brought, self._cache, self._data)
+            self._running[stream] = task
+
+    def _received(self, stream: Any, listener: Listener) -> End | None:
+        """Read one message of a task: progress, files, what it lacks, or its end."""
+        task = self._running[stream]
+        try:
+            message: Message = self._ray.get(next(stream))
+        except self._ray.exceptions.RayError as error:
+            del self._running[stream]
+            return self._lost(task, error)
+        if message.files and task.store is not None:
+            receive(task.store.root, message.files)
+        if message.done is not None:
+            listener(task.name, message.done)
+        if not message.is_last:
+            return None
+        del self._running[stream]
+        try:
+            if message.lacks:
+                self._hand_over(message.lacks)
+                self._waiting.appendleft(task)
+                return None
+            end: End = pickle.loads(message.end)
+        except Exception as error:
+            return Failed(task.name, error)
+        return end
+
+    def _lost(self, task: _Task, error: Exception) -> End | None:
+        """Submit a task again, unless it may be its own fault that its process is gone."""
+        known, reason = self._ray.exceptions, str(error).strip().splitlines()
+        if isinstance(error, known.RayTaskError):
+            return Failed(task.name, RuntimeError(reason[-1]))
+        if isinstance(error, known.OutOfMemoryError) or task.losses == LOSSES:
+            died = DiedError(f"its process died ({reason[0]}); was it out of memory?")
+            return Failed(task.name, died)
+        say(f"{task.name} is lost; it goes on elsewhere from its last checkpoint ({reason[0]})")
+        task.losses += 1
+        self._waiting.appendleft(task)
+        return None
+
+    def _hand_over(self, name: str) -> None:
+        """Give a data set of this machine to all that lack it."""
+        if name not in self._data:
+            data = datasets.load(name)
+            parts = [part.numpy() for part in (data.train, data.validation, data.test)]
+            labels = {key: each.numpy() for key, each in (data.labels or {}).items()}
+            words = (data.source, data.checksum, data.description)
+            self._data[name] = self._ray.put((parts, labels, words))

@@ -13,7 +13,6 @@ from bench.errors import DiskError
 from bench.evaluation import Outcome
 from bench.evaluation.quality import Quality
 from bench.evaluation.reference import network, reference
-from bench.execution.sharing import SharedTasks
 from bench.execution.estimate import Estimate
 from bench.execution.executors import End, Executor, Failed, tell
 from bench.execution.run import (
@@ -25,6 +24,7 @@ from bench.execution.run import (
     ended,
     execute,
 )
+from bench.execution.sharing import SharedTasks
 from bench.progress import Progress, duration, say
 from bench.store import Store
 from bench.store.lease import Leases

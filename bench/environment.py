@@ -42,9 +42,9 @@ def device(name: str) -> torch.device:
 def has_bfloat16(on: torch.device) -> bool:
     """Whether a device has units for bfloat16; one without is slower with it than in float32."""
     if on.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    units = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(units.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    units: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(units.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def default_jobs(on: torch.device) -> int:

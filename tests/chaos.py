@@ -114,7 +114,9 @@ def kill_once(folder: Path, results: Path, seconds: float) -> str | None:
 def table(results: Path) -> str:
     """results.csv without what no two suites share."""
     found = pd.read_csv(results / "report" / "results.csv", dtype=str)
-    apart = [name for name in found if "_seconds" in name or name in ("seconds", TIMED_ON)]
+    apart = [
+        name for name in map(str, found) if "_seconds" in name or name in ("seconds", TIMED_ON)
+    ]
     return found.drop(columns=apart).to_csv(index=False)
 
 

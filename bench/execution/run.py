@@ -38,7 +38,10 @@ class OutOfTimeError(RuntimeError):
     """A training that took longer than it may; one line with how far it came."""
 
 
-STATUSES = {TooLargeError: Status.TOO_LARGE, OutOfTimeError: Status.OUT_OF_TIME}
+STATUSES: dict[type[Exception], Status] = {
+    TooLargeError: Status.TOO_LARGE,
+    OutOfTimeError: Status.OUT_OF_TIME,
+}
 """Errors that are a status of their own."""
 LAST_LINES = 20
 """Of the traceback of a failure, which are kept."""

@@ -177,7 +177,7 @@ def _outcome(task: Task, store: Store, end: End | None) -> str:
     if end is None:
         status = (store.record(task.spec.run_id) or {}).get("status", "")
         return f"{title}: {status}, done by another process"
-    report = _lost(task.spec, store, end.error) if isinstance(end, Failed) else end.result
+    report = _lost(task, store, end.error) if isinstance(end, Failed) else end.result
     if report.status is not Status.FINISHED:
         return f"{title}: {report.status}: {report.error}"
     bits = report.columns.get("bits_per_dim")

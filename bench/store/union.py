@@ -119,7 +119,7 @@ def _measured(store: Store, run_id: str) -> set[str]:
 
 
 def _is_missing(result: dict[str, Any]) -> bool:
-    return result.get("outcome", Outcome.FAILED) == Outcome.FAILED
+    return bool(result.get("outcome", Outcome.FAILED) == Outcome.FAILED)
 
 
 def _bring(source: Store, target: Store, run_id: str) -> str:

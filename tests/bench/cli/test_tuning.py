@@ -11,6 +11,7 @@ import pytest
 
 from bench.cli import main
 from bench.execution import run as module
+from bench.execution.run import Task
 from bench.store import Store
 from bench.suite import SELECTOR, RunSpec
 from bench.training import Training
@@ -36,11 +37,11 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> tuple[list[RunSpec], list[Before
     before: list[Before] = []
     train = module._train
 
-    def noted(spec: RunSpec, *others: Any) -> None:
+    def noted(task: Task, *others: Any, **named: Any) -> None:
         for each in before:
-            each(spec)
-        train(spec, *others)
-        runs.append(spec)
+            each(task.spec)
+        train(task, *others, **named)
+        runs.append(task.spec)
 
     monkeypatch.setattr(module, "_train", noted)
     return runs, before

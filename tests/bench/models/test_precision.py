@@ -9,8 +9,9 @@ import torch
 
 import likelihoods
 from bench import models, seeds
-from bench.suite.schema import Evaluation, History, Protocol
-from bench.training import Training
+from bench.evaluation import Evaluation
+from bench.suite.schema import Protocol
+from bench.training import History, Training
 
 MODELS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "vae": ((3, 8, 8), {"width": 4, "latents": 3}),
@@ -24,7 +25,8 @@ MODELS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
 
 def elbo(name: str, precision: torch.dtype, *, training: bool) -> models.Elbo:
     shape, options = MODELS[name]
-    likelihood = likelihoods.create("optimal_sigma", shape[-3:])
+    channels, height, width = shape[-3:]
+    likelihood = likelihoods.create("optimal_sigma", (channels, height, width))
     model = models.create(name, likelihood, seed=0, **options).train(training)
     model.precision = precision
     x = torch.rand(5, *shape, generator=seeds.generator("cpu", 0, "items"))

@@ -190,7 +190,7 @@ def test_killed_anywhere_it_goes_on(
             kills += 1
         for spec in (first, second):
             if target.is_trained(spec.run_id):
-                assert target.missing(spec.run_id, [measurement("elbo")]) == ()
+                assert target.missing(spec.run_id, [measurement("elbo")], failed=True) == ()
                 assert target.state(spec.run_id, "weights", CPU) is not None
     assert kills > 3
     assert tree(target) == tree(whole) == tree(source)

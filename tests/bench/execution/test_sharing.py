@@ -13,7 +13,7 @@ from bench.evaluation import Outcome, Result
 from bench.execution.estimate import Estimate
 from bench.execution.executors import End, Ended, Executor, Listener
 from bench.execution.executors.base import nothing
-from bench.execution.run import Report, Task
+from bench.execution.run import Report, Task, Terms
 from bench.execution.schedule import carry_out
 from bench.store import Store
 from bench.store.lease import Leases, Owner
@@ -137,7 +137,8 @@ def test_only_measurements_that_nobody_made_are_left(
 ) -> None:
     """One that failed is left alone if that was after this process had made its plan."""
     made, failed, *others = measured_of(features=())
-    task = Task(shared.theirs, (made, failed, *others), train=True, turns=0 if tried else 1)
+    terms = Terms(retry_failed=True)
+    task = Task(shared.theirs, (made, failed, *others), True, terms, 0 if tried else 1)
 
     def measure() -> None:
         for measurement, outcome in ((made, Outcome.MEASURED), (failed, Outcome.FAILED)):

@@ -201,7 +201,7 @@ class Leases(AbstractContextManager["Leases"]):
 
 
 def _numbers(folder: Path) -> set[int]:
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         names = (name.rpartition(PREFIX) for name in os.listdir(folder))
         return {int(number) for before, _, number in names if number.isdecimal() and not before}
     return set()

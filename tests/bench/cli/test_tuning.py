@@ -141,7 +141,8 @@ def test_a_failed_trial_loses_and_is_tried_again(
         assert run(tuned, tmp_path, *chosen) == 1
     assert set(table(tmp_path)["learning_rate"]) == {FIXED}
     assert cells(section(tmp_path), "gaussian")["rate 0.003"] == "failed"
-    assert run(tuned, tmp_path, *chosen) == 0
+    assert run(tuned, tmp_path, *chosen) == 1, "a failure stays until it is to be tried again"
+    assert run(tuned, tmp_path, *chosen, "--retry-failed") == 0
     assert float(cells(section(tmp_path), "gaussian")["rate 0.003"].split(",")[0]) > 0
 
 

@@ -40,7 +40,7 @@ from tests.bench.conftest import MODELS, DataFor, MakeSpec, measured_of
 
 CPU = torch.device("cpu")
 RETRY = Terms(retry_failed=True)
-needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc to see files in")
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc/self/fd")
 
 
 @pytest.fixture(autouse=True)

@@ -81,6 +81,13 @@ def to_float(items: Tensor, device: torch.device | None = None) -> Tensor:
         items: (B, C, H, W) or (B, T, C, H, W).
         device: where they are wanted; None: where they are.
     """
-    values = images(items).to(device or items.device)
+    values = moved(images(items), device or items.device)
     values = values.to(torch.float32, memory_format=torch.channels_last).div_(255)
     return values.view(items.shape)
+
+
+def moved(values: Tensor, device: torch.device) -> Tensor:
+    """Values on a device; nobody waits for their way to a GPU."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,15 +12,17 @@ from typing import Any
 import torch
 
 import likelihoods
-from bench import seeds
-from bench.data import on_device, to_float
+from bench.data import Data, on_device
 from bench.evaluation import Trained, Trial
 from bench.evaluation.base import timed
 from bench.evaluation.elbo import scoring_seconds
 from bench.execution.executors import Ended, Executor
 from bench.execution.memory import check_memory
 from bench.execution.run import Task, build
-from bench.training.trainer import batch, calibrate, optimiser, training_step
+from bench.models import Model
+from bench.suite import RunSpec
+from bench.training.step import WARM, steps_of
+from bench.training.trainer import calibrate
 
 
 @dataclass(frozen=True)
@@ -52,20 +55,13 @@ def estimate(task: Task, device: torch.device) -> Estimate:
     spec = task.spec
     data = on_device(spec.data_set, device)
     model = build(spec, data)
-    trial = Trial(Trained(model, data, spec.seed))
+    # A GPU takes as long for a few items as for a batch.
+    few = spec.history.batch_size if device.type == "cuda" else 8
+    trial = Trial(Trained(model, data, spec.seed), few)
     train = 0.0
     if task.train:
         check_memory(model, data, spec.training)
-        optimizer = optimiser(model, spec.training)
-
-        def step() -> None:
-            noise = seeds.generator(device, spec.seed, "estimate")
-            items = batch(data.train, 0, spec.training.batch_size, spec.seed)
-            training_step(model, optimizer, to_float(items, device), noise)
-
-        model.train()
-        steps = spec.training.total_steps(len(data.train))
-        train = timed(step, device) * steps
+        steps, train = _training_seconds(model, data, spec)
         points, size = len(spec.history.steps(steps)), spec.history.batch_size
         scored = min(spec.history.images, len(data.validation)) * points
         train += scored * scoring_seconds(trial, size)
@@ -75,6 +71,23 @@ def estimate(task: Task, device: torch.device) -> Estimate:
     model.eval()
     with torch.no_grad():
         return Estimate(train, sum(each.seconds(trial) for each in task.measurements))
+
+
+def _training_seconds(model: Model, data: Data, spec: RunSpec) -> tuple[int, float]:
+    """Number of steps, and seconds that they take."""
+    training = steps_of(model, data, spec.training, spec.seed)
+    model.train()
+    # On a GPU the first ones are not like the others, and one alone is too short for a clock.
+    before, several = (WARM, 20) if data.device.type == "cuda" else (0, 1)
+    numbers = itertools.count()
+
+    def work(count: int) -> None:
+        for number in itertools.islice(numbers, count):
+            training.take(number)
+
+    work(before)
+    seconds = timed(lambda: work(several), data.device) / several
+    return training.total, training.total * seconds
 
 
 def estimates(

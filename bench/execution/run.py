@@ -212,6 +212,7 @@ def _train(
         "steps": trainer.steps,
         "batch_size": min(spec.training.batch_size, len(data.train)),
         "step_memory_megabytes": needed / 1e6,
+        "replayed": trainer.replayed,
         "train_seconds": trajectory.seconds,
         "smallest_sigma_reached": float(trajectory.history["smallest_sigma"].min()),
         **_best_point(trajectory.history),
@@ -316,6 +317,12 @@ METRICS = (
         "train_seconds",
         "training",
         "wall-clock time of the training steps alone; it compares within a report only",
+    ),
+    _words(
+        "replayed",
+        "steps replayed",
+        "on a GPU, whether training steps were replayed from a recording (a CUDA graph), which is "
+        "faster; one that cannot be recorded was computed each time",
     ),
     Metric(
         "smallest_sigma_reached",

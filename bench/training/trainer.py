@@ -1,9 +1,7 @@
 """Training: one loop for every model and every likelihood.
 
 The loop never waits for the device: losses stay there, and are looked at only at the few steps
-where the model is scored on validation images or a checkpoint is written. Batch order and posterior
-noise are derived from the seed and the step (bench.seeds), so they are the same for every
-likelihood, and a run that goes on from a checkpoint repeats the uninterrupted one.
+where the model is scored on validation images or a checkpoint is written.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -25,6 +22,7 @@ from bench.evaluation.base import clock
 from bench.evaluation.elbo import estimate_elbo
 from bench.models import Model
 from bench.training.settings import History, Training
+from bench.training.step import steps_of
 
 CHECKPOINT_SECONDS = 20.0
 """Training time between two checkpoints; more of it is not lost when a run is killed."""
@@ -50,49 +48,6 @@ class Trajectory:
     """The first step whose loss was NaN or infinite."""
     stopped_step: int | None = None
     """The step after which it was told to stop."""
-
-
-def optimiser(model: Model, training: Training) -> torch.optim.Optimizer:
-    """The optimiser that the protocol names, fused where PyTorch has a fused one."""
-    if training.optimiser == "adamax":
-        return torch.optim.Adamax(model.parameters(), lr=training.learning_rate, foreach=True)
-    return torch.optim.Adam(model.parameters(), lr=training.learning_rate, fused=True)
-
-
-def batch(items: Tensor, step: int, size: int, seed: int) -> Tensor:
-    """The items (size, ...), or all if there are fewer, of a step (counted from 0).
-
-    Every epoch has a permutation of its own; its incomplete batch is dropped.
-    """
-    size = min(size, len(items))
-    epoch, position = divmod(step, len(items) // size)
-    order = _order(len(items), epoch, seed, items.device)
-    return items[order[position * size : (position + 1) * size]]
-
-
-@lru_cache(maxsize=1)
-def _order(items: int, epoch: int, seed: int, device: torch.device) -> Tensor:
-    # Drawn on the CPU: the order is the same whatever the device.
-    generator = seeds.generator("cpu", seed, "batch order", epoch)
-    return torch.randperm(items, generator=generator).to(device)
-
-
-def training_step(
-    model: Model,
-    optimizer: torch.optim.Optimizer,
-    x: Tensor,
-    noise: torch.Generator,
-    *,
-    dequantisation: torch.Generator | None = None,
-    kl_share: float = 1.0,
-) -> Tensor:
-    """One step on items (B, ...); returns the loss, in nats per item, on the device."""
-    log_likelihood, kl = model.elbo(x, noise, dequantisation)
-    loss = (kl_share * model.likelihood.kl_weight * kl - log_likelihood).mean()
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
 
 
 @torch.no_grad()
@@ -126,17 +81,22 @@ class Trainer:
         self._points = set(history.steps(self.steps))
         self._validation = subset(data.validation, history.images, "validation")
         self._fitted = subset(data.train, training.calibration_images, "calibration")
-        self._optimizer = optimiser(model, training)
+        self._steps = steps_of(model, data, training, seed)
         self._losses = torch.zeros(self.steps, device=data.device)
         self._step = 0
         self._seconds = 0.0
         self._rows: list[dict[str, float]] = []
 
+    @property
+    def replayed(self) -> bool | None:
+        """Whether steps were replayed from a recording; None where they never are."""
+        return self._steps.replayed
+
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values from which training goes on as if it had not stopped."""
         return {
             "model": self.model.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": self._steps.optimizer.state_dict(),
             "losses": self._losses,
             "step": self._step,
             "seconds": self._seconds,
@@ -146,7 +106,7 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
         self.model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._steps.optimizer.load_state_dict(state["optimizer"])
         self._losses = state["losses"]
         self._step, self._seconds, self._rows = state["step"], state["seconds"], state["rows"]
 
@@ -170,7 +130,8 @@ class Trainer:
         report_every = max(1, self.steps // 100)
         diverged, stopped = None, False
         while self._step < self.steps and diverged is None and not stopped:
-            self._advance()
+            self._losses[self._step] = self._steps.take(self._step)
+            self._step += 1
             if self._step % report_every == 0:
                 progress(self._step / self.steps)
             point = self._step in self._points
@@ -179,6 +140,7 @@ class Trainer:
             due = now - saved > CHECKPOINT_SECONDS or last or stopped
             if point or (save and due):
                 self._seconds += clock(self.data.device) - started
+                self._steps.check(self._losses)
                 diverged = _first_not_finite(self._losses[: self._step])
                 if point and diverged is None:
                     self._record()
@@ -191,22 +153,6 @@ class Trainer:
                 started = clock(self.data.device)
         stopped_step = self._step if stopped and diverged is None else None
         return Trajectory(pd.DataFrame(self._rows), self._seconds, diverged, stopped_step)
-
-    def _advance(self) -> None:
-        step, device = self._step, self.data.device
-        items = batch(self.data.train, step, self.training.batch_size, self.seed)
-        x = to_float(items, device)
-        noise = seeds.generator(device, self.seed, "posterior noise", step)
-        blur = None
-        if self.training.dequantise:
-            blur = seeds.generator(device, self.seed, "dequantisation noise", step)
-        kl_share = self.training.kl_share(step, self.steps)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.training.rate(step, self.steps)
-        self._losses[step] = training_step(
-            self.model, self._optimizer, x, noise, dequantisation=blur, kl_share=kl_share
-        )
-        self._step += 1
 
     def _record(self) -> None:
         """Add a point to the curve, unless the checkpoint that training went on from has it.

@@ -18,7 +18,7 @@ import likelihoods
 from bench import models, seeds
 from bench.data import to_float
 from bench.training import Training
-from bench.training.trainer import optimiser, training_step
+from bench.training.step import optimiser, training_step
 
 BATCH, WIDTH, LATENTS, SIDE = 128, 32, 20, 28
 

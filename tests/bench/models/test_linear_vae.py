@@ -20,7 +20,7 @@ from torch import distributions as D
 import likelihoods
 from bench.models.base import Context, Model, Sampled
 from bench.models.normal import Normal, divergence, log_ratio
-from bench.training.trainer import training_step
+from bench.training.step import training_step
 from likelihoods import Likelihood
 
 SHAPE = (1, 2, 4)

@@ -14,7 +14,7 @@ from bench.data import images, to_float
 from bench.evaluation.elbo import estimate_elbo
 from bench.evaluation.generation import generate
 from bench.execution.run import build
-from bench.training.trainer import optimiser, training_step
+from bench.training.step import optimiser, training_step
 from tests.bench.conftest import MODELS, DataFor, MakeSpec, columns_of
 
 

@@ -10,8 +10,8 @@ import torch
 import likelihoods
 from bench.data import Data
 from bench.execution.run import build
-from bench.training import trainer
-from bench.training.trainer import batch
+from bench.training import step as step_module
+from bench.training.step import batch
 from tests.bench.conftest import MODELS, DataFor, MakeSpec, fit
 
 OWN = ("head.", "likelihood.")
@@ -62,7 +62,7 @@ def test_batches_and_noise_are_identical(
 ) -> None:
     def seen(likelihood: str) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         images, noises = [], []
-        original = trainer.training_step
+        original = step_module.training_step
 
         def spy(
             model: Any, optimizer: Any, x: torch.Tensor, noise: torch.Generator, **more: Any
@@ -71,7 +71,7 @@ def test_batches_and_noise_are_identical(
             noises.append(torch.randn(5, generator=noise.clone_state()))
             return original(model, optimizer, x, noise, **more)
 
-        monkeypatch.setattr(trainer, "training_step", spy)
+        monkeypatch.setattr(step_module, "training_step", spy)
         spec = make_spec(likelihood)
         fit(build(spec, data), data, spec)
         monkeypatch.undo()

@@ -7,7 +7,9 @@ every likelihood, and a run that goes on from a checkpoint repeats the uninterru
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import lru_cache
 from typing import Final
@@ -238,15 +240,12 @@ class ReplayedSteps(Steps):
         """
         model = deepcopy(self.model)
         before = _python_values(model.likelihood)
-        mode = torch.cuda.get_sync_debug_mode()
-        torch.cuda.set_sync_debug_mode("error")
         try:
-            loss = self._loss_of(model, x, step)
-            torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+            with _no_waiting():
+                loss = self._loss_of(model, x, step)
+                torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
         except RuntimeError:
             return False
-        finally:
-            torch.cuda.set_sync_debug_mode(mode)
         return _python_values(model.likelihood) == before
 
     @torch.no_grad()
@@ -257,6 +256,19 @@ class ReplayedSteps(Steps):
     def _loss_of(self, model: Model, x: Tensor, step: int) -> Tensor:
         noise, blur = (self._noise(step, purpose) for purpose in NOISES)
         return _loss(model, x, noise, blur if self.training.dequantise else None, self._kl_share)
+
+
+@contextmanager
+def _no_waiting() -> Iterator[None]:
+    """What waits for the device raises a RuntimeError here."""
+    mode = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that not all of it is found
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)
 
 
 def _python_values(module: nn.Module) -> dict[tuple[str, str], object]:

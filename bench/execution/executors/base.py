@@ -136,9 +136,6 @@ def configure() -> None:
     """
     torch.set_num_threads(1)
     _keep_memory()
-    # float32 is what it says: TF32 has ten bits of a number, and is cuDNN's default.
-    for backend in (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn):
-        backend.fp32_precision = "ieee"  # type: ignore[attr-defined]
     # Few shapes occur over and over: let cuDNN choose its fastest kernels.
     torch.backends.cudnn.benchmark = True
 

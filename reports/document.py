@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.content import IDENTIFICATION, Content, ReportError
+from reports.figures.files import write_png
 from reports.figures.style import house_style
 from reports.metric import Metric, described
 from reports.printing.markup import escape, paragraphs
@@ -76,7 +77,7 @@ class Document:
         (folder / FIGURES).mkdir()
         paths = [Path(FIGURES, name) for name in self.figures]
         for path, figure in zip(paths, self.figures.values(), strict=True):
-            figure.savefig(folder / path, metadata={"Software": None})
+            write_png(figure, folder / path)
         texts = {**self.tables, README: self.readme}
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")

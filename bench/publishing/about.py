@@ -38,6 +38,7 @@ def about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[st
         "training": "; ".join(_by_data((spec, _training(spec)) for spec in fixed)),
         "evaluation": "; ".join(_by_data((spec, _evaluation(spec, plan)) for spec in fixed)),
         "machine": _distinct(map(machine, machines)),
+        **_of_a_gpu(machines, plan),
         "versions": _distinct(map(versions, machines)),
         "code": _distinct(f"commit {found['commit']}" for found in machines if found.get("commit")),
         "time": _time(plan, table),
@@ -98,6 +99,19 @@ def _time(plan: Mapping[str, Any], table: pd.DataFrame) -> str:
     if wall := plan.get("wall_seconds"):
         text += f"; the last command took {duration(wall)} with {plan['jobs']} run(s) at a time"
     return text
+
+
+def _of_a_gpu(machines: Iterable[Mapping[str, Any]], plan: Mapping[str, Any]) -> dict[str, str]:
+    """What a reader has to know of numbers and seconds that come from a GPU."""
+    if not any(found["device"] == "cuda" for found in machines):
+        return {}
+    jobs = plan.get("jobs") or 1
+    shared = f"{jobs} runs shared the GPU, so seconds do not compare" if jobs > 1 else ""
+    return {
+        "precision on the GPU": "convolutions in TF32, as PyTorch has them; all else in float32 "
+        "or float64",
+        "seconds": shared,
+    }
 
 
 def _memory(machines: Iterable[Mapping[str, Any]]) -> str:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 import reports
 from reports import Column, Metric, ReportError
 from reports.document import document
+from reports.figures.files import write_png
 from tests.reports.example import MNIST, example
 from tests.reports.typed import FID, METRICS, STAND_IN, cells, content, five, run
 
@@ -212,14 +213,13 @@ def test_a_failing_figure_leaves_the_old_report_untouched(
 ) -> None:
     reports.write(content(), tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    saved = Figure.savefig
 
-    def fail_at_the_second(self: Figure, where: Path, **options: Any) -> None:
-        if where.name.startswith("information"):
+    def fail_at_the_second(figure: Figure, path: Path) -> None:
+        if path.name.startswith("information"):
             raise OSError(28, "No space left on device")
-        saved(self, where, **options)
+        write_png(figure, path)
 
-    monkeypatch.setattr(Figure, "savefig", fail_at_the_second)
+    monkeypatch.setattr("reports.document.write_png", fail_at_the_second)
     with pytest.raises(ReportError, match="No space left on device"):
         reports.write(small(), tmp_path)
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -10,12 +11,14 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from reports.analysis.groups import decoders, groups
 from reports.analysis.takeoff import TakeOff, take_off
 from reports.content import Content, Row
 from reports.document import document
 from reports.figures import curves, grids, panels, sweeps
+from reports.figures.files import LIMIT, write_png
 from reports.figures.style import house_style
 from reports.figures.style import styles as styles_of
 from tests.reports.example import DECODERS, MNIST, example
@@ -213,3 +216,19 @@ def test_a_likelihood_looks_the_same_in_every_report() -> None:
     assert [first[a], first[bounded]] == list(styles_of([a, Row("b", "")]).values())
     assert len({style.colour for style in first.values()}) == 4
     assert styles_of([own], order)[own] == styles_of([a, own], order)[own]
+
+
+def test_files_are_small_and_keep_their_colours(tmp_path: Path) -> None:
+    """A palette is no excuse for another orange."""
+    figure = document(example(seeds=3, columns=(MNIST,))).figures["convergence-mnist-vae.png"]
+    plain, small = tmp_path / "plain.png", tmp_path / "small.png"
+    figure.savefig(plain)
+    write_png(figure, small)
+    assert small.stat().st_size < min(LIMIT, 0.5 * plain.stat().st_size)
+    images = (Image.open(path).convert("RGB") for path in (plain, small))
+    before, after = (np.asarray(image).astype(float) for image in images)
+    assert np.abs(before - after).mean() < 0.5
+    for line in figure.axes[0].get_lines():
+        colour = 255 * np.array(to_rgb(line.get_color()))
+        drawn = np.abs(before - colour).max(-1) < 2
+        assert not drawn.any() or (np.abs(after - colour).max(-1) < 8).any()

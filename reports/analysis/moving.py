@@ -20,11 +20,13 @@ A single ln σ with a perfect decoder changes by 0.09 and more where Adam is sti
 and by 0.01 where it has arrived; the optimal variance, which lags behind nothing, by 0.04 in the
 short trainings of the budget quick (docs/validity.md)."""
 REACHED = 0.1
-"""A distance of ln σ² from the logarithm of the mean squared error up to which a variance is where
-it belongs: 0.004 bits/dim are lost by that. A rate that falls to zero stops it wherever it is."""
+"""How far ln σ² may end above the logarithm of the mean squared error: 0.004 bits/dim are lost by
+that. A variance comes from above, and a rate that falls to zero stops it wherever it is. Below the
+error of validation images it is at that of training images, its optimum, where a network fits
+these better."""
 AWAY = (
-    f"ln σ² changed by more than {SETTLED:g} over the last tenth of training, or ended further "
-    f"than {REACHED:g} from that of the mean squared error, its optimum"
+    f"ln σ² changed by more than {SETTLED:g} over the last tenth of training, or ended more than "
+    f"{REACHED:g} above that of the mean squared error, its optimum"
 )
 
 
@@ -42,14 +44,14 @@ def travel(history: pd.DataFrame | None) -> float:
 
 
 def lag(history: pd.DataFrame | None) -> float:
-    """Return how far ln σ² ended from the logarithm of the mean squared error, its optimum.
+    """Return how far ln σ² ended above the logarithm of the mean squared error, its optimum.
 
-    0 where no variance was recorded, or one that is a constant of the decoder.
+    Negative where it ended below; 0 where no variance was recorded, or one that is a constant of the decoder.
     """
     (_, variances), (_, errors) = _logs(history, "variance"), _logs(history, "mse")
     if not len(errors) or not len(variances) or np.ptp(variances) == 0:
         return 0.0
-    return float(abs(variances[-1] - errors[-1]))
+    return float(variances[-1] - errors[-1])
 
 
 def _logs(history: pd.DataFrame | None, key: str) -> tuple[Values, Values]:

@@ -76,6 +76,7 @@ def test_a_variance_that_a_falling_rate_stopped_is_not_the_error() -> None:
     assert lag(resting) > REACHED
     assert lag(resting.assign(mse=resting["variance"])) == 0
     assert lag(resting.drop(columns="mse")) == 0
+    assert lag(resting.assign(mse=1.2 * 0.02)) < 0  # training images are fitted better than others
     assert lag(history(1.0, 1.0, 1.0).assign(mse=0.1)) == 0  # a constant of the decoder
     subject = content([run("fit", 0)], histories={"fit-None-0": resting})
     (group,) = groups(subject)

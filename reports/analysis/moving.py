@@ -46,7 +46,8 @@ def travel(history: pd.DataFrame | None) -> float:
 def lag(history: pd.DataFrame | None) -> float:
     """Return how far ln σ² ended above the logarithm of the mean squared error, its optimum.
 
-    Negative where it ended below; 0 where no variance was recorded, or one that is a constant of the decoder.
+    Negative where it ended below; 0 where no variance was recorded, or one that is a constant of
+    the decoder.
     """
     (_, variances), (_, errors) = _logs(history, "variance"), _logs(history, "mse")
     if not len(errors) or not len(variances) or np.ptp(variances) == 0:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 BINS: Final = 20  # number of bins of the histogram, equally wide
 INTERVALS: Final = (50, 90, 99)  # percent of the central intervals whose coverage is counted
+ROUNDING: Final = 1e-9  # of a sum of 256 probabilities
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,9 @@ class Transforms:
     def update(self, transforms: Tensor) -> None:
         """Count transforms of any shape; a ValueError if one of them is not in [0, 1]."""
         values = transforms.flatten()
-        if not bool(((values >= 0) & (values <= 1)).all()):
+        if not bool(((values >= -ROUNDING) & (values <= 1 + ROUNDING)).all()):
             raise ValueError("a transform is not in [0, 1]")
+        values = values.clamp(0, 1)
         bins = (values * BINS).long().clamp(max=BINS - 1)
         self._bins += torch.bincount(bins, minlength=BINS).cpu()
         inside = [

@@ -113,7 +113,14 @@ def test_extremes(value: float, error: float, coverage: float) -> None:
     assert max(result.histogram) == 1
 
 
-@pytest.mark.parametrize("wrong", [math.nan, -1e-9, 1.001, math.inf])
+@pytest.mark.parametrize("rounded", [-1e-15, 1 + 1e-15])
+def test_probabilities_sum_to_one_but_for_rounding(rounded: float) -> None:
+    """Seen of a categorical decoder: the levels below one of no probability sum to 1 + 2e-16."""
+    result = counted(torch.tensor([rounded, 0.5], dtype=torch.float64))
+    assert sum(result.histogram) == 1
+
+
+@pytest.mark.parametrize("wrong", [math.nan, -1e-6, 1.001, math.inf])
 def test_refuses_what_is_no_probability(wrong: float) -> None:
     with pytest.raises(ValueError, match="not in"):
         Transforms().update(torch.tensor([0.5, wrong], dtype=torch.float64))

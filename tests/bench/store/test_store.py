@@ -120,6 +120,7 @@ def test_what_a_killed_writer_left_goes_when_the_run_is_taken_up(
 
 def test_history_round_trip(tmp_path: Path) -> None:
     history = pd.DataFrame({"step": [0, 5], "nll_nats": [1.25, math.nan]})
+    history = history.assign(seconds=[0.0, 1.5], bits_per_dim=[2.5, math.nan])
     store = Store.open(tmp_path)
     store.write_history("run", history)
     found = store.history("run")

@@ -6,7 +6,7 @@ import argparse
 import math
 import shlex
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -117,7 +117,7 @@ def execute(options: argparse.Namespace) -> int:
     from bench.environment import device
     from bench.execution import preview
     from bench.execution.estimate import refuse_years
-    from bench.execution.schedule import as_expected, pending
+    from bench.execution.schedule import pending
     from bench.execution.tuning import at_most, settle
     from bench.publishing import publish
     from bench.store import Store
@@ -159,11 +159,18 @@ def execute(options: argparse.Namespace) -> int:
             _say_what_is_there(plan, store)
         raise
     print(publish(store, store.report_folder))
-    good = as_expected(plan, store)
-    if not good:
-        again = "; --retry-failed tries them again" if _failed(plan, store, terms) else ""
-        say(f"some runs or measurements failed: the report says which{again}")
-    return 0 if good else 1
+    return _status(plan, store, terms)
+
+
+def _status(plan: Plan, store: Store, terms: Terms) -> int:
+    """The exit status of a command that did its work; says what it means."""
+    from bench.execution.schedule import as_expected
+
+    if as_expected(plan, store):
+        return 0
+    again = "; --retry-failed tries them again" if _failed(plan, store, terms) else ""
+    say(f"some runs or measurements failed: the report says which{again}")
+    return 1
 
 
 def _terms(options: argparse.Namespace) -> Terms:

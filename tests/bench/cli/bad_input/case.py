@@ -68,7 +68,7 @@ class Place:
             path.write_bytes(content.encode() if isinstance(content, str) else content)
 
     def changed(self, pattern: str, **content: Any) -> None:
-        """Results in which the first JSON file of this kind has other entries; None: it lacks it."""
+        """Results in which the first JSON file of this kind has other entries; None: no such."""
         path = sorted(self.results().glob(pattern))[0]
         now = {**json.loads(path.read_text()), **content}
         path.write_text(json.dumps({key: each for key, each in now.items() if each is not None}))

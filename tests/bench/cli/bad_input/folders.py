@@ -16,7 +16,13 @@ from PIL.PngImagePlugin import PngInfo
 from tests.bench.cli.bad_input.case import RESULTS, RUN, SUITE, Case, Place
 
 REPORT = ("report",)
-READERS = (RUN, (*RUN, "--dry-run"), REPORT, ("compare", "gaussian"))
+READERS = {
+    "run": RUN,
+    "dry run": (*RUN, "--dry-run"),
+    "report": REPORT,
+    "compare": ("compare", "gaussian"),
+    "merge": ("merge", RESULTS, "--results", "new"),
+}
 
 FORMATS = (
     ("another format", '{"format": 99}', "is of format 99, and this version reads format"),
@@ -137,8 +143,9 @@ def _blocked(place: Place, name: str) -> None:
 def cases() -> Iterator[Case]:
     for number, (name, content, says) in enumerate(FORMATS):
         prepare = partial(Place.damaged, pattern="format.json", content=content)
-        for reader in READERS if number == 0 else READERS[number % len(READERS) :][:1]:
-            yield Case(f"folder: {name}, {' '.join(reader)[:12]}", reader, says, prepare)
+        chosen = list(READERS) if number == 0 else [list(READERS)[number % len(READERS)]]
+        for reader in chosen:
+            yield Case(f"folder: {name}, {reader}", READERS[reader], says, prepare)
     for name, content, says in PLANS:
         prepare = partial(Place.damaged, pattern="plan.json", content=content)
         yield Case(f"folder: {name}", REPORT, says, prepare)
@@ -151,10 +158,8 @@ def cases() -> Iterator[Case]:
             prepare,
         )
     half = partial(Place.damaged, pattern="plan.json", content="{")
-    for reader in (*READERS[:2], READERS[3], ("merge", RESULTS, "--results", "new")):
-        yield Case(
-            f"folder: half a plan, {' '.join(reader)[:20]}", reader, "plan.json in 'results'", half
-        )
+    for reader, words in READERS.items():
+        yield Case(f"folder: half a plan, {reader}", words, "plan.json in 'results'", half)
     for name, file, content, says in FILES:
         prepare = partial(Place.damaged, pattern=f"runs/*/{file}", content=content)
         yield Case(f"folder: {name}", REPORT, says, prepare)

@@ -35,10 +35,10 @@ def load(name: str) -> Suite:
         UsageError: no such suite, broken TOML, a wrong key, type or value.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
-    if not path.is_file():
-        if name.endswith(".toml"):
-            raise UsageError(f"suite file {name!r} does not exist (suites: {', '.join(names())})")
+    if not name.endswith(".toml") and name not in names():
         raise unknown("suite", name, names())
+    if not path.is_file():
+        raise UsageError(f"suite file {name!r} does not exist (suites: {', '.join(names())})")
     content = _read(path)
     content.setdefault("name", path.stem)
     rows = content.get("rows")

@@ -50,8 +50,9 @@ class Place:
 
     def suite(self, old: str = "", new: str = "") -> None:
         """The tiny suite with one of its parts replaced."""
-        assert old in TINY
-        self.write(SUITE, TINY.replace('["thumbnail"]', "[]").replace(old, new, 1))
+        text = TINY.replace('["thumbnail"]', "[]")
+        assert old in text
+        self.write(SUITE, text.replace(old, new, 1))
 
     def results(self, to: str = RESULTS) -> Path:
         return shutil.copytree(self.made, self.root / to)

@@ -146,6 +146,8 @@ def cases() -> Iterator[Case]:
         chosen = list(READERS) if number == 0 else [list(READERS)[number % len(READERS)]]
         for reader in chosen:
             yield Case(f"folder: {name}, {reader}", READERS[reader], says, prepare)
+    old = partial(Place.write, path=f"{RESULTS}/runs/x/spec.json", content="{}")
+    yield Case("folder: runs of an older format", RUN, FORMATS[-1][2], old)
     for name, content, says in PLANS:
         prepare = partial(Place.damaged, pattern="plan.json", content=content)
         yield Case(f"folder: {name}", REPORT, says, prepare)

@@ -6,7 +6,7 @@ import fnmatch
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -17,6 +17,7 @@ from bench.settings import Option
 from bench.suite.schema import Suite, SuiteRow
 from likelihoods import Likelihood, Shape, check
 from likelihoods.check.core import located
+from likelihoods.core.options import choice, integer
 from reports import Row
 
 OPTIONS = TypeAdapter(dict[str, Option], config=ConfigDict(allow_inf_nan=False))
@@ -75,11 +76,14 @@ def made(name: str, shape: Shape, options: Mapping[str, Any]) -> Likelihood:
         likelihoods.LikelihoodError: it cannot be made; one line with the place in the code.
     """
     try:
-        return likelihoods.create(name, shape, **options)
+        likelihood = likelihoods.create(name, shape, **options)
     except likelihoods.LikelihoodError:
         raise
     except (Exception, SystemExit) as error:
         raise likelihoods.LikelihoodError(f"{name} cannot be made: {located(error)}") from error
+    choice(f"{name}: measure", likelihood.measure, get_args(likelihoods.Measure))
+    integer(f"{name}: outputs_per_value", likelihood.outputs_per_value, 1)
+    return likelihood
 
 
 def as_row(row: SuiteRow, added_as: str | None) -> Row:

@@ -90,7 +90,7 @@ WORDS = (
     ("no data to fetch", ["data", "fetch"], "arguments are required: NAME"),
     ("a dash in a new name", ["new", "my-decoder"], "'my-decoder' is not a name"),
     ("a keyword for a new name", ["new", "class"], "'class' is not a name"),
-    ("an empty new name", ["new", ""], "'' is not a name"),
+    ("an empty new name", ["new", ""], "is not a name: letters"),
     ("a new name of two words", ["new", "b c.py"], "'b c' is not a name"),
     ("a new name in no folder", ["new", "nowhere/mine"], "nowhere/mine.py: No such file"),
     ("a new name of nobody", ["new", "~nobody-here/mine"], "No such file"),

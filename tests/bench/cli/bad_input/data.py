@@ -94,7 +94,7 @@ def _no_folder(place: Place) -> None:
     place.patch.setenv("LIKELIHOOD_BENCH_DATA", str(place.write("file", "")))
 
 
-LOCAL = (
+LOCAL: tuple[tuple[str, Content, dict[str, bool], str], ...] = (
     ("nothing", b"", {}, "is corrupt (md5 of its content: expected"),
     ("half a file", _whole()[:40], {}, "is corrupt (md5 of its content: expected"),
     ("more than a file", _whole() + b"x", {}, "is corrupt (md5 of its content: expected"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,8 +15,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from tests.bench.cli.bad_input.case import RESULTS, RUN, SUITE, Case, Place
 
+Content = str | bytes | None
 REPORT = ("report",)
-READERS = {
+READERS: dict[str, Sequence[str]] = {
     "run": RUN,
     "dry run": (*RUN, "--dry-run"),
     "report": REPORT,
@@ -24,7 +25,7 @@ READERS = {
     "merge": ("merge", RESULTS, "--results", "new"),
 }
 
-FORMATS = (
+FORMATS: tuple[tuple[str, Content, str], ...] = (
     ("another format", '{"format": 99}', "is of format 99, and this version reads format"),
     ("an older format", '{"format": 1}', "is of format 1, and this version reads format"),
     ("a format in words", '{"format": "3"}', "is of format '3', and this version reads format"),
@@ -79,7 +80,7 @@ def _bomb() -> bytes:
     return _picture("32x32", (20_000, 20_000))
 
 
-FILES = (
+FILES: tuple[tuple[str, str, Content, str], ...] = (
     ("half a specification", "spec.json", '{"data', "spec.json in 'results/runs/"),
     ("a missing specification", "spec.json", None, "has no usable specification"),
     ("one of another version", "spec.json", '{"seed": 0}', "has no usable specification"),
@@ -119,6 +120,17 @@ def _refusing(place: Place, function: str, number: int) -> None:
         raise OSError(number, os.strerror(number))
 
     place.patch.setattr(tempfile, function, refuse)
+
+
+def _full_for_a_report(place: Place) -> None:
+    place.results()
+    _refusing(place, "TemporaryDirectory", 28)
+
+
+def _two(place: Place) -> None:
+    """Results, and a folder without any."""
+    place.results()
+    (place.root / "empty").mkdir()
 
 
 def _no_new_file(place: Place) -> None:
@@ -173,7 +185,7 @@ def cases() -> Iterator[Case]:
         "disk: a report on a full one",
         REPORT,
         "the report cannot be written into results/report: No space left",
-        lambda place: (place.results(), _refusing(place, "TemporaryDirectory", 28)),
+        _full_for_a_report,
     )
     full = "fresh.py: No space left on device"
     yield Case("disk: a new file on a full one", ["new", "fresh"], full, _no_new_file)
@@ -194,9 +206,4 @@ def cases() -> Iterator[Case]:
         ("a file", ["merge", SUITE, "--results", "new"], f"no results in '{SUITE}'"),
         ("into a file", ["merge", RESULTS, "--results", SUITE], "cannot be written"),
     ):
-        yield Case(
-            f"merge: {name}",
-            words,
-            says,
-            lambda place: (place.results(), (place.root / "empty").mkdir()),
-        )
+        yield Case(f"merge: {name}", words, says, _two)

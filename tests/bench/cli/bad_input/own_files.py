@@ -11,7 +11,7 @@ GIVEN = [*RUN, "--likelihoods", "Mine", "--likelihood", f"{OWN}:Mine"]
 RETURN = "return D.Independent(D.Normal(location, 1.0), 3)"
 CLASS = "    outputs_per_value = 1\n"
 
-READ = (
+READ: tuple[tuple[str, str | bytes, str], ...] = (
     ("no Python", "def (", "mine.py cannot be imported: SyntaxError: "),
     ("bytes", b"\xff\xfe\x00", "mine.py cannot be imported: "),
     ("a null", "x = '\0'", "mine.py cannot be imported: "),

@@ -214,7 +214,7 @@ REPLACED = (
 )
 """Name, part of the tiny suite, what stands there instead, and what is said."""
 
-WHOLE = (
+WHOLE: tuple[tuple[str, str | bytes, str], ...] = (
     ("an empty file", "", "key"),
     ("bytes", b"\xff\xfe\x00\x01", "is not valid TOML"),
     ("UTF-16", TINY.encode("utf-16"), "is not valid TOML"),

@@ -15,12 +15,15 @@ def say(message: str) -> None:
 
 
 def duration(seconds: float) -> str:
-    """A time span for a reader: `8 s`, `12 min`, `3.5 h`."""
+    """A time span for a reader: `8 s`, `12 min`, `3.5 h`, `12 days`, `1,200 years`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    if seconds < 1000 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    days = seconds / 24 / 3600
+    return f"{days:.0f} days" if days < 1000 else f"{days / 365.25:,.0f} years"
 
 
 class Progress:

@@ -12,6 +12,6 @@ Option = bool | int | float | str | list[float]
 
 
 class Settings(BaseModel):
-    """Frozen, strict settings; each class owns those of its part."""
+    """Frozen, strict settings, their numbers finite; each class owns those of its part."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

@@ -31,6 +31,8 @@ joined by " | ", if it was continued or measured on another."""
 IDENTIFICATION = ("run", "column", *APART, "learning_rate", "budget", "status", "device", TIMED_ON)
 """Columns of the results that say which run it is, and no metric; in the order of results.csv."""
 
+COMMAND = "command"
+"""What the command is called among the facts about a report."""
 PAPER = "paper"
 """The only budget that may be set beside published numbers."""
 SMOKE = "smoke"
@@ -136,7 +138,8 @@ class Content:
     """In the order in which they are printed. Likelihoods of the results that no row names are
     appended to them."""
     about: Mapping[str, str]
-    """What was run, one printed line each, in order: machine, versions, seeds, time, command."""
+    """What was run, one line of plain text each, in order: machine, versions, seeds, time, and the
+    command under `COMMAND`."""
     budget: str
     """smoke, quick, paper or the name of a custom one."""
     metrics: Sequence[Metric]

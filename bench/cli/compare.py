@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bench.cli.paths import path
+
 HELP = "one likelihood against others, from stored runs"
 
 
@@ -22,9 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATTERN",
         help="only likelihoods whose name matches; default: all others",
     )
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+    parser.add_argument("--results", type=path, default=Path("results"), metavar="DIR")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="default: report/compare-NEW/ in the results"
+        "--output", type=path, metavar="DIR", help="default: report/compare-NEW/ in the results"
     )
 
 

@@ -43,11 +43,12 @@ def _likelihoods(files: Sequence[str]) -> str:
     from tabulate import tabulate
 
     import likelihoods
+    from bench.suite.rows import made
 
     rows = []
     for text in dict.fromkeys([*likelihoods.names(), *files]):
         resolved = likelihoods.resolve(text)
-        likelihood = resolved.create(SHAPE)
+        likelihood = made(resolved.name, SHAPE, resolved.options)
         options = ", ".join(f"{option}={value!r}" for option, value in likelihood.options.items())
         rows.append(
             {

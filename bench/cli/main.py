@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.words = words
             return _carry_out(options)
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         command = shlex.join(["python", "-m", "bench", *words])
@@ -67,6 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough.
         sys.stdout = None
         return 1
+
+
+def _one_line(message: str) -> str:
+    """A message whose names, whatever they hold, neither break the line nor steer the terminal."""
+    line = " ".join(part.strip() for part in message.splitlines())
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
 
 
 def _carry_out(options: argparse.Namespace) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 
+from bench.cli.paths import path
 from bench.progress import say
 
 HELP = "bring results folders of several machines into one, and write its report"
@@ -14,8 +14,8 @@ HELP = "bring results folders of several machines into one, and write its report
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is brought together, and where."""
     add = parser.add_argument
-    add("folders", nargs="+", type=Path, metavar="FOLDER", help="results; they stay as they are")
-    add("--results", required=True, type=Path, metavar="DIR", help="new, or holding results too")
+    add("folders", nargs="+", type=path, metavar="FOLDER", help="results; they stay as they are")
+    add("--results", required=True, type=path, metavar="DIR", help="new, or holding results too")
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import keyword
+import os
 from pathlib import Path
 
 from bench.errors import UsageError
@@ -27,7 +28,7 @@ def execute(options: argparse.Namespace) -> int:
     Raises:
         UsageError: not a name of Python, or the file is there already.
     """
-    path = Path(f"{options.name.removesuffix('.py')}.py").expanduser()
+    path = Path(os.path.expanduser(f"{options.name.removesuffix('.py')}.py"))
     if not path.stem.isidentifier() or keyword.iskeyword(path.stem):
         raise UsageError(
             f"{path.stem!r} is not a name: letters, digits and underscores, such as my_decoder"

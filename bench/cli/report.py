@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bench.cli.paths import path
+
 HELP = "write the report again from stored results"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where the results are, and where the report goes."""
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+    parser.add_argument("--results", type=path, default=Path("results"), metavar="DIR")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="default: report/ in the results"
+        "--output", type=path, metavar="DIR", help="default: report/ in the results"
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.cli.paths import path
 from bench.errors import UsageError
 from bench.progress import duration, say
 
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
     from bench.execution.run import Task, Terms
     from bench.store import Store
     from bench.store.lease import Leases
-    from bench.suite import Plan, RunSpec, Suite
+    from bench.suite import Plan, Suite
 
 HELP = "run a suite and write its report"
 BUDGET_BY_DEVICE = {"cuda": "paper", "cpu": "quick"}
+MOST_JOBS = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_engine(parser)
     add(
         "--results",
-        type=Path,
+        type=path,
         default=Path("results"),
         metavar="DIR",
         help="where runs and report go, and are read again; default: results",
@@ -86,11 +89,8 @@ def _add_terms(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="stop a run after so many seconds of training; with more it goes on from there",
     )
-    add(
-        "--retry-failed",
-        action="store_true",
-        help="try runs and measurements that failed again",
-    )
+    add("--however-long", action="store_true", help="begin even what is to take over a year")
+    add("--retry-failed", action="store_true", help="try runs and measurements that failed again")
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
@@ -115,7 +115,9 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Plan, train and measure what is missing, and write the report."""
     from bench.environment import device
-    from bench.execution.schedule import as_expected, pending
+    from bench.execution import preview
+    from bench.execution.estimate import refuse_years
+    from bench.execution.schedule import pending
     from bench.execution.tuning import at_most, settle
     from bench.publishing import publish
     from bench.store import Store
@@ -123,41 +125,63 @@ def execute(options: argparse.Namespace) -> int:
     terms, share = _terms(options), _share(options)
     on = share.device if share else device(options.device)
     suite, budget = _suite(options, on.type)
-    store = Store.readable(options.results)
+    store = (Store.readable if options.dry_run else Store.writable)(options.results)
     plan = _plan(options, suite, budget)
     settle(plan, store, terms=terms)
     todo, later = pending(plan, store, None, terms), at_most(plan, store, terms)
     left = 0 if terms.retry_failed else _failed(plan, store, terms)
     _say_what_is_missing(plan, todo, later, left)
-    engine = partial(_executor, options, share, on, max(1, len(todo) + len(later)))
-    if options.dry_run:
-        with engine() as executor:
-            print(_table(plan, todo, store, _estimates(plan, [*todo, *later], on, executor, {})))
-        return 0
-    store = Store.open(options.results)
     try:
-        with store.leases() as leases, engine() as executor:  # they end after it
-            _compute(options, plan, store, on, executor, leases=leases, terms=terms)
+        with _executor(options, share, on, max(1, len(todo) + len(later))) as executor:
+            expect = partial(_estimates, plan, on=on, executor=executor, measured={})
+            expected = expect([*todo, *later]) if todo or options.dry_run else {}
+            if options.dry_run:
+                print(preview.table(plan, todo, store, expected))
+                return 0
+            if expected and not options.however_long:
+                refuse_years(expected, executor.jobs)
+            store = Store.open(options.results)
+            with store.leases() as leases, executor:  # they end after it
+                _compute(
+                    options,
+                    plan,
+                    store,
+                    on,
+                    executor,
+                    todo=todo,
+                    expected=expected,
+                    expect=expect,
+                    leases=leases,
+                    terms=terms,
+                )
     except KeyboardInterrupt:
-        _say_what_is_there(plan, store)
+        if not options.dry_run:
+            _say_what_is_there(plan, store)
         raise
     print(publish(store, store.report_folder))
-    good = as_expected(plan, store)
-    if not good:
-        again = "; --retry-failed tries them again" if _failed(plan, store, terms) else ""
-        say(f"some runs or measurements failed: the report says which{again}")
-    return 0 if good else 1
+    return _status(plan, store, terms)
+
+
+def _status(plan: Plan, store: Store, terms: Terms) -> int:
+    """The exit status of a command that did its work; says what it means."""
+    from bench.execution.schedule import as_expected
+
+    if as_expected(plan, store):
+        return 0
+    again = "; --retry-failed tries them again" if _failed(plan, store, terms) else ""
+    say(f"some runs or measurements failed: the report says which{again}")
+    return 1
 
 
 def _terms(options: argparse.Namespace) -> Terms:
     """How runs are done; checks the numbers."""
     from bench.execution.run import Terms
 
-    if options.jobs is not None and options.jobs < 1:
-        raise UsageError(f"jobs must be at least 1, not {options.jobs}")
+    if options.jobs is not None and not 1 <= options.jobs <= MOST_JOBS:
+        raise UsageError(f"jobs must be from 1 to {MOST_JOBS}, not {options.jobs}")
     limit = options.max_seconds_per_run
-    if limit is not None and not limit > 0:
-        raise UsageError(f"max-seconds-per-run must be above 0, not {limit:g}")
+    if limit is not None and not 0 < limit < math.inf:
+        raise UsageError(f"max-seconds-per-run must be a number above 0, not {limit:g}")
     return Terms(_command(options), options.retry_failed, limit)
 
 
@@ -172,18 +196,18 @@ def _compute(
     on: torch.device,
     executor: Executor,
     *,
+    todo: Sequence[Task],
+    expected: dict[str, Estimate],
+    expect: Callable[[Sequence[Task]], dict[str, Estimate]],
     leases: Leases,
     terms: Terms,
 ) -> None:
     """Do what is missing: what is known, then what trials of learning rates chose."""
-    from bench.execution.schedule import carry_out, pending
-    from bench.execution.tuning import at_most, chosen
+    from bench.execution.schedule import carry_out
+    from bench.execution.tuning import chosen
 
     started = time.monotonic()
-    todo = pending(plan, store, None, terms)
     record = partial(_record, options, plan, store, executor.jobs, todo)
-    expect = partial(_estimates, plan, on=on, executor=executor, measured={})
-    expected = expect([*todo, *at_most(plan, store, terms)]) if todo else {}
 
     def following(tried: Collection[str]) -> Sequence[Task]:
         tasks = chosen(plan, store, tried, terms)
@@ -365,31 +389,3 @@ def _record(
         # Nothing is computed: what was said of the command that did stays true.
         how |= {key: old[key] for key in how if key in old}
     store.write_plan(merge(plan, old, store) | how)
-
-
-def _table(plan: Plan, todo: Sequence[Task], store: Store, expected: Mapping[str, Estimate]) -> str:
-    """One line a run: what would be done of it, and how long that takes."""
-    from tabulate import tabulate
-
-    states = {task.spec.run_id: _state(task, store) for task in todo}
-    rows = []
-    for run in plan.runs:
-        seconds = f"{expected[run.run_id].total:.0f}" if run.run_id in expected else ""
-        state = states.get(run.run_id) or _left_as(run, store)
-        seed = f"trial {-run.seed}" if run.is_trial else run.seed
-        rate = f"{run.training.learning_rate:g}"
-        rows.append([run.data_set, run.model, run.label, rate, seed, state, seconds])
-    headers = ["data set", "model", "likelihood", "rate", "seed", "state", "seconds"]
-    return str(tabulate(rows, headers, tablefmt="simple"))
-
-
-def _left_as(run: RunSpec, store: Store) -> str:
-    if store.is_trained(run.run_id):
-        return "done"
-    return f"{(store.record(run.run_id) or {})['status']}, left"
-
-
-def _state(task: Task, store: Store) -> str:
-    if not task.train:
-        return f"measure {', '.join(measurement.label for measurement in task.measurements)}"
-    return "train on" if store.is_begun(task.spec.run_id) else "train"

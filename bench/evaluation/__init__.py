@@ -9,12 +9,13 @@ import importlib
 import pkgutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import torch
-from pydantic import create_model
+from pydantic import ValidationError, create_model
 
 from bench.evaluation.base import (
     Images,
@@ -96,7 +97,8 @@ def restored(content: Mapping[str, Any]) -> Measurement | None:
     """Return the measurement of a `Measurement.content`; None if there is no such any more."""
     for cls in MEASUREMENTS:
         if cls.name == content["name"] and cls.version == content["version"]:
-            return cls.model_validate(content["parameters"], strict=False)
+            with suppress(ValidationError):  # parameters of another version
+                return cls.model_validate(content["parameters"], strict=False)
     return None
 
 

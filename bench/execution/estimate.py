@@ -13,6 +13,7 @@ import torch
 
 import likelihoods
 from bench.data import Data, on_device
+from bench.errors import UsageError
 from bench.evaluation import Trained, Trial
 from bench.evaluation.base import timed
 from bench.evaluation.elbo import scoring_seconds
@@ -20,9 +21,13 @@ from bench.execution.executors import Ended, Executor
 from bench.execution.memory import check_memory
 from bench.execution.run import Task, build
 from bench.models import Model
+from bench.progress import duration
 from bench.suite import RunSpec
 from bench.training.step import WARM, steps_of
 from bench.training.trainer import calibrate
+
+YEAR = 365.25 * 24 * 3600
+"""In seconds."""
 
 
 @dataclass(frozen=True)
@@ -116,3 +121,17 @@ def total_seconds(expected: Mapping[str, Estimate], jobs: int) -> float:
     """Expected seconds on the clock for all tasks, on so many processes."""
     totals = [each.total for each in expected.values()]
     return max([sum(totals) / jobs, *totals])
+
+
+def refuse_years(expected: Mapping[str, Estimate], jobs: int) -> None:
+    """Fail where nobody can mean to wait that long.
+
+    Raises:
+        UsageError: all tasks together are expected to take more than a year.
+    """
+    seconds = total_seconds(expected, jobs)
+    if seconds > YEAR:
+        raise UsageError(
+            f"it is expected to take {duration(seconds)}: ask for fewer steps, seeds, rows or "
+            "measured images, or say --however-long"
+        )

@@ -127,7 +127,7 @@ def execute(
         if weights is None:
             _train(task, model, data, store, progress=progress, watch=watch)
         else:
-            model.load_state_dict(weights)
+            _restore(model, weights, "weights")
     except DiskError:
         raise
     except Exception as error:
@@ -189,7 +189,7 @@ def _train(
     needed = check_memory(model, data, spec.training)
     trainer = Trainer(model, data, spec.training, spec.history, spec.seed)
     if state := store.state(run_id, "checkpoint", data.device):
-        trainer.load_state_dict(state)
+        _restore(trainer, state, "checkpoint")
     save = partial(store.write_state, run_id, "checkpoint")
 
     def stop(seconds: float) -> bool:
@@ -227,6 +227,15 @@ def _train(
         }
     store.write_environment(run_id, store.environment(run_id) | watch.read())
     store.write_record(run_id, record)
+
+
+def _restore(what: Model | Trainer, state: dict[str, Any], kind: str) -> None:
+    try:
+        what.load_state_dict(state)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise RuntimeError(
+            f"{kind}.pt is not of this run ({likelihoods.described(error)}): delete it"
+        ) from error
 
 
 def _best_point(history: pd.DataFrame) -> dict[str, float | None]:

@@ -32,7 +32,7 @@ def about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[st
     lines = {
         "suite": plan["suite"],
         "budget": f"{plan['budget']}: {plan['budget_description']}",
-        "command": f"`{plan['command']}`" if plan.get("command") else "",
+        "command": plan.get("command") or "",
         "runs": f"{len(specs)} of {len(runs)} ended",
         "seeds": _distinct(spec.seed for spec in specs),
         "training": "; ".join(_by_data((spec, _training(spec)) for spec in fixed)),
@@ -103,7 +103,7 @@ def _time(plan: Mapping[str, Any], table: pd.DataFrame) -> str:
 
 def _of_a_gpu(machines: Iterable[Mapping[str, Any]], plan: Mapping[str, Any]) -> dict[str, str]:
     """What a reader has to know of numbers and seconds that come from a GPU."""
-    if not any(found["device"] == "cuda" for found in machines):
+    if not any(found.get("device") == "cuda" for found in machines):
         return {}
     jobs = plan.get("jobs") or 1
     shared = f"{jobs} runs shared the GPU, so seconds do not compare" if jobs > 1 else ""

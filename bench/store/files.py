@@ -83,14 +83,20 @@ def read_json(path: Path) -> dict[str, Any] | None:
         UsageError: the file is damaged.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError as error:
-        raise UsageError(
-            f"{path.name} in {str(path.parent)!r} is damaged ({error}); delete it to start over"
-        ) from error
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, error) from error
+    if not isinstance(content, dict):
+        raise damaged(path, "it holds no object")
     return content
+
+
+def damaged(path: Path, why: object) -> UsageError:
+    """The error of a file that is there and cannot be read."""
+    where = f"{path.name} in {str(path.parent)!r}"
+    return UsageError(f"{where} is damaged ({why}); delete it to go on without it")
 
 
 def write_tensors(path: Path, state: Mapping[str, Any]) -> None:
@@ -137,13 +143,20 @@ def write_images(path: Path, images: Images) -> None:
 
 
 def read_images(path: Path) -> Images | None:
-    """Read the images (n, H, W, C) that `write_images` wrote; None if there are none."""
+    """Read the images (n, H, W, C) that `write_images` wrote; None if there are none.
+
+    Raises:
+        UsageError: the file is damaged.
+    """
     if not path.is_file():
         return None
-    with Image.open(path) as sheet:
-        height, width = map(int, sheet.info["tile"].split("x"))
-        tiles = np.asarray(sheet).reshape(-1, height, COLUMNS, width, len(sheet.getbands()))
-    return tiles.swapaxes(1, 2).reshape(-1, height, width, tiles.shape[-1])
+    try:
+        with Image.open(path) as sheet:
+            height, width = map(int, sheet.info["tile"].split("x"))
+            tiles = np.asarray(sheet).reshape(-1, height, COLUMNS, width, len(sheet.getbands()))
+        return tiles.swapaxes(1, 2).reshape(-1, height, width, tiles.shape[-1])
+    except Exception as error:  # Pillow raises what its decoders raise
+        raise damaged(path, f"{type(error).__name__}: {error}") from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Values]) -> None:
@@ -157,8 +170,9 @@ def read_arrays(path: Path) -> dict[str, Values]:
     """Read what `write_arrays` wrote; nothing if it is not there, or damaged."""
     if not path.is_file() or not _is_whole(path):
         return {}
-    with np.load(path) as arrays:
+    with np.load(path) as arrays, suppress(ValueError):  # no array, or one of objects
         return dict(arrays)
+    return {}
 
 
 def _sync(folder: Path) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +19,17 @@ from bench.errors import UsageError
 from bench.evaluation import Images, Measurement, Outcome, Result, Values
 from bench.store import files, lease
 from bench.suite.spec import RunSpec
+from bench.suite.stored import problem_of
 from reports import Status
 
 Kind = Literal["checkpoint", "weights"]
 FORMAT = 3
 """Of the layout. Raise it where an older folder would be misread."""
+
+HISTORY = {"step", "seconds", "nll_nats", "bits_per_dim"}
+"""Columns of every history."""
+RESULT = {"outcome", "reason", "seconds", "columns", "environment"}
+"""What there is of every measurement that was tried."""
 
 
 class Store:
@@ -42,17 +49,26 @@ class Store:
         Raises:
             UsageError: it cannot be created or written, or is of another format.
         """
-        store = cls.readable(root)
-        try:
+        store = cls.writable(root)
+        with _writing(root):
             (root / "runs").mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=root):
-                pass
-        except OSError as error:
-            raise UsageError(
-                f"results folder {str(root)!r} cannot be written: {error.strerror}"
-            ) from error
         if files.read_json(root / "format.json") is None:
             files.write_json(root / "format.json", {"format": FORMAT})
+        return store
+
+    @classmethod
+    def writable(cls, root: Path) -> Store:
+        """A folder that may hold results, and that can be written or created; nothing is left.
+
+        Raises:
+            UsageError: it cannot be written or created, or cannot be read: see `readable`.
+        """
+        store = cls.readable(root)
+        with _writing(root):
+            nearest = next(each for each in (root, *root.absolute().parents) if each.exists())
+            tempfile.TemporaryFile(dir=nearest).close()
+            if (root / "runs").exists():
+                tempfile.TemporaryFile(dir=root / "runs").close()
         return store
 
     @classmethod
@@ -74,17 +90,19 @@ class Store:
         """A folder that may hold results or not exist yet; nothing is written.
 
         Raises:
-            UsageError: it is of another format.
+            UsageError: it is of another format, or its plan is damaged.
         """
         content = files.read_json(root / "format.json")
         used = (root / "plan.json").exists() or any((root / "runs").glob("*/spec.json"))
         known = content.get("format") if content else None
         if known != FORMAT and (content or used):
             raise UsageError(
-                f"results folder {str(root)!r} is of format {known or 1}, and this version reads "
+                f"results folder {str(root)!r} is of format {known or 1!r}, and this version reads "
                 f"format {FORMAT}: choose another folder with --results, or delete this one"
             )
-        return cls(root)
+        store = cls(root)
+        store.read_plan()
+        return store
 
     @property
     def report_folder(self) -> Path:
@@ -98,8 +116,16 @@ class Store:
         files.write_json(self.root / "plan.json", plan)
 
     def read_plan(self) -> dict[str, Any] | None:
-        """What `write_plan` kept, or None."""
-        return files.read_json(self.root / "plan.json")
+        """What `write_plan` kept, or None.
+
+        Raises:
+            UsageError: it is damaged.
+        """
+        path = self.root / "plan.json"
+        content = files.read_json(path)
+        if content is not None and (problem := problem_of(content)):
+            raise files.damaged(path, problem)
+        return content
 
     # --- one run ---
 
@@ -141,10 +167,8 @@ class Store:
 
     def record(self, run_id: str) -> dict[str, Any] | None:
         """How the training ended; None if it has not, or if that cannot be read."""
-        try:
-            return files.read_json(self._folder(run_id) / "run.json")
-        except UsageError:
-            return None
+        record = _if_whole(self._folder(run_id) / "run.json")
+        return record if record.get("status") in list(Status) else None
 
     def write_record(self, run_id: str, record: Mapping[str, Any]) -> None:
         """End the training. Weights and history are written before, the checkpoint is dropped."""
@@ -170,7 +194,15 @@ class Store:
     def history(self, run_id: str) -> pd.DataFrame | None:
         """The convergence curve of a run; None if it has none."""
         path = self._folder(run_id) / "history.csv"
-        return pd.read_csv(path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            history = pd.read_csv(path)
+        except ValueError as error:
+            raise files.damaged(path, error) from error
+        if lacking := HISTORY - set(history.select_dtypes("number")):
+            raise files.damaged(path, f"it has no numbers of {', '.join(sorted(lacking))}")
+        return history
 
     def write_state(self, run_id: str, kind: Kind, state: Mapping[str, Any]) -> None:
         """Keep what training goes on from, or the weights of a trained model."""
@@ -205,10 +237,8 @@ class Store:
 
     def measurement(self, run_id: str, key: str) -> dict[str, Any] | None:
         """What `write_measurement` kept under a key; None if nothing, or if it cannot be read."""
-        try:
-            return files.read_json(self._folder(run_id) / "measurements" / f"{key}.json")
-        except UsageError:
-            return None
+        result = _if_whole(self._folder(run_id) / "measurements" / f"{key}.json")
+        return result if result.keys() >= RESULT else None
 
     def write_measurement(
         self, run_id: str, measurement: Measurement, result: Result, environment: Mapping[str, Any]
@@ -251,3 +281,21 @@ class Store:
     def cache(self, key: str, state: Mapping[str, Any]) -> None:
         """Keep tensors under a key."""
         files.write_tensors(self._cache_file(key), state)
+
+
+@contextmanager
+def _writing(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"results folder {str(root)!r} cannot be written: {error.strerror}"
+        ) from error
+
+
+def _if_whole(path: Path) -> dict[str, Any]:
+    """What a JSON file holds; nothing if it is not there, or damaged."""
+    try:
+        return files.read_json(path) or {}
+    except UsageError:
+        return {}

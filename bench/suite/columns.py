@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+
 import datasets
 import likelihoods
 from bench import models
 from bench.errors import UsageError, unknown
 from bench.progress import say
+from bench.suite.rows import made
 from bench.suite.schema import Protocol, Suite, SuiteColumn, SuiteRow
+
+MOST_POINTS = 10_000
+"""Of a history."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,11 @@ def check_column(column: SuiteColumn, data: ColumnData, row: SuiteRow, protocol:
             f"model {column.model!r} takes {kinds[video]}, and data set {data.name!r} is "
             f"{kinds[not video]}"
         )
+    if protocol.history.points > MOST_POINTS:
+        raise UsageError(
+            f"column {column.heading!r}: points {protocol.history.points} is more than a history "
+            f"may have, {MOST_POINTS}"
+        )
     batch = protocol.training.batch_size
     if batch > data.training_items:
         raise UsageError(
@@ -123,7 +134,9 @@ def check_column(column: SuiteColumn, data: ColumnData, row: SuiteRow, protocol:
             f"training items of {data.name!r}"
         )
     channels, height, width = data.shape[-3:]
-    likelihood = likelihoods.create(
-        row.likelihood, shape=(channels, height, width), **row.variants()[0]
-    )
-    models.create(column.model, likelihood, seed=0, **protocol.options)
+    likelihood = made(row.likelihood, (channels, height, width), row.variants()[0])
+    try:
+        with torch.device("meta"):  # shapes alone: no weight is drawn or takes memory
+            models.create(column.model, likelihood, seed=0, **protocol.options)
+    except (RuntimeError, ArithmeticError) as error:
+        raise UsageError(f"model {column.model}: {likelihoods.described(error)}") from error

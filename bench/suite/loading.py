@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, get_args
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from bench.errors import UsageError, unknown
 from bench.suite.schema import Suite
 
+KINDS = {"bool", "int", "float", "str", "list[float]"}
+"""What pydantic calls the types of an `Option`."""
 FOLDER = Path(__file__).parent.parent / "suites"
 
 
@@ -32,18 +35,21 @@ def load(name: str) -> Suite:
         UsageError: no such suite, broken TOML, a wrong key, type or value.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
-    if not path.is_file():
-        if name.endswith(".toml"):
-            raise UsageError(f"suite file {name!r} does not exist (suites: {', '.join(names())})")
+    if not name.endswith(".toml") and name not in names():
         raise unknown("suite", name, names())
+    if not path.is_file():
+        raise UsageError(f"suite file {name!r} does not exist (suites: {', '.join(names())})")
     content = _read(path)
     content.setdefault("name", path.stem)
-    for row in content.get("rows", []):
-        if isinstance(row, dict) and ".py:" in str(row.get("likelihood")):
-            row["likelihood"] = str(path.resolve().parent / row["likelihood"])
+    rows = content.get("rows")
+    for row in rows if isinstance(rows, list) else []:
+        likelihood = row.get("likelihood") if isinstance(row, dict) else None
+        if isinstance(likelihood, str) and ".py:" in likelihood:
+            row["likelihood"] = str(path.resolve().parent / os.path.expanduser(likelihood))
     try:
         # Strict JSON keeps 1 and 1.0 interchangeable where a float is wanted, and nothing else.
-        return Suite.model_validate_json(json.dumps(content))
+        # It has no dates: they become texts.
+        return Suite.model_validate_json(json.dumps(content, default=str))
     except ValidationError as error:
         raise UsageError(f"suite {path.name}: {_one_line(error)}") from error
 
@@ -53,7 +59,7 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise UsageError(f"suite {path.name} extends itself")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers may be too long, lists too deep
         raise UsageError(f"suite {path.name} is not valid TOML: {error}") from error
     except OSError as error:
         raise UsageError(f"suite {path.name} cannot be read: {error.strerror}") from error
@@ -95,12 +101,15 @@ def _taken_over(own: list[Any], inherited: list[dict[str, Any]], name: str) -> l
 def _one_line(error: ValidationError) -> str:
     # A mistyped key shows as one that is missing and one too many: the latter says more.
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    place = ".".join(str(part) for part in first["loc"]) or "top level"
-    message = first["msg"].removeprefix("Value error, ")
+    location, message = first["loc"], first["msg"].removeprefix("Value error, ")
+    place = ".".join(map(str, location)) or "top level"
     if first["type"] == "extra_forbidden":
         return f"unknown key {place!r} (allowed: {', '.join(_allowed_keys(first['loc']))})"
     if first["type"] == "missing":
         return f"key {place!r} is missing"
+    if kinds := KINDS.intersection(map(str, location[-2:])):  # it fits none of an option's types
+        place = ".".join(map(str, location[: location.index(min(kinds))]))
+        message = "Input should be a truth value, a finite number, a text or a list of numbers"
     value = first.get("input")
     shown = "" if isinstance(value, dict | list) else f", not {value!r}"
     return f"{place}: {message}{shown}"

@@ -19,6 +19,8 @@ from bench.suite.spec import RunSpec
 from bench.suite.tuning import Search, judges, searches
 from reports import Column, Row, Status
 
+MOST_RUNS = 100_000
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -136,19 +138,33 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
         budget_description=budget.description,
         rows=[as_row(row, added.get(row.label or row.likelihood)) for row in chosen],
     )
+    planned, seeds = 0, choices.seeds or budget.seeds
     for column in columns(suite, choices.data_sets):
         if column.not_run is None:
             protocol = column.under(choices.budget, budget)
+            planned += _count(column, protocol, chosen, seeds)
+            if planned > MOST_RUNS:
+                raise UsageError(
+                    f"{planned} runs are more than one command does, {MOST_RUNS}: ask for fewer "
+                    "seeds, rows or columns"
+                )
             if protocol.training.precision == "bfloat16" and not choices.bfloat16:
                 say(f"{column.heading}: no units for bfloat16 here, so training is in float32")
                 protocol = protocol.in_float32()
-            _add(plan, column, protocol, chosen, choices.seeds or budget.seeds, fetch=fetch)
+            _add(plan, column, protocol, chosen, seeds, fetch=fetch)
         else:
             plan.columns.append(_column(column))
     _refuse_same_headings(plan.columns)
     if not plan.by_column:
         raise UsageError(f"suite {suite.name!r} has nothing to run with these choices")
     return plan
+
+
+def _count(column: SuiteColumn, protocol: Protocol, chosen: list[SuiteRow], seeds: int) -> int:
+    """How many runs and trials a column has."""
+    tuning, rate = protocol.tuning, protocol.training.learning_rate
+    trials = len({*tuning.rates, rate}) * tuning.seeds if tuning else 0
+    return sum(len(row.variants(column)) for row in chosen) * (seeds + trials)
 
 
 def _refuse_same_headings(columns: Sequence[Column]) -> None:

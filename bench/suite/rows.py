@@ -6,19 +6,21 @@ import fnmatch
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 import likelihoods
 from bench.errors import UsageError, unknown
 from bench.progress import say
 from bench.settings import Option
 from bench.suite.schema import Suite, SuiteRow
-from likelihoods import check
+from likelihoods import Likelihood, Shape, check
+from likelihoods.check.core import located
+from likelihoods.core.options import choice, integer
 from reports import Row
 
-OPTIONS = TypeAdapter(dict[str, Option])
+OPTIONS = TypeAdapter(dict[str, Option], config=ConfigDict(allow_inf_nan=False))
 
 
 def rows(
@@ -56,15 +58,32 @@ def rows(
         if not same:
             named[addition.label] = text
         chosen += [each for each in same or [row] if each not in chosen]
+    for row in chosen:
+        for variant in row.variants():  # a wrong option fails before anything is fetched
+            made(row.likelihood, (1, 4, 4), variant)
     chosen = [row if likelihoods.is_own(row.likelihood) else _checked(row) for row in chosen]
     labels = [row.label or row.likelihood for row in chosen]
     for label in named:
         if labels.count(label) > 1:
             raise UsageError(f"suite {suite.name} has another row {label!r}: rename the class")
-    for row in chosen:
-        for variant in row.variants():  # a wrong option fails before anything is fetched
-            likelihoods.create(row.likelihood, shape=(1, 4, 4), **variant)
     return chosen, named
+
+
+def made(name: str, shape: Shape, options: Mapping[str, Any]) -> Likelihood:
+    """Make a likelihood whose code may be a user's, and raise anything.
+
+    Raises:
+        likelihoods.LikelihoodError: it cannot be made; one line with the place in the code.
+    """
+    try:
+        likelihood = likelihoods.create(name, shape, **options)
+    except likelihoods.LikelihoodError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise likelihoods.LikelihoodError(f"{name} cannot be made: {located(error)}") from error
+    choice(f"{name}: measure", likelihood.measure, get_args(likelihoods.Measure))
+    integer(f"{name}: outputs_per_value", likelihood.outputs_per_value, 1)
+    return likelihood
 
 
 def as_row(row: SuiteRow, added_as: str | None) -> Row:

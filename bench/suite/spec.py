@@ -83,7 +83,9 @@ class RunSpec(Settings, protected_namespaces=()):
         name = f"{self.data_set}-{self.model}-{self.likelihood}{options}-seed={self.seed}"
         content = self.model_dump(mode="json")
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return f"{as_file_name(name)}-{_digest(canonical)}"
+        # A name of a file has at most 255 bytes.
+        readable = as_file_name(name).encode()[:244].decode(errors="ignore")
+        return f"{readable}-{_digest(canonical)}"
 
 
 def as_file_name(text: str) -> str:

@@ -9,16 +9,24 @@ import numpy as np
 
 from datasets.core.dataset import SPLITS, Bytes, Content, DataError
 
+UNPACKED = 1_000_000_000
+"""Bytes at most of a compressed file."""
 
-def read_verified(path: Path, algorithm: str, expected: str) -> Bytes:
+
+def read_verified(path: Path, algorithm: str, expected: str, limit: int = UNPACKED) -> Bytes:
     """Read one file, decompressed if it ends in .gz, and verify its hash: uint8 (N,), writable.
 
     The algorithm is one of hashlib, the hash expected a hex digest of the (decompressed) content.
-    A file that is unreadable, damaged, or not the one expected raises a DataError.
+    A file that is unreadable, damaged, not the one expected, or holds more than `limit` bytes when
+    it is decompressed, raises a DataError.
     """
     try:
         if path.suffix == ".gz":
-            content = np.frombuffer(bytearray(gzip.decompress(path.read_bytes())), np.uint8)
+            with gzip.open(path) as stream:
+                unpacked = stream.read(limit + 1)
+            if len(unpacked) > limit:
+                raise DataError(f"{path} cannot be read (it unpacks to more than {limit} bytes)")
+            content = np.frombuffer(bytearray(unpacked), np.uint8)
         else:
             content = np.fromfile(path, np.uint8)
     except (OSError, EOFError, zlib.error) as error:

@@ -25,9 +25,9 @@ STAGING = ".likelihood-bench-new-"  # not the start of LOCK and PARTIAL, which m
 def data_folder(root: str | Path | None = None) -> Path:
     """Path of the data folder: root, $LIKELIHOOD_BENCH_DATA, or a folder in the user's cache."""
     if chosen := root or os.environ.get(ENVIRONMENT):
-        return Path(chosen).expanduser()
+        return Path(os.path.expanduser(chosen))
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "likelihood-bench" / "data"
+    return Path(os.path.expanduser(cache), "likelihood-bench", "data")
 
 
 @contextmanager

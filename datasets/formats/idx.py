@@ -5,7 +5,6 @@ Format: two zero bytes, a type (8 = uint8), the number of axes, each length as a
 """
 
 import gzip
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 from datasets.core.checksums import read_verified
 from datasets.core.dataset import Bytes, Content, DataError
 from datasets.core.registry import Loader, complete
+from datasets.transport.sources import copy
 
 IMAGES, LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 NAMES = tuple(f"{part}-{kind}" for part in ("train", "t10k") for kind in (IMAGES, LABELS))
@@ -58,14 +58,14 @@ class IdxLoader(Loader):
         for name in NAMES:
             packed = root / self.folder / f"{name}.gz"
             if packed.is_file():
-                with gzip.open(packed) as source, packed.with_suffix("").open("wb") as target:
-                    shutil.copyfileobj(source, target)
+                with gzip.open(packed) as source:
+                    copy(source, packed.with_suffix(""), self.bytes)
                 packed.unlink()
 
     def read(self, root: Path) -> Content:
         """See `Loader.read`; validation is the last part of the official training part."""
         images, labels, test_images, test_labels = (
-            parse(read_verified(path, "md5", md5))
+            parse(read_verified(path, "md5", md5, self.bytes))
             for path, md5 in zip(self.files(root), self.md5, strict=True)
         )
         train = self.counts[0]

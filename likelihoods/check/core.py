@@ -85,7 +85,7 @@ def check(name: str, function: Property, factory: Factory) -> Result:
         torch.manual_seed(0)
         try:
             answer = function(factory)
-        except Exception as error:  # a likelihood may raise anything
+        except (Exception, SystemExit) as error:  # a likelihood may raise anything
             return Result(name, "FAIL", math.nan, math.nan, located(error))
     if isinstance(answer, Skipped):
         return Result(name, "skip", math.nan, math.nan, answer.reason)
@@ -96,7 +96,7 @@ def check(name: str, function: Property, factory: Factory) -> Result:
     return Result(name, outcome, number, answer.limit, answer.detail)
 
 
-def located(error: Exception) -> str:
+def located(error: BaseException) -> str:
     """Return an exception in one line, with the last line of the author's code that led to it."""
     message = described(error)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):

@@ -1,6 +1,7 @@
 """Likelihoods as users name them: `NAME(option=value)` or `FILE.py:Class(option=value)`."""
 
 import ast
+import os
 import sys
 import traceback
 from dataclasses import dataclass, field
@@ -56,17 +57,17 @@ def resolve(text: str) -> NamedLikelihood:
     reference, options = _parsed(text)
     if ":" not in reference:
         if reference.endswith(".py"):
-            raise _unnamed(reference, "", _read(Path(reference).expanduser(), reference))
+            raise _unnamed(reference, "", _read(reference))
         get(reference)
         return NamedLikelihood(text, reference, options)
     name, _, class_name = reference.rpartition(":")
-    path = Path(name).expanduser()
-    module = _read(path, name)
+    module = _read(name)
     if class_name not in (classes := _likelihoods(module)):
         raise _unnamed(name, class_name, module)
     register(class_name)(classes[class_name])
-    _references[class_name] = f"{path.resolve()}:{class_name}"
-    return NamedLikelihood(text, class_name, options, path.resolve())
+    path = _path(name).resolve()
+    _references[class_name] = f"{path}:{class_name}"
+    return NamedLikelihood(text, class_name, options, path)
 
 
 def references() -> list[str]:
@@ -84,7 +85,7 @@ def _parsed(text: str) -> tuple[str, dict[str, Any]]:
         if not isinstance(call, ast.Call) or call.args or any(not w.arg for w in call.keywords):
             raise ValueError  # w.arg is None for **
         options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         raise LikelihoodError(
             f"{text!r} is not NAME(option=value, ...), each option by its name, the values "
             "numbers, 'words', lists or None"
@@ -92,14 +93,21 @@ def _parsed(text: str) -> tuple[str, dict[str, Any]]:
     return reference.strip(), options
 
 
-def _read(path: Path, name: str) -> ModuleType:
+def _path(name: str) -> Path:
+    return Path(os.path.expanduser(name))  # it leaves a user who does not exist as written
+
+
+def _read(name: str) -> ModuleType:
     """Return the module that a file makes, anew if the file has changed."""
+    path = _path(name)
     if path.suffix != ".py":
         raise LikelihoodError(f"{name!r} is not FILE.py, before the colon of FILE.py:Class")
     try:
         content = path.read_bytes()
     except OSError as error:
         raise LikelihoodError(f"{name}: {error.strerror or error}") from None
+    except ValueError as error:  # such as a null in the name
+        raise LikelihoodError(f"{name!r}: {error}") from None
     # Two files of one name are two modules, and neither hides a package.
     full = f"{path.stem}@{sha256(str(path.resolve()).encode())[:10]}"
     loaded = sys.modules.get(full)
@@ -113,13 +121,13 @@ def _read(path: Path, name: str) -> ModuleType:
     sys.modules[full] = module  # where pickle and dataclasses look it up
     try:
         exec(compile(content, str(path), "exec"), module.__dict__)
-    except Exception as error:  # the user's code may raise anything
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
         del sys.modules[full]
         raise LikelihoodError(f"{name} cannot be imported: {_where(error, path)}") from None
     return module
 
 
-def _where(error: Exception, path: Path) -> str:
+def _where(error: BaseException, path: Path) -> str:
     """Return an error as one line, with the line of the file at which it arose."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} (line {error.lineno})"

@@ -102,7 +102,7 @@ def _colour(index: int) -> str:
 def figure(height: float, title: str) -> Figure:
     """Return an empty figure of full width, `height` inches high, without global state."""
     drawn = Figure(figsize=(WIDTH, height), layout="constrained", dpi=RESOLUTION)
-    drawn.suptitle(title, fontsize=11, fontweight="bold")
+    drawn.suptitle(plain(title), fontsize=11, fontweight="bold")
     return drawn
 
 

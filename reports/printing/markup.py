@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -12,9 +13,17 @@ LEFT, RIGHT = "left", "right"
 def escape(text: str) -> str:
     """Return `text` on one line, without effect on the Markdown around it."""
     line = " ".join(text.split())
-    for sign in "\\|*`[":
+    for sign in "\\|*`[]":
         line = line.replace(sign, f"\\{sign}")
     return line.replace("<", "&lt;")
+
+
+def code(text: str) -> str:
+    """Return `text` on one line as code, whatever it holds."""
+    line = " ".join(text.split())
+    longest = max(map(len, re.findall("`+", line)), default=0)
+    fence, space = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{space}{line}{space}{fence}"
 
 
 def bold(text: str) -> str:

@@ -13,7 +13,7 @@ from reports.analysis.images import image_error
 from reports.analysis.intervals import FEWEST, LEVEL, paired
 from reports.analysis.ranks import ranking
 from reports.analysis.statistics import Estimate, estimate, values
-from reports.content import PAPER, Content, Status
+from reports.content import COMMAND, PAPER, Content, Status
 from reports.metric import PLACEHOLDER, Metric, described
 from reports.printing.cells import (
     DAGGER,
@@ -24,7 +24,7 @@ from reports.printing.cells import (
     with_interval,
     with_spread,
 )
-from reports.printing.markup import LEFT, bullets, escape, paragraphs, table
+from reports.printing.markup import LEFT, bullets, code, escape, paragraphs, table
 from reports.printing.tables import counts
 from reports.printing.words import decimals_for, listing, number, plural, short
 from reports.sections.section import Subject, section
@@ -102,7 +102,10 @@ def what_was_run(subject: Subject) -> str:
         facts = ", ".join(counts(group, group.measured(*FACTS)))
         what = " ".join([*filter(None, data), f"{facts}." if facts else ""]).rstrip()
         columns.append(f"**{escape(group.heading)}**, model `{group.model}`: {what}")
-    about = [f"{escape(name)}: {' '.join(line.split())}" for name, line in content.about.items()]
+    about = [
+        f"{escape(name)}: {(code if name == COMMAND else escape)(line)}"
+        for name, line in content.about.items()
+    ]
     reading = (
         "One model with different decoders: data, network trunk, optimiser and number of steps are "
         "the same for every decoder of a column. A *stand-in* replaces a data set that was not at "

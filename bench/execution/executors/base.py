@@ -9,7 +9,7 @@ import ctypes
 import pickle
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -107,6 +107,14 @@ def packed(end: End) -> bytes:
         reason = end.error if isinstance(end, Failed) else error
         content = pickle.dumps(Failed(end.name, RuntimeError(f"{type(reason).__name__}: {reason}")))
     return content
+
+
+def call(function: Callable[..., object], arguments: Iterable[object]) -> object:
+    """Carry out a task: code of a user that would end the process fails alone."""
+    try:
+        return function(*arguments)
+    except SystemExit as error:
+        raise RuntimeError(f"SystemExit: {error}") from error
 
 
 _listener: Listener = nothing

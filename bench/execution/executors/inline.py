@@ -32,7 +32,7 @@ class Inline(Executor):
             end: End
             with base.listening(listener):
                 try:
-                    end = Ended(name, function(*arguments))
+                    end = Ended(name, base.call(function, arguments))
                 except Exception as error:
                     end = Failed(name, error)
             yield end

@@ -150,7 +150,7 @@ def _serve(connection: Connection, prepare: Callable[[], object]) -> None:
             end: End
             try:
                 function, arguments = pickle.loads(task)
-                end = Ended(name, function(*arguments))
+                end = Ended(name, base.call(function, arguments))
             except Exception as error:
                 end = Failed(name, error)
             connection.send_bytes(base.packed(end))

@@ -123,27 +123,6 @@ def test_each_line_is_out_before_the_next_property(
     )
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (["gausian"], "did you mean 'gaussian'?"),
-        (["beta_vae(beta=0)"], "beta=0 is not a number between 0 and inf"),
-        (["gaussian(sigma=1)"], "gaussian has no option 'sigma'"),
-        (["absent.py:Mine"], "absent.py: No such file or directory"),
-        ([], "required: NAME|FILE.py:Class"),
-    ],
-)
-def test_bad_input_is_one_line(
-    given: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["check", *given]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("error: ")
-    assert captured.err.count("\n") == 1
-    assert message in captured.err
-
-
 def test_threads_are_as_before() -> None:
     before = torch.get_num_threads()
     assert main(["check", "gaussian"]) == 0

@@ -86,19 +86,3 @@ def test_output_and_baselines_are_those_asked_for(
     assert main(["compare", new, *where]) == 0
     assert (results / "report" / "compare-beta_vae_beta=10.0_" / "README.md").is_file()
     assert (results / "report" / "README.md").is_file()
-
-    capsys.readouterr()
-    for arguments, message in (
-        (["gausian"], "unknown decoder 'gausian'; did you mean 'gaussian'? (in the results: "),
-        (["gaussian", "--against", "x*"], "unknown decoder or pattern 'x*' (in the results: "),
-    ):
-        assert main(["compare", *arguments, *where]) == 2
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        assert captured.err.count("\n") == 1
-        assert captured.err.startswith(f"error: {message}")
-
-
-def test_without_results_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compare", "gaussian", "--results", str(tmp_path)]) == 2
-    assert "no results in" in capsys.readouterr().err

@@ -34,16 +34,6 @@ def table(results: Path) -> pd.DataFrame:
     return found[[name for name in found if "_seconds" not in str(name)]]
 
 
-def error(capsys: pytest.CaptureFixture[str]) -> str:
-    """What a wrong command says: one line on stderr, nothing on stdout."""
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    *talk, last = captured.err.splitlines()
-    assert last.startswith("error: ")
-    assert not any("Traceback" in line for line in talk)
-    return last
-
-
 def test_from_a_suite_to_a_report(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -222,23 +212,6 @@ def test_a_measurement_that_fails_is_one_line_and_the_rest_is_reported(
     assert table(results)["information_nats"].notna().all()
 
 
-def test_results_of_another_format_are_refused_in_one_line(
-    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    results = tmp_path / "results"
-    results.mkdir()
-    (results / "plan.json").write_text("{}")
-    for command in (
-        ["run", "--suite", str(tiny)],
-        ["run", "--suite", str(tiny), "--dry-run"],
-        ["report"],
-        ["compare", "gaussian"],
-    ):
-        assert main([*command, "--results", str(results)]) == 2
-        assert "is of format 1, and this version reads format" in error(capsys)
-    assert [path.name for path in results.iterdir()] == ["plan.json"]
-
-
 def test_divergence_is_recorded_and_the_suite_goes_on(tiny: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     # Steps so large that the first one already leaves the numbers behind.
@@ -276,44 +249,6 @@ def test_killed_in_the_middle_it_goes_on(tiny: Path, tmp_path: Path) -> None:
     assert len(table(results)) >= 1, "the report of what there is"
     assert run(tiny, results) == 0
     assert len(table(results)) == 4
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["run", "--suite", "papr"], "unknown suite 'papr'; did you mean 'paper'?"),
-        (["run", "--suite", "no.toml"], "suite file 'no.toml' does not exist"),
-        (["run", "--suite", "{tiny}", "--budget", "tinny"], "unknown budget 'tinny'"),
-        (["run", "--suite", "{tiny}", "--likelihoods", "gausian"], "did you mean 'gaussian'?"),
-        (["run", "--suite", "{tiny}", "--datasets", "digts"], "did you mean 'digits'?"),
-        (["run", "--suite", "{tiny}", "--seeds", "0"], "seeds must be at least 1, not 0"),
-        (["run", "--suite", "{tiny}", "--jobs", "0"], "jobs must be at least 1, not 0"),
-        (
-            ["run", "--suite", "{tiny}", "--max-seconds-per-run", "0"],
-            "max-seconds-per-run must be above 0, not 0",
-        ),
-        (["run", "--suite", "{tiny}", "--seeds", "two"], "invalid int value: 'two'"),
-        (["run", "--suite", "{tiny}", "--results", "{tiny}/x"], "cannot be written: Not a dir"),
-        (["run", "--sweet", "paper"], "the following arguments are required: --suite"),
-        (["rum"], "invalid choice: 'rum'"),
-        (["report", "--results", "{empty}"], "no results in"),
-        (["list", "liklihoods"], "invalid choice: 'liklihoods'"),
-        (["data", "fetch", "mnits"], "did you mean 'mnist'?"),
-    ],
-)
-def test_bad_input_is_one_line(
-    arguments: list[str],
-    message: str,
-    tiny: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    filled = [word.format(tiny=tiny, empty=tmp_path / "empty") for word in arguments]
-    assert main(filled) == 2
-    assert message in error(capsys)
-    assert [path.name for path in tmp_path.iterdir()] == ["tiny.toml"], "something was left"
 
 
 def test_lists(capsys: pytest.CaptureFixture[str]) -> None:

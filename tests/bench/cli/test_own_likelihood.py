@@ -47,18 +47,6 @@ def test_the_template_satisfies_every_property(capsys: pytest.CaptureFixture[str
     assert not failed
 
 
-def test_new_refuses_bad_names_and_overwrites_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("mine.py").write_text("precious")
-    assert main(["new", "mine"]) == 2
-    assert errors(capsys) == ["error: mine.py is there already: choose another name"]
-    assert Path("mine.py").read_text() == "precious"
-    for name in ("my-decoder", "class", "b c.py", "a.b", ""):
-        assert main(["new", name]) == 2
-        assert "is not a name" in errors(capsys)[0]
-    assert main(["new", "nowhere/mine"]) == 2
-    assert errors(capsys) == ["error: nowhere/mine.py: No such file or directory"]
-
-
 def test_its_content_is_part_of_the_identity(tiny: Path) -> None:
     """In processes of its own; an edit recomputes its runs and no other."""
     no_features(tiny)
@@ -193,24 +181,6 @@ def test_what_the_suite_has_is_not_run_twice(tiny: Path) -> None:
     assert len(table()) == 1
     assert run(tiny, "--likelihoods", "gaussian", "--likelihood", "optimal_sigma") == 0
     assert "| Optimal " in Path("results/report/README.md").read_text(), "the label of the suite"
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ("mine.py:Mine", "mine.py: No such file or directory"),
-        ("gausian", "no likelihood 'gausian'"),
-        ("student_t(df=3)", "student_t has no option 'df'; its options: none"),
-        ("per_pixel_sigma(bounds=None)", "an option takes a number, a word"),
-    ],
-)
-def test_mistakes_are_told_before_anything_is_computed(
-    tiny: Path, given: str, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(tiny, "--likelihood", given) == 2
-    (line,) = errors(capsys)
-    assert message in line
-    assert not list(Path("results").glob("runs/*"))
 
 
 def test_a_file_that_changes_during_a_run_fails_its_own_runs(

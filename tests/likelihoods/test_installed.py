@@ -1,4 +1,4 @@
-"""What `pip install .` brings: the decoders, which work anywhere, and a script that finds the checkout."""
+"""What `pip install .` brings: decoders that work anywhere, a script that finds the checkout."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_script_says_where_the_checkout_is_needed(installed: Path, tmp_path:
     assert "git clone" in done.stderr
 
 
-@pytest.mark.parametrize("folder", [".", "tests/bench"])
+@pytest.mark.parametrize("folder", [".", "tests"])
 def test_in_a_checkout_the_script_is_the_command_line(installed: Path, folder: str) -> None:
     """Also where a folder has namesakes of its packages, and the installed decoders come first."""
     done = run("-c", SCRIPT, "list", "suites", path=installed, cwd=CHECKOUT / folder)

@@ -40,7 +40,7 @@ def test_the_template_satisfies_every_property(capsys: pytest.CaptureFixture[str
     assert main(["new", "my_decoder"]) == 0
     said = capsys.readouterr().out
     assert "python -m bench check my_decoder.py:MyDecoder" in said
-    assert "--likelihood my_decoder.py:MyDecoder" in said
+    assert "--likelihoods my_decoder.py:MyDecoder" in said
     assert 35 <= len(Path("my_decoder.py").read_text().splitlines()) <= 60
     given = resolve("my_decoder.py:MyDecoder")
     failed = [str(each) for each in check.run(given.create) if each.passed is False]
@@ -184,7 +184,7 @@ def test_comparing_what_was_not_run_names_the_command(
     (line,) = errors(capsys)
     assert line == (
         f"error: student_t was not run here: `python -m bench run --suite {tiny} --budget tiny "
-        "--likelihood student_t --likelihoods student_t --seeds 2` does it"
+        "--likelihoods student_t --seeds 2` does it"
     )
 
 

@@ -18,8 +18,6 @@ FOLDERS = {
     "model": "bench/models",
 }
 REGISTERED = re.compile(r'^@register\("(\w+)"', re.MULTILINE)
-COMMA = re.compile(r",(?![^(\[]*[)\]])")
-"""One outside of brackets: `beta_vae(beta=0.1,x=2)` is one word."""
 PLUGINS = "likelihood_bench"
 """The entry points by which packages offer likelihoods (`likelihoods.outside.plugins`)."""
 
@@ -50,6 +48,18 @@ def check(kind: str, word: str) -> None:
     raise unknown(kind, name, names(kind))
 
 
+def split(text: str) -> list[str]:
+    """The words between commas outside of brackets: `mine.py:Mine(scale=2,levels=8)` is one."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([") - (letter in ")]")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
+
+
 class Words(argparse.Action):
     """A list of words, separated by spaces or commas; given again, the option adds to it.
 
@@ -75,7 +85,7 @@ class Words(argparse.Action):
     ) -> None:
         """Add the words of this option, or of this place."""
         given = [values] if isinstance(values, str) else values or []
-        words = [word for each in given for word in COMMA.split(each) if word]
+        words = [word for each in given for word in split(each)]
         for word in words if self._checked else ():
             check(str(self.kind), word)
         setattr(namespace, self.dest, [*(getattr(namespace, self.dest, None) or []), *words])

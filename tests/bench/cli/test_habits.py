@@ -100,6 +100,12 @@ def test_narrowing_and_adding(
     assert planned("--likelihood", "student_t") == [*every, "student_t"]
 
 
+def test_commas_within_brackets_are_no_end() -> None:
+    assert names.split("a, b,[xy]*") == ["a", "b", "[xy]*"]
+    assert names.split("f.py:F(x=1,y=[2,(3,4)]),g") == ["f.py:F(x=1,y=[2,(3,4)])", "g"]
+    assert names.split(",") == []
+
+
 def test_names_are_those_that_are_registered() -> None:
     assert names.names("likelihood") == [
         name for name in likelihoods.names() if likelihoods.is_own(name)

@@ -29,8 +29,9 @@ class DiskError(UsageError):
 
 
 def unknown(kind: str, value: str, allowed: Iterable[str]) -> UsageError:
-    """The error for a name that does not exist, listing the ones that do."""
+    """The error for a name that does not exist, listing the ones that do; case is no hindrance."""
     choices = list(allowed)
-    near = difflib.get_close_matches(value, choices, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    folded = {choice.casefold(): choice for choice in choices}
+    near = difflib.get_close_matches(value.casefold(), folded, n=1)
+    hint = f"; did you mean {folded[near[0]]!r}?" if near else ""
     return UsageError(f"unknown {kind} {value!r}{hint} (allowed: {', '.join(choices)})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Mapping
 
@@ -29,8 +30,12 @@ def duration(seconds: float) -> str:
 class Progress:
     """A bar over all runs, weighted by the seconds that each is expected to take.
 
-    Without a terminal there is no bar, only a line for each run that ends.
+    Without a terminal there is no bar, but a line for each run that ends, and one after each minute
+    in which none did.
     """
+
+    PERIOD = 60.0
+    """Seconds."""
 
     def __init__(self) -> None:
         self._expected: dict[str, float] = {}
@@ -44,6 +49,10 @@ class Progress:
             bar_format="{percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left{postfix}",
             dynamic_ncols=True,
         )
+        self._spoke = self._started
+        self._closed = threading.Event()
+        if self._bar.disable:
+            threading.Thread(target=self._beat, daemon=True).start()
 
     def expect(self, seconds: Mapping[str, float]) -> None:
         """Add runs, with the seconds that each is expected to take."""
@@ -60,16 +69,27 @@ class Progress:
         self._ended += 1
         self.advance(run_id, 1.0)
         self._bar.set_postfix_str(f"{self._ended} of {len(self._expected)} runs")
-        part, elapsed = self._part(), time.monotonic() - self._started
-        left = elapsed / part * (1 - part) if part else 0.0
-        count = f"[{self._ended}/{len(self._expected)}]"
-        say(f"{count} {message}; about {duration(left)} left")
+        self._say(message)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Leave the terminal as it was, and be silent."""
+        self._closed.set()
         self._bar.close()
+
+    def _say(self, message: str) -> None:
+        """A line with the runs that have ended, and the time that is left where one can tell."""
+        self._spoke = time.monotonic()
+        part, elapsed = self._part(), self._spoke - self._started
+        left = f"; about {duration(elapsed / part * (1 - part))} left" if part else ""
+        say(f"[{self._ended}/{len(self._expected)}] {message}{left}")
+
+    def _beat(self) -> None:
+        """Say that all is well whenever nothing was said for a while."""
+        while not self._closed.wait(max(0.0, self._spoke + self.PERIOD - time.monotonic())):
+            if time.monotonic() >= self._spoke + self.PERIOD:
+                self._say(f"{self._part():.0%} after {duration(self._spoke - self._started)}")
 
     def _part(self) -> float:
         total = sum(self._expected.values())
-        done = sum(self._expected[run_id] * part for run_id, part in self._done.items())
+        done = sum(self._expected[run_id] * part for run_id, part in list(self._done.items()))
         return done / total if total else 1.0

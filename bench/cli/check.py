@@ -6,6 +6,8 @@ import argparse
 from collections import Counter
 from functools import partial
 
+from bench.cli import names
+
 HELP = "check that a likelihood satisfies the contract, property by property"
 TRIED = (3, 4, 4)
 """Images for which a likelihood is made before all else, to learn of bad options."""
@@ -15,6 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which likelihood."""
     parser.add_argument(
         "likelihood",
+        action=names.Word,
+        kind="likelihood",
         metavar="NAME|FILE.py:Class",
         help="a registered one or your own, with options as in 'my_decoder.py:Mine(scale=2)'",
     )

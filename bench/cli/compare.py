@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bench.cli import names
 from bench.cli.paths import path
 
 HELP = "one likelihood against others, from stored runs"
+OTHERS = "only likelihoods whose name matches; default: all others"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,12 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NEW",
         help="its name, name(option=value), FILE.py:Class, or label in the report",
     )
+    parser.add_argument("others", nargs="*", action=names.Words, metavar="OTHER", help=OTHERS)
     parser.add_argument(
         "--against",
         nargs="+",
+        action=names.Words,
         default=[],
         metavar="PATTERN",
-        help="only likelihoods whose name matches; default: all others",
+        help=OTHERS,
     )
     parser.add_argument("--results", type=path, default=Path("results"), metavar="DIR")
     parser.add_argument(
@@ -36,7 +40,9 @@ def execute(options: argparse.Namespace) -> int:
     from bench.store import Store
 
     store = Store.existing(options.results)
-    summary, readme = compare(store, options.new, options.against, options.output)
+    summary, readme = compare(
+        store, options.new, [*options.others, *options.against], options.output
+    )
     print(summary)
     print(readme)
     return 0

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from bench.cli import names
+from bench.cli.list import table
+
 HELP = "show or fetch data sets"
 
 
@@ -13,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("status", help="what is here, how large, from where")
     fetch = actions.add_parser("fetch", help="fetch data sets")
-    fetch.add_argument("names", nargs="+", metavar="NAME")
+    fetch.add_argument(
+        "names", nargs="+", action=names.Words, kind="data set", default=[], metavar="NAME"
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -22,8 +27,6 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _status() -> int:
-    from tabulate import tabulate
-
     import datasets
 
     rows = []
@@ -42,7 +45,7 @@ def _status() -> int:
                 "folder": status.path,
             }
         )
-    print(tabulate(rows, "keys", tablefmt="simple"))
+    print(table(rows))
     return 0
 
 

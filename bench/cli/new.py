@@ -22,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def is_light(_: argparse.Namespace) -> bool:
+    """Nothing that takes long to import is needed."""
+    return True
+
+
 def execute(options: argparse.Namespace) -> int:
     """Write NAME.py, NAME with or without a folder, and print the commands to go on with.
 
@@ -43,6 +48,6 @@ def execute(options: argparse.Namespace) -> int:
     print(
         f"{path} is written: a likelihood that works, to be changed. Next:\n"
         f"python -m bench check {path}:{cls}\n"
-        f"python -m bench run --suite paper --budget smoke --likelihood {path}:{cls}"
+        f"python -m bench run --suite paper --budget smoke --likelihoods {path}:{cls}"
     )
     return 0

@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bench.cli import names
 from bench.cli.paths import path
 from bench.errors import UsageError
 from bench.progress import duration, say
@@ -35,27 +36,29 @@ MOST_JOBS = 1000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is run, under which budget, and where."""
     add = parser.add_argument
-    add("--suite", required=True, metavar="NAME|FILE.toml", help="what to compare")
+    what: dict[str, Any] = {"action": names.Word, "kind": "suite", "metavar": "NAME|FILE.toml"}
+    add("suite", nargs="?", help=f"what to compare: {', '.join(names.names('suite'))}", **what)
+    add("-s", "--suite", help="the same", **what)
     add(
         "--budget",
         help="size of the experiment, e.g. smoke, quick or paper; "
         "default: paper with a GPU, quick without",
     )
-    add("--datasets", nargs="+", default=[], metavar="NAME", help="only these data sets")
+    several: dict[str, Any] = {"nargs": "+", "action": names.Words, "default": []}
+    only = "only these data sets"
+    add("-d", "--datasets", kind="data set", metavar="NAME", help=only, **several)
     add(
+        "-l",
         "--likelihoods",
-        nargs="+",
-        default=[],
-        metavar="PATTERN",
-        help="only likelihoods whose name matches, e.g. 'optimal*'",
+        kind="likelihood",
+        checked=False,
+        metavar="PATTERN|FILE.py:Class",
+        help="only likelihoods whose name matches, e.g. 'optimal*'; one of a file or with options, "
+        "e.g. 'my_decoder.py:Truncated(scale=2)', is added to them, or to all",
+        **several,
     )
-    add(
-        "--likelihood",
-        action="append",
-        default=[],
-        metavar="FILE.py:Class|NAME",
-        help="one more likelihood, such as 'my_decoder.py:Truncated(scale=2)'; repeatable",
-    )
+    # Adds any likelihood, also a registered one, to all that a suite has.
+    add("--likelihood", dest="additions", help=argparse.SUPPRESS, **several)
     add("--seeds", type=int, metavar="N", help="seeds 0 to N-1; default: the budget's")
     _add_engine(parser)
     add(
@@ -112,10 +115,25 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check(options: argparse.Namespace) -> None:
+    """Look up what can be, before anything is imported.
+
+    Raises:
+        UsageError: no suite is named, or a likelihood that no suite of the project could have.
+    """
+    if options.suite is None:
+        allowed = ", ".join(names.names("suite"))
+        raise UsageError(f"name a suite: `run NAME` or `run FILE.toml` (allowed: {allowed})")
+    given = [*options.likelihoods, *options.additions]
+    if options.suite in names.names("suite") and not any(":" in each for each in given):
+        for each in given:
+            names.check("likelihood", each)
+
+
 def execute(options: argparse.Namespace) -> int:
     """Plan, train and measure what is missing, and write the report."""
     from bench.environment import device
-    from bench.execution import preview
+    from bench.execution import outlook
     from bench.execution.estimate import refuse_years
     from bench.execution.schedule import pending
     from bench.execution.tuning import at_most, settle
@@ -130,14 +148,14 @@ def execute(options: argparse.Namespace) -> int:
     settle(plan, store, terms=terms)
     todo, later = pending(plan, store, None, terms), at_most(plan, store, terms)
     left = 0 if terms.retry_failed else _failed(plan, store, terms)
-    _say_what_is_missing(plan, todo, later, left)
+    outlook.say_what_is_missing(plan, todo, later, left)
     try:
         with _executor(options, share, on, max(1, len(todo) + len(later))) as executor:
-            expect = partial(_estimates, plan, on=on, executor=executor, measured={})
-            expected = expect([*todo, *later]) if todo or options.dry_run else {}
+            expect = partial(_estimates, plan, on=on, executor=executor)
             if options.dry_run:
-                print(preview.table(plan, todo, store, expected))
+                print(outlook.table(plan, todo, store, expect([*todo, *later], few=True)))
                 return 0
+            expected = expect([*todo, *later]) if todo else {}
             if expected and not options.however_long:
                 refuse_years(expected, executor.jobs)
             store = Store.open(options.results)
@@ -308,11 +326,13 @@ def _plan(options: argparse.Namespace, suite: Suite, budget: str) -> Plan:
     from bench.environment import device, has_bfloat16
     from bench.suite import Choices, make
 
+    additions = [each for each in options.likelihoods if ":" in each or "(" in each]
+    patterns = [each for each in options.likelihoods if each not in additions]
     choices = Choices(
         budget,
         options.datasets,
-        options.likelihoods,
-        options.likelihood,
+        patterns,
+        [*additions, *options.additions],
         options.seeds,
         has_bfloat16(device(options.device)),
     )
@@ -325,38 +345,19 @@ def _plan(options: argparse.Namespace, suite: Suite, budget: str) -> Plan:
     return plan
 
 
-def _say_what_is_missing(
-    plan: Plan, todo: Sequence[Task], later: Sequence[Task], left: int
-) -> None:
-    train = sum(task.train for task in todo)
-    measure, done = len(todo) - train, len(plan.runs) - len(todo) - left
-    parts = {
-        "to be trained": train,
-        "only to be measured": measure,
-        "done before": done,
-        "failed before": left,
-    }
-    counts = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
-    say(f"{len(plan.runs)} runs: {counts}")
-    if left:
-        say(f"{left} that failed are left as they are: --retry-failed tries them again")
-    if trials := sum(run.is_trial for run in plan.runs):
-        follow = f"; at most {len(later)} runs follow at the rates they choose" if later else ""
-        say(f"{trials} of them are trials of learning rates, which are not reported{follow}")
-
-
 def _estimates(
     plan: Plan,
     todo: Sequence[Task],
     on: torch.device,
     executor: Executor,
-    measured: dict[str, Estimate],
+    *,
+    few: bool = False,
 ) -> dict[str, Estimate]:
     """Expected seconds of each task whose data are here; says what they add up to."""
-    from bench.execution.estimate import estimates, total_seconds
+    from bench.execution.estimate import estimates, from_few, total_seconds
 
     known = [task for task in todo if task.spec.data_set not in plan.absent_data]
-    expected = estimates(known, on, executor, measured)
+    expected = (from_few if few else estimates)(known, on, executor)
     if expected:
         jobs = executor.jobs
         seconds = duration(total_seconds(expected, jobs))

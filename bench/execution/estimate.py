@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -43,13 +44,18 @@ class Estimate:
         return self.train + self.evaluate
 
 
-def kind(task: Task) -> str:
-    """Tasks of one kind take the same time: they differ in seed, rate and values of options."""
+def kind(task: Task, more: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """Tasks of one kind take the same time: they differ in seed, rate and values of options.
+
+    Args:
+        task: one of the kind.
+        more: what else they may differ in, as pydantic's `exclude`.
+    """
     spec = task.spec
     varied: dict[str, Any] = dict.fromkeys(
         ("likelihood_options", "likelihood_source", "seed"), True
     )
-    varied["training"] = {"learning_rate"}
+    varied |= {"training": {"learning_rate"}, **more}
     measured = [measurement.key for measurement in task.measurements]
     return f"{spec.model_dump_json(exclude=varied)} {measured} {task.train}"
 
@@ -95,26 +101,59 @@ def _training_seconds(model: Model, data: Data, spec: RunSpec) -> tuple[int, flo
     return training.total, training.total * seconds
 
 
-def estimates(
-    tasks: list[Task], device: torch.device, executor: Executor, measured: dict[str, Estimate]
-) -> dict[str, Estimate]:
+def estimates(tasks: list[Task], device: torch.device, executor: Executor) -> dict[str, Estimate]:
     """Expected seconds of each task by its run, measured once for each kind of task.
 
     Args:
         tasks: what is expected to take how long.
         device: where they are done.
         executor: takes the times.
-        measured: what was measured before, by kind; the new ones are added.
     """
-    kinds = {kind(task): task for task in tasks if kind(task) not in measured}
-    for name, task in kinds.items():
+    for name, task in {kind(task): task for task in tasks}.items():
         executor.submit(name, estimate, task, device)
-    measured |= {end.name: end.result for end in executor.ends() if isinstance(end, Ended)}
+    measured = {end.name: end.result for end in executor.ends() if isinstance(end, Ended)}
     # What cannot take two steps will fail in its run, where the reason is kept.
     known = list(measured.values()) or [Estimate(1.0, 1.0)]
     train, evaluate = [each.train for each in known], [each.evaluate for each in known]
     typical = Estimate(statistics.median(train), statistics.median(evaluate))
     return {task.spec.run_id: measured.get(kind(task), typical) for task in tasks}
+
+
+def from_few(tasks: list[Task], device: torch.device, executor: Executor) -> dict[str, Estimate]:
+    """The same as `estimates`, roughly and in seconds.
+
+    Of one network with all its decoders, only those with the fewest and the most outputs are timed;
+    the others lie between them in proportion to their outputs.
+    """
+    groups: dict[str, list[Task]] = {}
+    for task in tasks:
+        groups.setdefault(kind(task, {"likelihood": True}), []).append(task)
+    for group in groups.values():
+        group.sort(key=_outputs)
+    ends = [task for group in groups.values() for task in (group[0], group[-1])]
+    timed = estimates(ends, device, executor)
+    return {
+        task.spec.run_id: _between(task, group[0], group[-1], timed)
+        for group in groups.values()
+        for task in group
+    }
+
+
+def _outputs(task: Task) -> int:
+    spec = task.spec
+    return likelihoods.create(
+        spec.likelihood, shape=(1, 4, 4), **spec.likelihood_options
+    ).output_channels
+
+
+def _between(task: Task, fewest: Task, most: Task, timed: Mapping[str, Estimate]) -> Estimate:
+    start, end = timed[fewest.spec.run_id], timed[most.spec.run_id]
+    span = _outputs(most) - _outputs(fewest)
+    part = (_outputs(task) - _outputs(fewest)) / span if span else 0.0
+    return Estimate(
+        start.train + part * (end.train - start.train),
+        start.evaluate + part * (end.evaluate - start.evaluate),
+    )
 
 
 def total_seconds(expected: Mapping[str, Estimate], jobs: int) -> float:

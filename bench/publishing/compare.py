@@ -67,8 +67,9 @@ def command_for(plan: Mapping[str, Any], results: Path) -> Command:
         words = ["--suite", asked["suite"], "--budget", plan["budget"]]
         if asked["data_sets"]:
             words += ["--datasets", *asked["data_sets"]]
-        words += ["--likelihood", row.given] if row.given else []
-        words += ["--likelihoods", row.name, "--seeds", str(seeds)]
+        # One of a file is added to a suite; its name keeps out what else the suite has.
+        words += ["--likelihoods", *dict.fromkeys([row.name, row.given or row.name])]
+        words += ["--seeds", str(seeds)]
         if results != Path("results"):
             words += ["--results", str(results)]
         return f"python -m bench run {shlex.join(words)}"

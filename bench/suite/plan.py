@@ -29,7 +29,8 @@ class Choices:
     budget: str
     data_sets: Sequence[str] = ()
     likelihoods: Sequence[str] = ()
-    """Patterns of names, as in a shell; they narrow the rows of the suite, not the additions."""
+    """Patterns of names, as in a shell, which narrow the rows of the suite, not the additions; and
+    names of likelihoods that the suite lacks."""
     additions: Sequence[str] = ()
     """Likelihoods that become rows of their own, as `likelihoods.resolve` takes them."""
     seeds: int | None = None

@@ -30,7 +30,8 @@ def rows(
 
     Args:
         suite: its rows, narrowed by the patterns.
-        patterns: of names, as in a shell; none keeps all.
+        patterns: of names, as in a shell, or names of likelihoods that the suite lacks; none keeps
+            all.
         additions: likelihoods that become rows of their own, as `likelihoods.resolve` takes them;
             no pattern narrows them.
 
@@ -40,6 +41,10 @@ def rows(
     """
     every = [_resolved(row) for row in suite.rows]
     added = {text: likelihoods.resolve(text) for text in additions}
+    known = {*(row.likelihood for row in every), *(each.name for each in added.values())}
+    # One that the suite lacks is asked for by its name: it is added, and nothing else kept.
+    lacking = [each for each in patterns if each in likelihoods.names() and each not in known]
+    added |= {text: likelihoods.resolve(text) for text in lacking}
     # A pattern may match an addition, which is run in any case: so it can be run alone.
     names = dict.fromkeys([*(r.likelihood for r in every), *(a.name for a in added.values())])
     for pattern in patterns:

@@ -62,6 +62,7 @@ class Status:
     test: int
     shape: tuple[int, ...]  # of one item, (C, H, W) or (T, C, H, W)
     checksum: str | None  # what `Dataset.checksum` will be; None where only loading can tell
+    description: str  # one sentence, as of `Dataset`; that of a copy may say more
     arrived: int = 0  # bytes that an interrupted `fetch` left, from which the next one goes on
     transfer: int | None = 0  # bytes that `fetch` would transfer at most; None without a source
 

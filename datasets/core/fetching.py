@@ -36,6 +36,7 @@ def status(name: str, root: str | Path | None = None) -> Status:
         **dict(zip(SPLITS, loader.counts, strict=True)),
         shape=loader.shape,
         checksum=loader.checksum,
+        description=loader.description,
         arrived=Partials(folder, name).bytes(),
         transfer=0 if files else loader.transfer,
     )

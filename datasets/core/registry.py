@@ -110,7 +110,7 @@ def names() -> list[str]:
 def find(name: str) -> Loader:
     """Return the loader of a data set; the DataError of an unknown name lists them."""
     if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1)
+        near = difflib.get_close_matches(name.casefold(), names(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise DataError(f"unknown data set {name!r}: allowed are {', '.join(names())}{hint}")
     return _loaders[name]

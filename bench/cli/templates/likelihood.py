@@ -1,7 +1,7 @@
 """A decoder likelihood of my own: how a decoder's raw outputs become a distribution over images.
 
 python -m bench check FILE:Template
-python -m bench run --suite paper --budget smoke --likelihood FILE:Template
+python -m bench run --suite paper --budget smoke --likelihoods FILE:Template
 """
 
 from torch import Tensor

@@ -9,7 +9,8 @@ import torch
 
 from bench.data import Data
 from bench.execution import estimate as module
-from bench.execution.estimate import estimate, kind
+from bench.execution.estimate import Estimate, estimate, kind
+from bench.execution.executors.inline import Inline
 from bench.execution.run import Task
 from tests.bench.conftest import MakeSpec, measured_of
 
@@ -64,3 +65,23 @@ def test_tasks_of_one_kind_differ_in_seed_rate_and_values_of_options_alone(
         Task(make_spec("gaussian"), measured_of(), train=True),
     ):
         assert kind(other) != kind(task)
+
+
+def test_from_few_times_the_ends_and_puts_the_others_between(
+    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed: list[str] = []
+
+    def known(tasks: list[Task], *_: object) -> dict[str, Estimate]:
+        timed.extend(task.spec.likelihood for task in tasks)
+        seconds = {"gaussian": Estimate(1.0, 2.0), "categorical": Estimate(256.0, 2.0)}
+        return {task.spec.run_id: seconds[task.spec.likelihood] for task in tasks}
+
+    monkeypatch.setattr(module, "estimates", known)
+    names = ("per_pixel_sigma", "categorical", "gaussian", "logistic_mixture")
+    specs = {name: make_spec(name) for name in names}
+    tasks = [Task(spec, measured_of(), train=True) for spec in specs.values()]
+    found = module.from_few(tasks, torch.device("cpu"), Inline(1, list))
+    assert sorted(timed) == ["categorical", "gaussian"]
+    assert found[specs["per_pixel_sigma"].run_id] == Estimate(2.0, 2.0)
+    assert found[specs["logistic_mixture"].run_id] == Estimate(30.0, 2.0)

@@ -27,8 +27,7 @@ def plan(asked: dict[str, object]) -> dict[str, object]:
             {"suite": "paper", "data_sets": []},
             Row("Truncated", "Truncated", given="my_decoder.py:Truncated"),
             "else where",
-            "--suite paper --budget quick --likelihood my_decoder.py:Truncated "
-            "--likelihoods Truncated",
+            "--suite paper --budget quick --likelihoods Truncated my_decoder.py:Truncated",
         ),
         (
             {},

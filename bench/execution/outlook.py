@@ -1,4 +1,4 @@
-"""What a command would do, for a dry run."""
+"""What is to be done of a plan, in words and as a table."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tabulate import tabulate
 
 from bench.execution.estimate import Estimate
 from bench.execution.run import Task
+from bench.progress import say
 from bench.store import Store
 from bench.suite import Plan, RunSpec
 
@@ -36,3 +37,29 @@ def _state(task: Task, store: Store) -> str:
     if not task.train:
         return f"measure {', '.join(measurement.label for measurement in task.measurements)}"
     return "train on" if store.is_begun(task.spec.run_id) else "train"
+
+
+def say_what_is_missing(plan: Plan, todo: Sequence[Task], later: Sequence[Task], left: int) -> None:
+    """Say how many runs are to be trained, to be measured, done, or left as they failed.
+
+    Args:
+        plan: all runs.
+        todo: what is to be done of them.
+        later: what follows at most, when trials have chosen their rates.
+        left: how many failed before and are not tried again.
+    """
+    train = sum(task.train for task in todo)
+    measure, done = len(todo) - train, len(plan.runs) - len(todo) - left
+    parts = {
+        "to be trained": train,
+        "only to be measured": measure,
+        "done before": done,
+        "failed before": left,
+    }
+    counts = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
+    say(f"{len(plan.runs)} runs: {counts}")
+    if left:
+        say(f"{left} that failed are left as they are: --retry-failed tries them again")
+    if trials := sum(run.is_trial for run in plan.runs):
+        follow = f"; at most {len(later)} runs follow at the rates they choose" if later else ""
+        say(f"{trials} of them are trials of learning rates, which are not reported{follow}")

@@ -103,7 +103,7 @@ def test_narrowing_and_adding(
 def test_commas_within_brackets_are_no_end() -> None:
     assert names.split("a, b,[xy]*") == ["a", "b", "[xy]*"]
     assert names.split("f.py:F(x=1,y=[2,(3,4)]),g") == ["f.py:F(x=1,y=[2,(3,4)])", "g"]
-    assert names.split(",") == []
+    assert names.split(",") == [""]
 
 
 def test_names_are_those_that_are_registered() -> None:

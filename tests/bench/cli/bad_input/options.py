@@ -36,10 +36,9 @@ def _precious(place: Place) -> None:
 
 
 WORDS: tuple[tuple[str, list[str], str], ...] = (
-    ("no such command", ["rum"], "invalid choice: 'rum'"),
-    ("no command", [], "arguments are required: COMMAND"),
-    ("an unknown option", ["run", "--sweet", "paper"], "arguments are required: --suite"),
-    ("no suite", ["run"], "arguments are required: --suite"),
+    ("no such command", ["rum"], "unknown command 'rum'; did you mean 'run'?"),
+    ("an unknown option", ["run", "--sweet", "paper"], "unknown option '--sweet'"),
+    ("no suite", ["run"], "name a suite: "),
     ("an empty suite", ["run", "--suite", ""], "unknown suite ''"),
     ("an unknown suite", ["run", "--suite", "papr"], "'papr'; did you mean 'paper'?"),
     (
@@ -63,7 +62,7 @@ WORDS: tuple[tuple[str, list[str], str], ...] = (
     ("no time", [*RUN, "--max-seconds-per-run", "0"], "above 0, not 0"),
     ("a time of nan", [*RUN, "--max-seconds-per-run", "nan"], "above 0, not nan"),
     ("time without end", [*RUN, "--max-seconds-per-run", "inf"], "above 0, not inf"),
-    ("an unknown device", [*RUN, "--device", "tpu"], "invalid choice: 'tpu'"),
+    ("an unknown device", [*RUN, "--device", "tpu"], "unknown device 'tpu'; did you mean 'cpu'?"),
     ("an unknown executor", [*RUN, "--executor", "rai"], "'rai'; did you mean 'ray'?"),
     ("an option of Ray", [*RUN, "--cpus-per-run", "2"], "are for --executor ray"),
     ("no CPU of Ray", [*RUN, "--executor", "ray", "--cpus-per-run", "-1"], "cpus-per-run"),
@@ -83,8 +82,8 @@ WORDS: tuple[tuple[str, list[str], str], ...] = (
     ("no results to merge", ["merge", "absent", "--results", "new"], "no results in 'absent'"),
     ("nothing to merge", ["merge", "--results", "new"], "arguments are required: FOLDER"),
     ("no target of a merge", ["merge", RESULTS], "arguments are required: --results"),
-    ("an unknown list", ["list", "liklihoods"], "invalid choice: 'liklihoods'"),
-    ("a list of more", ["list", "suites", "x"], "`list suites` takes nothing more, not 'x'"),
+    ("an unknown list", ["list", "liklihoods"], "unknown kind 'liklihoods'; did you mean 'likelihoods'?"),
+    ("a list of another", ["list", "suites", "x"], "unknown suite 'x'"),
     ("a list of a file", ["list", "likelihoods", "no.py:Mine"], "no.py: No such file"),
     ("unknown data to fetch", ["data", "fetch", "mnits"], "did you mean 'mnist'?"),
     ("empty data to fetch", ["data", "fetch", ""], "unknown data set ''"),
@@ -97,7 +96,7 @@ WORDS: tuple[tuple[str, list[str], str], ...] = (
     ("a new name of nobody", ["new", "~nobody-here/mine"], "No such file"),
     ("a check of nothing", ["check"], "required: NAME|FILE.py:Class"),
     ("an unknown one to check", ["check", "gausian"], "did you mean 'gaussian'?"),
-    ("an empty one to check", ["check", ""], "no likelihood ''"),
+    ("an empty one to check", ["check", ""], "unknown likelihood ''"),
     ("a wrong value to check", ["check", "beta_vae(beta=0)"], "beta=0 is not a number between 0"),
     ("no such option to check", ["check", "gaussian(sigma=1)"], "gaussian has no option 'sigma'"),
     ("an absent file to check", ["check", "no.py:Mine"], "no.py: No such file or directory"),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 LEFT, RIGHT = "left", "right"
+WIDEST = 100
+"""Characters of a table: about what fits into the 800 pixels that GitHub gives a page."""
+BREAKS, EDGES = 28, 3
+"""Characters of a cell up to which it is one line, and those that the edges of a cell take."""
 
 
 def escape(text: str) -> str:
@@ -25,11 +30,40 @@ def bold(text: str) -> str:
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence[str] = ()) -> str:
     """Return a Markdown table; the first column is left-aligned, the others as `align` says.
 
-    Cells are printed as they are: escape text that comes from elsewhere.
+    One that would be wider than WIDEST becomes several, each with the first column. Cells are
+    printed as they are: escape text that comes from elsewhere.
     """
     sides = align or [LEFT, *[RIGHT] * (len(headers) - 1)]
-    cells = pd.DataFrame([list(row) for row in rows], columns=list(headers), dtype=str)
-    return cells.to_markdown(index=False, colalign=sides, disable_numparse=True)
+    widths = [width(header, [row[i] for row in rows]) for i, header in enumerate(headers)]
+    parts: list[list[int]] = [[0]]
+    for i in range(1, len(headers)):
+        if len(parts[-1]) > 1 and sum(widths[j] for j in parts[-1]) + widths[i] > WIDEST:
+            parts.append([0])
+        parts[-1].append(i)
+    return paragraphs(*(_table(headers, rows, sides, part) for part in parts))
+
+
+def _table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], sides: Sequence[str], of: Sequence[int]
+) -> str:
+    held = [[row[i] for i in of] for row in rows]
+    cells = pd.DataFrame(held, columns=[headers[i] for i in of], dtype=str)
+    return cells.to_markdown(index=False, colalign=[sides[i] for i in of], disable_numparse=True)
+
+
+def width(heading: str, cells: Sequence[str]) -> int:
+    """Return how many characters a column of a table takes: its cells break where they are long.
+
+    A heading breaks at every space, and what became of lost runs after its comma.
+    """
+    plain = [part for cell in cells for part in _MARKS.sub("", cell).split(", ")]
+    words = [word for text in (_MARKS.sub("", heading), *plain) for word in text.split()]
+    longest = max((len(text) for text in plain), default=0)
+    return max(min(longest, BREAKS), *map(len, words), 1) + EDGES
+
+
+_MARKS = re.compile(r"\]\([^)]*\)|[*\\`\[]")
+"""What is not seen of Markdown."""
 
 
 def bullets(lines: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reports import Column, Content, Metric, Row
+from reports.document import document
 
 MEASURES = {"soft": "mass", "hard": "mass", "wide": "density", "fit": "density", "odd": "density"}
 ROWS = (
@@ -125,6 +126,12 @@ def content(runs: Sequence[dict[str, Any]] | None = None, **changes: Any) -> Con
         "features": {"inception": "Inception"},
     }
     return Content(**given | changes)
+
+
+def whole(subject: Content) -> str:
+    """Return the text of a report, README.md first, then its pages."""
+    made = document(subject)
+    return "\n".join([made.readme, *made.pages.values()])
 
 
 def cells(markdown: str, label: str, table: int = 0) -> dict[str, str]:

@@ -10,8 +10,10 @@ import pandas as pd
 LEFT, RIGHT = "left", "right"
 WIDEST = 100
 """Characters of a table: about what fits into the 800 pixels that GitHub gives a page."""
-BREAKS, EDGES = 28, 3
-"""Characters of a cell up to which it is one line, and those that the edges of a cell take."""
+BREAKS = {LEFT: 14, RIGHT: 28}
+"""Characters from which on a cell may break its line: words (left) sooner than numbers (right)."""
+EDGES = 3
+"""Characters that the edges of a cell take."""
 
 
 def escape(text: str) -> str:
@@ -34,7 +36,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence
     printed as they are: escape text that comes from elsewhere.
     """
     sides = align or [LEFT, *[RIGHT] * (len(headers) - 1)]
-    widths = [width(header, [row[i] for row in rows]) for i, header in enumerate(headers)]
+    columns = zip(headers, sides, zip(*rows, strict=True), strict=True) if rows else ()
+    widths = [width(*column) for column in columns] or [0] * len(headers)
     parts: list[list[int]] = [[0]]
     for i in range(1, len(headers)):
         if len(parts[-1]) > 1 and sum(widths[j] for j in parts[-1]) + widths[i] > WIDEST:
@@ -46,20 +49,22 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence
 def _table(
     headers: Sequence[str], rows: Sequence[Sequence[str]], sides: Sequence[str], of: Sequence[int]
 ) -> str:
-    held = [[row[i] for i in of] for row in rows]
+    # A mean and its spread stay on one line.
+    held = [[row[i].replace(" ± ", "\u00a0±\u00a0") for i in of] for row in rows]
     cells = pd.DataFrame(held, columns=[headers[i] for i in of], dtype=str)
     return cells.to_markdown(index=False, colalign=[sides[i] for i in of], disable_numparse=True)
 
 
-def width(heading: str, cells: Sequence[str]) -> int:
-    """Return how many characters a column of a table takes: its cells break where they are long.
+def width(heading: str, side: str, cells: Sequence[str]) -> int:
+    """Return the least characters that a column of a table takes where nothing is cut off.
 
-    A heading breaks at every space, and what became of lost runs after its comma.
+    A heading breaks at every space and hyphen, and what became of lost runs after its comma.
     """
-    plain = [part for cell in cells for part in _MARKS.sub("", cell).split(", ")]
-    words = [word for text in (_MARKS.sub("", heading), *plain) for word in text.split()]
-    longest = max((len(text) for text in plain), default=0)
-    return max(min(longest, BREAKS), *map(len, words), 1) + EDGES
+    parts = [part for cell in cells for part in re.split(", (?=[a-z])", _MARKS.sub("", cell))]
+    longest = max(map(len, parts), default=0)
+    texts = [_MARKS.sub("", heading), *(parts if side == LEFT else ())]
+    words = [len(word) for text in texts for word in re.split(r"[ -]", text)]
+    return max(min(longest, BREAKS[side]), *words) + EDGES
 
 
 _MARKS = re.compile(r"\]\([^)]*\)|[*\\`\[]")

@@ -38,8 +38,8 @@ def claims(subject: Subject) -> str:
     groups = decisive(subject.content, subject.groups)
     evidence = [judged(claim, subject.content, groups) for claim in CLAIMS]
     details = [
-        fold(f"Claim {text}", *_details(claim, each))
-        for text, claim, each in zip(_TEXTS, CLAIMS, evidence, strict=True)
+        fold(f"Claim {number}: {claim.text}", *_details(claim, each))
+        for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1)
     ]
     if why := _undecided(evidence):
         line = f"**No claim is judged: {escape(why)}.** The rules, and what there is of evidence:"

@@ -89,24 +89,18 @@ def _clause(content: Content, contest: Contest) -> str:
         for entry in contest.ahead
     ]
     aside = f", left out though better: {listing(out)}" if out else ""
-    if contest.lead is None or contest.second is None or contest.lead.mean is None:
-        return f"{escape(first.label)} alone on {where}{aside}"
+    name = escape(first.label)
+    if contest.second is None or contest.lead is None:
+        return f"{name} alone on {where}{aside}"
+    if contest.lead.mean is None:
+        return f"{name} leads {escape(contest.second.label)} on {where} ({contest.lead.why}){aside}"
     if contest.lead.mean == 0:
-        return f"{escape(first.label)} and {escape(contest.second.label)} tie on {where}{aside}"
-    return (
-        f"{escape(first.label)} leads {escape(contest.second.label)} by "
-        f"{_amount(content, contest)} {metric.label} on {where}{aside}"
-    )
-
-
-def _amount(content: Content, contest: Contest) -> str:
-    first, second, metric = contest.level[0], contest.second, contest.metric
-    if contest.lead is None or second is None:
-        return ""
-    mean = contest.lead.mean or 0.0
-    text = with_interval(contest.lead, max(decimals_of(metric, [mean]), 2), sign=False)
-    error = image_error(content, second, first, metric.key)
-    return text if error is None else f"{text} (SE {number(error, decimals_for([error], 2))})"
+        return f"{name} and {escape(contest.second.label)} tie on {where}{aside}"
+    decimals = max(decimals_of(metric, [contest.lead.mean]), 2)
+    by = f"{with_interval(contest.lead, decimals, sign=False)} {metric.label}"
+    error = image_error(content, contest.second, first, metric.key)
+    by += "" if error is None else f" (SE {number(error, decimals_for([error], 2))})"
+    return f"{name} leads {escape(contest.second.label)} by {by} on {where}{aside}"
 
 
 def _count(subject: Subject) -> str:

@@ -19,7 +19,7 @@ import reports
 from reports import Column, Metric, ReportError
 from reports.document import document
 from reports.figures.files import write_png
-from reports.printing.markup import table, width
+from reports.printing.markup import LEFT, RIGHT, table, width
 from tests.reports.example import MNIST, PATCHES, example
 from tests.reports.typed import FID, METRICS, STAND_IN, cells, content, five, run, whole
 
@@ -113,7 +113,9 @@ def test_no_table_is_wide(pages: dict[str, str]) -> None:
     for each in found:
         rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in each.splitlines()]
         columns = [[cell.strip() for cell in column] for column in zip(*rows, strict=True)]
-        widths = [width(heading, cells) for heading, _, *cells in columns]
+        widths = [
+            width(name, LEFT if line[-1] == "-" else RIGHT, cells) for name, line, *cells in columns
+        ]
         assert sum(widths) <= WIDE, each
 
 

@@ -46,7 +46,9 @@ def printed(subject: Content, goal: Goal) -> list[str]:
 
 def test_who_is_told_apart_from_every_other_is_recommended() -> None:
     subject = content(runs(CLEAR))
-    assert names(subject) == names(subject, Goal.QUALITY) == names(subject, Goal.UNTUNED) == ["Soft"]
+    assert (
+        names(subject) == names(subject, Goal.QUALITY) == names(subject, Goal.UNTUNED) == ["Soft"]
+    )
     _, _, decoder, sure = printed(subject, Goal.DENSITY)
     assert decoder == "**Soft**"
     assert sure.startswith("5 seeds, told apart from every other: Soft leads Hard by 1.000 [")
@@ -104,7 +106,7 @@ def test_a_swept_decoder_needs_tuning() -> None:
     swept = [
         run("odd", seed, option_beta=beta, bits_per_dim=0.1 + noise, fid=1.0)
         for beta in (0.1, 1.0)
-        for seed, noise in enumerate(NOISE)
+        for seed, noise in enumerate(reversed(NOISE))
     ]
     subject = content([*runs(CLEAR), *swept])
     assert names(subject) == ["Odd"]

@@ -492,7 +492,7 @@ def test_one_that_never_is_there_counts_with_its_last_step() -> None:
     assert found.reason.startswith("1 seed")
 
 
-@pytest.mark.parametrize(("name", "label"), [("gaussian", "gaussian"), ("beta_vae", "beta_vae")])
+@pytest.mark.parametrize(("name", "label"), [("gaussian", "gaussian"), ("beta_vae", "beta-VAE")])
 def test_without_those_who_set_it_there_is_no_target(name: str, label: str) -> None:
     runs, histories = racing(3.0, 1.0)
     found = look(5, [r for r in runs if r["likelihood"] != name], histories=histories)[0]

@@ -66,8 +66,8 @@ def section(text: str, title: str) -> str:
 def test_trials_stand_beside_the_rate_that_they_chose() -> None:
     text = whole(tuned())
     shown = section(text, "Learning rates")
-    assert "### Blobs, rates tuned" in shown
-    assert "### Blobs (" not in shown
+    assert "### Blobs, in place of svhn (Blobs, rates tuned)" in shown
+    assert "(Blobs)" not in shown
     assert cells(shown, "Fit") == {
         "decoder": "Fit",
         "rate 0.1": "4.000",

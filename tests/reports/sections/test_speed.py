@@ -46,7 +46,7 @@ def test_times_of_two_machines_are_not_compared_in_silence() -> None:
         "**Times of different machines or versions of the code do not compare**: "
         "A; commit 1 (3 runs) and B; commit 2 (1 run)."
     )
-    assert whole(content(runs)).count(warning) == 2
+    assert whole(content(runs)).count(warning) == 1, "beside the costs; there are no curves"
 
 
 def test_the_table_says_who_does_not_reach_a_target() -> None:

@@ -45,7 +45,7 @@ def test_it_is_shown_only_where_there_is_something_to_say() -> None:
     assert cells(text, "Fit")["diverged"] == "0/1"
     absent = [replace(row, may_diverge=row.name == "soft") for row in ROWS]
     assert "Stability" not in whole(content(calm, rows=absent))
-    assert "### CelebA" in section(whole(example(images=False)))
+    assert ", in place of CelebA (VAE)" in section(whole(example(images=False)))
 
 
 def test_columns_of_one_data_set_and_model_are_told_apart_by_their_key() -> None:

@@ -49,10 +49,17 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence
 def _table(
     headers: Sequence[str], rows: Sequence[Sequence[str]], sides: Sequence[str], of: Sequence[int]
 ) -> str:
-    # A mean and its spread stay on one line.
-    held = [[row[i].replace(" ± ", "\u00a0±\u00a0") for i in of] for row in rows]
+    held = [[_KEPT.sub(_on_one_line, row[i]) for i in of] for row in rows]
     cells = pd.DataFrame(held, columns=[headers[i] for i in of], dtype=str)
     return cells.to_markdown(index=False, colalign=[sides[i] for i in of], disable_numparse=True)
+
+
+_KEPT = re.compile(r" ± |(?<=\d), (?=[-\d∞])")
+"""Within a mean and its spread, and within an interval."""
+
+
+def _on_one_line(kept: re.Match[str]) -> str:
+    return kept[0].replace(" ", "\u00a0")
 
 
 def width(heading: str, side: str, cells: Sequence[str]) -> int:

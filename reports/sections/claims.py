@@ -24,7 +24,7 @@ def claims_in_short(subject: Subject) -> str:
         return ""
     link = "[Rules and evidence](#claims)."
     if why := _undecided(evidence):
-        return section("The paper's claims", f"None is judged: {escape(why)}. {link}")
+        return section("The paper's claims", f"No claim is judged: {escape(why)}. {link}")
     rows = [[text, _overall(each)] for text, each in zip(_TEXTS, evidence, strict=True)]
     shown = table(["claim", "on all data"], rows, [LEFT] * 2)
     return section("The paper's claims", paragraphs(shown, link))

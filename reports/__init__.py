@@ -3,7 +3,8 @@
     import reports
 
     content = reports.Content(title=..., results=..., ...)
-    reports.write(content, Path("report"))    # README.md, figures/ and results.csv in report/
+    reports.write(content, Path("report"))    # README.md, pages, figures/, results.csv
+    reports.recommend(content)                   # which decoder, as a Markdown table
     made = reports.compare(content, "mine", ["*sigma"])      # one decoder against others
     reports.write_comparison(made, Path("report/compare-mine"))
 
@@ -22,7 +23,7 @@ only those before it:
 
 from reports.analysis.collapse import COLLAPSE_KEYS, why_collapsed
 from reports.content import IDENTIFICATION, TIMED_ON, Column, Content, ReportError, Row, Status
-from reports.document import write
+from reports.document import recommend, write
 from reports.metric import Metric, described, overview
 from reports.versus.document import Comparison, compare, write_comparison
 
@@ -40,6 +41,7 @@ __all__ = [
     "compare",
     "described",
     "overview",
+    "recommend",
     "why_collapsed",
     "write",
     "write_comparison",

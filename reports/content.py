@@ -6,6 +6,7 @@ Nothing here knows where the numbers came from. A content can be typed by hand.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ PAPER = "paper"
 SMOKE = "smoke"
 """The budget whose numbers mean nothing."""
 
+LONGEST_NAME = 30
+"""Characters of the name of a data set; a longer beginning of a description is none."""
 LACKING = "not_measured"
 """Text column of the results: what a finished run lacks; "elbo: not finite; probe: ..."."""
 
@@ -71,7 +74,7 @@ class Column:
     model: str
     """The name of the model, such as "vae"."""
     description: str
-    """One sentence on the data actually used."""
+    """One sentence on the data actually used; its name stands first, before a colon or comma."""
     stands_for: str | None
     """The data set that `data_set` stands in for, such as "svhn"; None if it is the real one."""
     published: str | None
@@ -83,6 +86,24 @@ class Column:
     key: str = ""
     """What `column_key` of the results holds of its runs: columns of the same data and model are
     one group if they share it. "" where the results have no such key."""
+
+    @property
+    def title(self) -> str:
+        """The column by the data actually used, such as "MNIST, in place of SVHN (VAE)"."""
+        data, original = self._data, self.stands_for
+        if original is None:
+            named = (self.data_set.casefold(), data.casefold())
+            known = any(name in self.heading.casefold() for name in named)
+            return self.heading if known else f"{self.heading} ({data})"
+        rest = self.heading
+        if rest.casefold().startswith(original.casefold()):
+            original, rest = rest[: len(original)], rest[len(original) :].strip(" ,:")
+        return f"{data}, in place of {original}" + (f" ({rest})" if rest else "")
+
+    @property
+    def _data(self) -> str:
+        name = re.split("[:,;.]", self.description)[0].strip()
+        return name if 0 < len(name) <= LONGEST_NAME else self.data_set
 
 
 @dataclass(frozen=True)
@@ -158,6 +179,8 @@ class Content:
     trials: pd.DataFrame = field(default_factory=pd.DataFrame)
     """One row a trial of a learning rate, as in `results`; no trial is a result. `column_key` is
     that of the column whose rates they choose."""
+    shared: str = "it is not known whether each run had its machine for itself"
+    """Why seconds of training do not compare; "" if each run had its machine for itself."""
 
     def __post_init__(self) -> None:
         for problem in _problems(self):

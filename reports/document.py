@@ -7,9 +7,9 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -19,12 +19,14 @@ from reports.content import IDENTIFICATION, Content, ReportError
 from reports.figures.files import write_png
 from reports.figures.style import house_style
 from reports.metric import Metric, described
-from reports.printing.markup import escape, paragraphs
-from reports.sections import SECTIONS, Subject, budget
+from reports.printing.markup import bullets, escape, paragraphs
+from reports.sections import PAGES, SECTIONS, Subject, budget, recommended
 
 README, FIGURES = "README.md", "figures"
 RESULTS = "results.csv"
 """One row a run and column, sorted by run so that the order of execution does not show."""
+BACK = f"[Back to the report]({README})"
+"""The first line of a page, by which a page of a report is told from other files."""
 
 
 STAGE, STALE = ".report-", 3600.0
@@ -41,13 +43,15 @@ class Document:
     """File name -> figure."""
     tables: Mapping[str, str]
     """File name -> CSV."""
+    pages: Mapping[str, str] = field(default_factory=dict)
+    """File name -> Markdown of a page that the README links to; begins with BACK."""
 
     def write(self, output: Path) -> Path:
-        """Write README.md, tables and figures/ into the folder `output`; return the README.
+        """Write README.md, pages, tables and figures/ into the folder `output`; return the README.
 
         Everything is drawn and written in a folder beside the old one first. Then file after file
         takes its place, README.md last, so a report that fails half-way leaves the old one as it
-        was. Figures that only the old report showed are removed; other files are left alone.
+        was. Pages and figures that only the old report had are removed; other files are left alone.
 
         Raises:
             ReportError: the folder cannot be written.
@@ -59,12 +63,11 @@ class Document:
             _remove_stale(output)
             with tempfile.TemporaryDirectory(prefix=STAGE, dir=output) as name:
                 staged = self._stage(Path(name))
-                old = readme.read_text("utf-8", errors="replace") if readme.is_file() else ""
+                old = _shown(output)
                 (output / FIGURES).mkdir(exist_ok=True)
                 for path in staged:
                     os.replace(Path(name) / path, output / path)
-            shown = re.findall(rf"\({FIGURES}/([\w.-]+\.png)\)", old)
-            for path in {Path(FIGURES, name) for name in shown} - set(staged):
+            for path in old - set(staged):
                 (output / path).unlink(missing_ok=True)
         except OSError as error:
             reason = error.strerror or str(error)
@@ -78,10 +81,30 @@ class Document:
         paths = [Path(FIGURES, name) for name in self.figures]
         for path, figure in zip(paths, self.figures.values(), strict=True):
             write_png(figure, folder / path)
-        texts = {**self.tables, README: self.readme}
+        texts = {**self.tables, **self.pages, README: self.readme}
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
         return [*paths, *map(Path, texts)]
+
+
+def _shown(output: Path) -> set[Path]:
+    """Return the pages and figures of the report that is in a folder."""
+    found: set[Path] = set()
+    texts = [output / README]
+    while texts:
+        path = texts.pop()
+        text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+        if path.name != README and not text.startswith(BACK):
+            continue  # somebody's own, such as the definitions of the metrics
+        found |= {Path(FIGURES, name) for name in re.findall(_FIGURE, text)}
+        found |= {Path(path.name)} - {Path(README)}
+        if path.name == README:
+            texts += {output / name for name in re.findall(_PAGE, text)}
+    return found
+
+
+_FIGURE, _PAGE = rf"\({FIGURES}/([\w.-]+\.png)\)", r"\(([\w-]+\.md)(?:#[\w.-]*)?\)"
+_WITHIN = re.compile(r"\[([^\[\]]*)\]\(#([\w.-]+)\)")
 
 
 def _remove_stale(output: Path) -> None:
@@ -95,10 +118,51 @@ def _remove_stale(output: Path) -> None:
 def document(content: Content) -> Document:
     """Return the report on `content`; the same content gives the same text."""
     subject = Subject(content)
-    head = (f"# {escape(content.title)}", budget(subject))
-    readme = paragraphs(*head, *(section(subject) for section in SECTIONS)) + "\n"
+    said = {name: [part(subject) for part in page.sections] for name, page in PAGES.items()}
+    said = {name: parts for name, parts in said.items() if any(parts)}
+    texts = {README: [f"# {escape(content.title)}", budget(subject)]}
+    texts[README] += [*(section(subject) for section in SECTIONS), _contents(said)]
+    for name, parts in said.items():
+        title = f"# {PAGES[name].title}: {escape(content.title)}"
+        texts[name] = [BACK, title, budget(subject), *parts]
+    pages = linked({name: paragraphs(*parts) + "\n" for name, parts in texts.items()})
     table = results_table(content).to_csv(index=False, lineterminator="\n")
-    return Document(readme, subject.figures, {RESULTS: table})
+    return Document(pages.pop(README), subject.figures, {RESULTS: table}, pages)
+
+
+def _contents(pages: Iterable[str]) -> str:
+    """Return the list of what lies beside README.md."""
+    lines = [f"[{PAGES[name].title}]({name})" for name in pages]
+    table = f"[{RESULTS}]({RESULTS}): every run with every number, its unit in the name"
+    return paragraphs("## More", bullets([*lines, table]))
+
+
+def linked(pages: Mapping[str, str]) -> dict[str, str]:
+    """Return the pages with each link to an anchor, "(#name)", led to the page that has it.
+
+    A link that leads nowhere becomes its words.
+    """
+    place = {
+        anchor: name
+        for name, text in pages.items()
+        for anchor in re.findall(r'<a id="([^"]*)">', text)
+    }
+
+    def lead(link: re.Match[str], own: str) -> str:
+        words, anchor = link.groups()
+        if anchor not in place:
+            return words
+        page = "" if place[anchor] == own else place[anchor]
+        return f"[{words}]({page}#{anchor})"
+
+    return {
+        own: _WITHIN.sub(lambda link, own=own: lead(link, own), text) for own, text in pages.items()
+    }
+
+
+def recommend(content: Content, report: str = README) -> str:
+    """Return the table of recommendations; its evidence is in the README of a report."""
+    return re.sub(r"\(#", f"({report}#", recommended(Subject(content)))
 
 
 def results_table(content: Content) -> pd.DataFrame:
@@ -115,5 +179,5 @@ def results_table(content: Content) -> pd.DataFrame:
 
 
 def write(content: Content, output: Path) -> Path:
-    """Write README.md, results.csv and figures/; return the README: see Document.write."""
+    """Write README.md, pages, results.csv and figures/; return the README: see Document.write."""
     return document(content).write(output)

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bench import CHECKOUT, interrupts
-from bench.cli import check, compare, data, merge, new, report, run
+from bench.cli import check, compare, data, merge, new, recommend, report, run
 from bench.cli import list as listing
 from bench.errors import UsageError, unknown
 
 COMMANDS = {
     module.__name__.rpartition(".")[2]: module
-    for module in (run, report, merge, compare, check, listing, new, data)
+    for module in (run, report, recommend, merge, compare, check, listing, new, data)
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -38,7 +39,8 @@ def about(store: Store, plan: Mapping[str, Any], table: pd.DataFrame) -> dict[st
         "training": "; ".join(_by_data((spec, _training(spec)) for spec in fixed)),
         "evaluation": "; ".join(_by_data((spec, _evaluation(spec, plan)) for spec in fixed)),
         "machine": _distinct(map(machine, machines)),
-        **_of_a_gpu(machines, plan),
+        "precision on the GPU": _precision(machines),
+        "seconds": shared(machines, plan),
         "versions": _distinct(map(versions, machines)),
         "code": _distinct(f"commit {found['commit']}" for found in machines if found.get("commit")),
         "time": _time(plan, table),
@@ -101,17 +103,24 @@ def _time(plan: Mapping[str, Any], table: pd.DataFrame) -> str:
     return text
 
 
-def _of_a_gpu(machines: Iterable[Mapping[str, Any]], plan: Mapping[str, Any]) -> dict[str, str]:
-    """What a reader has to know of numbers and seconds that come from a GPU."""
+def _precision(machines: Iterable[Mapping[str, Any]]) -> str:
     if not any(found.get("device") == "cuda" for found in machines):
-        return {}
-    jobs = plan.get("jobs") or 1
-    shared = f"{jobs} runs shared the GPU, so seconds do not compare" if jobs > 1 else ""
-    return {
-        "precision on the GPU": "convolutions in TF32, as PyTorch has them; all else in float32 "
-        "or float64",
-        "seconds": shared,
-    }
+        return ""
+    return "convolutions in TF32, as PyTorch has them; all else in float32 or float64"
+
+
+def shared(environments: Iterable[Mapping[str, Any]], plan: Mapping[str, Any]) -> str:
+    """Return why seconds of training do not compare; "" if each run had its machine for itself.
+
+    The plan knows the jobs of the last command alone, the runs when they began and ended.
+    """
+    known = [found for found in environments if found]
+    where = "the GPU" if any(found.get("device") == "cuda" for found in known) else "the processor"
+    if (jobs := plan.get("jobs") or 1) > 1:
+        return f"{jobs} runs shared {where}, so seconds do not compare"
+    times = sorted((found.get("began", ""), found.get("ended", "")) for found in known)
+    overlap = any(began < ended for (_, ended), (began, _) in pairwise(times))
+    return f"runs shared {where}, so seconds do not compare" if overlap else ""
 
 
 def _memory(machines: Iterable[Mapping[str, Any]]) -> str:

@@ -17,7 +17,7 @@ from bench import CHECKOUT
 from bench.evaluation import Measurement, Values
 from bench.metrics import features
 from bench.progress import say
-from bench.publishing.about import about
+from bench.publishing.about import about, shared
 from bench.publishing.table import (
     measurements_of,
     metrics,
@@ -38,6 +38,19 @@ def publish(store: Store, output: Path) -> Path:
         reports.ReportError: the report cannot be written.
     """
     return reports.write(content(store, output), output)
+
+
+def recommend(store: Store, report: Path) -> str:
+    """Return which decoder a results folder recommends, a Markdown table.
+
+    Args:
+        store: holds the runs.
+        report: the folder of the report that the evidence links to.
+
+    Raises:
+        UsageError: the folder holds no results.
+    """
+    return reports.recommend(content(store, report), (report / "README.md").as_posix())
 
 
 def content(store: Store, output: Path) -> reports.Content:
@@ -71,6 +84,7 @@ def content(store: Store, output: Path) -> reports.Content:
         order=[name for name in likelihoods.names() if likelihoods.is_own(name)],
         per_image={run: _per_image(store, run, planned) for run in ended},
         metrics_document=_definitions(output),
+        shared=shared(map(store.environment, ended), plan),
     )
 
 

@@ -105,11 +105,8 @@ class Group:
 
     @property
     def heading(self) -> str:
-        """The columns by name, each with the data set that it really used."""
-        return "; ".join(
-            f"{column.heading} ({'stand-in: ' if column.stands_for else ''}{column.data_set})"
-            for column in self.columns
-        )
+        """The columns by the data that they really used."""
+        return "; ".join(column.title for column in self.columns)
 
     @property
     def title(self) -> str:
@@ -172,6 +169,20 @@ class Group:
             return None
         keys = [column.published for column in self.columns if column.stands_for is None]
         return next((key for key in keys if key in TABLE_B), None)
+
+
+def tuned(content: Content, group: Group) -> bool:
+    """Tell whether the learning rate of each decoder of a group was chosen by trials."""
+    return bool({column.key for column in group.columns} & {*content.trials.get("column_key", ())})
+
+
+def decisive(content: Content, groups: Sequence[Group]) -> list[Group]:
+    """Return the groups that are judged: one of a fixed rate gives way to its tuned one.
+
+    Both share runs, so that they would count twice, and could contradict each other.
+    """
+    better = {(group.data_set, group.model) for group in groups if tuned(content, group)}
+    return [g for g in groups if tuned(content, g) or (g.data_set, g.model) not in better]
 
 
 def recorded(runs: pd.DataFrame, key: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reports.analysis.groups import Entry
+from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import Values
 from reports.analysis.statistics import sound
 from reports.content import Content
@@ -24,6 +24,12 @@ def image_error(content: Content, first: Entry, second: Entry, key: str) -> floa
         return None
     error = float(np.std(a - b, ddof=1) / np.sqrt(a.size))
     return error if np.isfinite(error) else None
+
+
+def channels(content: Content, group: Group) -> int | None:
+    """Return the number of channels of the images of a group; None if no image was kept."""
+    runs = [run for run in map(str, group.runs["run"]) if run in content.samples]
+    return content.samples[runs[0]].shape[-1] if runs else None
 
 
 def _values(content: Content, run: str, key: str) -> Values:

@@ -13,10 +13,31 @@ from reports.analysis.intervals import LEVEL, by_seed, differences, effect, holm
 from reports.analysis.statistics import Estimate, complete, estimate, finished, values
 from reports.metric import Metric
 
+WITHOUT_CODE = (
+    ("mean_image", "mean image (no code)", "density"),
+    ("histogram", "grey-level histogram (no code)", "mass"),
+)
+"""Prefix of the columns of each row without a code, how it is called, and its measure."""
+
 
 def compared_metrics(group: Group) -> list[Metric]:
     """Return the metrics by which decoders are compared."""
     return [group.metric("nll_nats"), group.metric("bits_per_dim"), *group.headlines]
+
+
+def without_code(entry: Entry, metric: Metric) -> bool:
+    """Tell whether an entry is no better by a metric than some row without a code.
+
+    By a native metric only those of its own measure count.
+    """
+    mean, limits = estimate(entry.runs, metric.key), []
+    for key, _, measure in WITHOUT_CODE:
+        if not metric.native or entry.measure == measure:
+            limits += list(values(entry.runs, f"{key}_{metric.key}")[:1])
+    if mean is None or metric.best is None:
+        return False
+    sign = -1 if metric.best == "highest" else 1
+    return any(sign * mean.mean >= sign * limit for limit in limits)
 
 
 def contests(entries: Sequence[Entry], metric: Metric) -> list[list[Entry]]:

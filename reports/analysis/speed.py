@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import pandas as pd
 from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import Values
 from reports.analysis.statistics import sound
-from reports.content import Content
+from reports.content import TIMED_ON, Content
 
 BITS, NLL = "bits_per_dim", "nll_nats"
 OVER = ("step", "seconds")
@@ -83,6 +84,15 @@ def log_ratios(
         if any(reached) and min(steps) > 0:
             ratios[seed] = math.log(steps[0] / steps[1])
     return ratios
+
+
+def machines(content: Content) -> Counter[str]:
+    """Return on which machines and versions of the code the times were taken, and of how many runs.
+
+    A run that was continued elsewhere counts on each.
+    """
+    held = content.results.get(TIMED_ON, pd.Series(dtype=str)).dropna().astype(str)
+    return Counter(each for text in held for each in dict.fromkeys(text.split(" | ")))
 
 
 class Targets(NamedTuple):

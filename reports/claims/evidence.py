@@ -63,20 +63,6 @@ def findings(claim: Claim, content: Content, group: Group) -> list[Finding]:
     return [replace(each, verdict=Verdict.NOT_DECIDED, reason=reason) for each in evidence]
 
 
-def tuned(content: Content, group: Group) -> bool:
-    """Tell whether the learning rate of each decoder of a group was chosen by trials."""
-    return bool({column.key for column in group.columns} & {*content.trials.get("column_key", ())})
-
-
-def decisive(content: Content, groups: Sequence[Group]) -> list[Group]:
-    """Return the groups that claims are judged on: one of a fixed rate gives way to its tuned one.
-
-    Both share runs, so that they would count twice, and could contradict each other.
-    """
-    better = {(group.data_set, group.model) for group in groups if tuned(content, group)}
-    return [g for g in groups if tuned(content, g) or (g.data_set, g.model) not in better]
-
-
 def judged(claim: Claim, content: Content, groups: Sequence[Group]) -> dict[Group, list[Finding]]:
     """Return the evidence for a claim on the paper's decoders, corrected for all its pieces."""
     found = {group: findings(claim, content, of_the_paper(group)) for group in groups}
@@ -125,17 +111,23 @@ def entry_of(group: Group, name: str) -> Entry:
 
     """
     named = [each for each in group.entries if each.decoder.name == name and len(each.every_run)]
-    entries = [entry for entry in named if not unbounded(entry)]
+    entries, label = [entry for entry in named if not unbounded(entry)], called(group, name)
     if not entries:
-        raise Absent(f"{name} was not run")
+        raise Absent(f"{label} was not run")
     entry = min(entries, key=lambda each: bool(each.decoder.options))
     if finished(entry.every_run).empty:
-        raise Absent(f"no run of {name} finished: {outcome(entry.every_run)}")
+        raise Absent(f"no run of {label} finished: {outcome(entry.every_run)}")
     if entry.collapsed:
-        raise Absent(f"every run of {name} collapsed")
+        raise Absent(f"every run of {label} collapsed")
     if entry.undecided:
-        raise Absent(f"no value of the sweep of {name} could be chosen")
+        raise Absent(f"no value of the sweep of {label} could be chosen")
     return entry
+
+
+def called(group: Group, name: str) -> str:
+    """Return what a likelihood is called in the report; its name if it is not in it."""
+    rows = [entry.decoder for entry in group.entries if entry.decoder.name == name]
+    return min(rows, key=lambda row: bool(row.options)).label if rows else name
 
 
 def unbounded(entry: Entry) -> bool:
@@ -154,7 +146,7 @@ def measured(entry: Entry, metric: Metric) -> Entry:
 
     """
     if not values(entry.runs, metric.key).size:
-        raise Absent(f"{metric.label} of {entry.decoder.name}: {gap(entry, metric)}")
+        raise Absent(f"{metric.label} of {entry.decoder.label}: {gap(entry, metric)}")
     return entry
 
 
@@ -167,7 +159,7 @@ def settled(content: Content, entry: Entry) -> Entry:
     """
     if share := moving(content, entry):
         raise Absent(
-            f"the variance of {entry.decoder.name} has not arrived in {share:.0%} of its runs: "
+            f"the variance of {entry.decoder.label} has not arrived in {share:.0%} of its runs: "
             f"{AWAY}"
         )
     return entry
@@ -243,15 +235,15 @@ def lowest(
     if not known:
         raise Absent("no seed was measured in both")
     closest, difference = max(known, key=lambda pair: pair[1].mean or 0.0)
-    finding = judge(f"{quantity} ({closest.decoder.name})", difference, BELOW, metric.decimals)
+    finding = judge(f"{quantity} ({closest.decoder.label})", difference, BELOW, metric.decimals)
     finding = _ranked(finding, entry, others, metric)
-    tested = {each.decoder.name: d for each, d in pairs if d.interval and not d.lost}
+    tested = {each.decoder.label: d for each, d in pairs if d.interval and not d.lost}
     if not tested:
         return finding
     p_values = holm([BELOW.refuted(each) for each in tested.values()])
     below = [name for name, p in zip(tested, p_values, strict=True) if p <= 1 - LEVEL]
     apart = [name for name, each in tested.items() if BELOW.supported(each) <= 1 - LEVEL]
-    open_ = [each.decoder.name for each in others if each.decoder.name not in apart]
+    open_ = [each.decoder.label for each in others if each.decoder.label not in apart]
     finding = replace(finding, refuted=float(min(p_values)))
     if below:
         return replace(finding, verdict=Verdict.REFUTED, reason=f"{listing(below)} told below it")

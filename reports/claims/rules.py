@@ -11,7 +11,8 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from reports.analysis.collapse import COLLAPSED
-from reports.analysis.groups import SELECTORS, Entry, Group
+from reports.analysis.groups import SELECTORS, Entry, Group, tuned
+from reports.analysis.images import channels
 from reports.analysis.intervals import (
     FEWEST,
     LEVEL,
@@ -37,6 +38,7 @@ from reports.claims.evidence import (
     Claim,
     Finding,
     beside_median,
+    called,
     entry_of,
     judge,
     lowest,
@@ -44,7 +46,6 @@ from reports.claims.evidence import (
     noted,
     piece,
     settled,
-    tuned,
     unbounded,
     undecided,
 )
@@ -82,7 +83,7 @@ def _better_learned(content: Content, group: Group) -> Entry:
 def _sweep_of(group: Group) -> Entry:
     entry = entry_of(group, SWEPT)
     if len(entry.settings) < 2:
-        raise Absent(f"{SWEPT} was not swept over several values")
+        raise Absent(f"{called(group, SWEPT)} was not swept over several values")
     return entry
 
 
@@ -94,7 +95,8 @@ def _no_distance(group: Group) -> Iterator[Finding]:
 def _beats_unit_variance(content: Content, group: Group) -> Iterator[Finding]:
     for name in (SHARED, OPTIMAL):
         for metric in compared_metrics(group):
-            yield piece(f"{metric.label}: {name} − {UNIT}", _below_unit, group, name, metric)
+            quantity = f"{metric.label}: {called(group, name)} − {called(group, UNIT)}"
+            yield piece(quantity, _below_unit, group, name, metric)
     yield from _no_distance(group)
 
 
@@ -113,7 +115,7 @@ def _matches_best_beta(content: Content, group: Group) -> Iterator[Finding]:
 def _not_worse(quantity: str, content: Content, group: Group, metric: Metric) -> Finding:
     sweep, own = _sweep_of(group), _better_learned(content, group)
     margin = _margin(measured(sweep, metric), metric)
-    quantity += f" = {sweep.chosen:g} ({own.decoder.name}, margin {short(margin)})"
+    quantity += f" = {sweep.chosen:g} ({own.decoder.label}, margin {short(margin)})"
     difference = paired(measured(own, metric).runs, sweep.runs, metric.key)
     return judge(quantity, difference, Region(high=margin), metric.decimals)
 
@@ -136,7 +138,7 @@ def _near_best(quantity: str, content: Content, group: Group) -> Finding:
     best = math.log10(variance_of(chosen))
     learned = _place(content, own, best)
     half = _half_step(sweep, best + math.copysign(1e-6, learned.mean or 0.0))
-    quantity += f" ({own.decoder.name}, half a step of the sweep: {half:.2f})"
+    quantity += f" ({own.decoder.label}, half a step of the sweep: {half:.2f})"
     finding = judge(quantity, learned, Region(-half, half), 2)
     if sweep.chosen in (sweep.settings[0].value, sweep.settings[-1].value):
         reason = "the best β lies at an end of the sweep, so a better one may lie beyond"
@@ -155,7 +157,7 @@ def _place(content: Content, entry: Entry, zero: pd.Series[float] | float) -> Ef
     """Return log10 of the variance minus `zero`, over seeds."""
     variances = by_seed(settled(content, entry).runs, "variance")
     if not variances.size or not (np.isfinite(variances) & (variances > 0)).all():
-        raise Absent(f"the variance of {entry.decoder.name} was not measured")
+        raise Absent(f"the variance of {entry.decoder.label} was not measured")
     if not isinstance(zero, pd.Series):
         zero = pd.Series(zero, index=variances.index)
     found = effect(differences(variances.map(math.log10), zero))
@@ -174,7 +176,8 @@ def _half_step(entry: Entry, place: float) -> float:
 
 def _at_inflection(content: Content, group: Group) -> Iterator[Finding]:
     for name in (SHARED, OPTIMAL):
-        yield piece(f"log10(σ² / end of the plateau): {name}", _on_plateau, content, group, name)
+        quantity = f"log10(σ² / end of the plateau): {called(group, name)}"
+        yield piece(quantity, _on_plateau, content, group, name)
 
 
 def _on_plateau(quantity: str, content: Content, group: Group, name: str) -> Finding:
@@ -209,12 +212,13 @@ def _good_nll_poor_samples(content: Content, group: Group) -> Iterator[Finding]:
     samples = group.measured(*(f"{metric.key}_samples" for metric in group.headlines))
     regions = dict.fromkeys(bounds, BELOW) | dict.fromkeys([*group.headlines, *samples], ABOVE)
     for metric, region in regions.items():
-        quantity = f"{metric.label}: {PER_PIXEL} − median of the other densities"
+        quantity = f"{metric.label}: {called(group, PER_PIXEL)} − median of the other densities"
         found = piece(quantity, beside_median, group, PER_PIXEL, others, metric, side=region)
         reason = "one learning rate for all decoders may decide it: judged where rates are tuned"
         yield found if tuned(content, group) or not found.measured else undecided(found, reason)
     yield from _no_distance(group)
-    yield piece(f"diverged or collapsed runs of {PER_PIXEL} without bounds", _diverges, group)
+    name = called(group, PER_PIXEL)
+    yield piece(f"diverged or collapsed runs of {name} without bounds", _diverges, group)
 
 
 def _diverges(quantity: str, group: Group) -> Finding:
@@ -222,7 +226,7 @@ def _diverges(quantity: str, group: Group) -> Finding:
     held = [e for e in group.entries if e.decoder.name in (SHARED, OPTIMAL)]
     runs, shared = (_together(each) for each in (free, held))
     if runs.empty:
-        raise Absent(f"no run of {PER_PIXEL} without bounds")
+        raise Absent(f"no run of {called(group, PER_PIXEL)} without bounds")
     if shared.empty:
         raise Absent("no run of a shared variance")
     # A collapsed run is as lost as a diverged one.
@@ -254,7 +258,8 @@ def _together(entries: Sequence[Entry]) -> pd.DataFrame:
 
 
 def _converges_faster(content: Content, group: Group) -> Iterator[Finding]:
-    yield piece(f"ln(steps of {OPTIMAL} / steps of {SHARED})", _sooner, content, group)
+    first, second = (called(group, name) for name in (OPTIMAL, SHARED))
+    yield piece(f"ln(steps of {first} / steps of {second})", _sooner, content, group)
 
 
 def _sooner(quantity: str, content: Content, group: Group) -> Finding:
@@ -279,14 +284,14 @@ def _target(content: Content, group: Group) -> float:
     for entry in (entry_of(group, UNIT), _sweep_of(group)):
         held = curves(content, entry, NLL).values()
         if not held:
-            raise Absent(f"{entry.decoder.name} has no validation NLL during training")
+            raise Absent(f"{entry.decoder.label} has no validation NLL during training")
         finals.append(np.mean([float(curve["value"].iloc[-1]) for curve in held]))
     return float(np.mean(finals))
 
 
 def _best_images(content: Content, group: Group) -> Iterator[Finding]:
     for metric in group.headlines:
-        quantity = f"{metric.label}: {PER_IMAGE} − best other"
+        quantity = f"{metric.label}: {called(group, PER_IMAGE)} − best other"
         yield piece(quantity, _lowest_of_settled, content, group, metric)
     yield from _no_distance(group)
 
@@ -299,18 +304,18 @@ def _lowest_of_settled(quantity: str, content: Content, group: Group, metric: Me
 def _discrete(content: Content, group: Group) -> Iterator[Finding]:
     bits = group.metric("bits_per_dim")
     for metric in (bits, *group.headlines):
-        quantity = f"{metric.label}: {BERNOULLI} − median of the others, on colour"
+        quantity = f"{metric.label}: {called(group, BERNOULLI)} − median of the others, on colour"
         yield piece(quantity, _bernoulli, content, group, metric)
     masses = [entry for entry in group.entries if entry.measure == "mass"]
-    quantity = f"{bits.label}: {CATEGORICAL} − best other mass"
+    quantity = f"{bits.label}: {called(group, CATEGORICAL)} − best other mass"
     yield piece(quantity, lowest, group, CATEGORICAL, masses, bits)
 
 
 def _bernoulli(quantity: str, content: Content, group: Group, metric: Metric) -> Finding:
-    runs = [run for run in map(str, group.runs["run"]) if run in content.samples]
-    if not runs:
+    shown = channels(content, group)
+    if shown is None:
         raise Absent("no images tell whether the data have colour")
-    if content.samples[runs[0]].shape[-1] != 3:
+    if shown != 3:
         raise Absent("the images are grey")
     return beside_median(quantity, group, BERNOULLI, group.entries, metric, side=ABOVE)
 

@@ -11,8 +11,8 @@ import pandas as pd
 from reports.analysis.collapse import COLLAPSED
 from reports.analysis.groups import Entry
 from reports.analysis.intervals import FEWEST, Effect, Interval
-from reports.analysis.ranks import behind, contests, ranking
-from reports.analysis.statistics import Estimate, estimate, shown, sound, values
+from reports.analysis.ranks import behind, contests, ranking, without_code
+from reports.analysis.statistics import Estimate, estimate, shown, sound
 from reports.content import Status
 from reports.metric import Metric
 from reports.printing.markup import bold
@@ -21,11 +21,6 @@ from reports.printing.words import decimals_for, number, short
 NOT_RUN, NOT_CHOSEN, NOT_MEASURED = "not run", "not chosen", "not measured"
 NOT_NORMALISED, UNNORMALISED = "not normalised", "unnormalised"
 DAGGER = "†"
-WITHOUT_CODE = (
-    ("mean_image", "mean image, one variance (no code)", "density"),
-    ("histogram", "grey-level histogram of each value (no code)", "mass"),
-)
-"""Prefix of the columns of each row without a code, how it is called, and its measure."""
 
 
 def leaders(entries: Sequence[Entry], metric: Metric) -> list[Entry]:
@@ -95,14 +90,7 @@ def cell(entry: Entry, metric: Metric, best: bool = False) -> str:
 
 def mark(entry: Entry, metric: Metric) -> str:
     """Return a dagger if an entry is no better than a row without a code, else ""."""
-    mean, limits = estimate(entry.runs, metric.key), []
-    for key, _, measure in WITHOUT_CODE:
-        if not metric.native or entry.measure == measure:
-            limits += list(values(entry.runs, f"{key}_{metric.key}")[:1])
-    if mean is None or not limits or metric.best is None:
-        return ""
-    sign = -1 if metric.best == "highest" else 1
-    return DAGGER if sign * mean.mean >= min(sign * limit for limit in limits) else ""
+    return DAGGER if without_code(entry, metric) else ""
 
 
 def gap(entry: Entry, metric: Metric | None = None) -> str:

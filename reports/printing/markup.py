@@ -8,6 +8,12 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 LEFT, RIGHT = "left", "right"
+WIDEST = 100
+"""Characters of a table: about what fits into the 800 pixels that GitHub gives a page."""
+BREAKS = {LEFT: 14, RIGHT: 28}
+"""Characters from which on a cell may break its line: words (left) sooner than numbers (right)."""
+EDGES = 3
+"""Characters that the edges of a cell take."""
 
 
 def escape(text: str) -> str:
@@ -34,11 +40,50 @@ def bold(text: str) -> str:
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence[str] = ()) -> str:
     """Return a Markdown table; the first column is left-aligned, the others as `align` says.
 
-    Cells are printed as they are: escape text that comes from elsewhere.
+    One that would be wider than WIDEST becomes several, each with the first column. Cells are
+    printed as they are: escape text that comes from elsewhere.
     """
     sides = align or [LEFT, *[RIGHT] * (len(headers) - 1)]
-    cells = pd.DataFrame([list(row) for row in rows], columns=list(headers), dtype=str)
-    return cells.to_markdown(index=False, colalign=sides, disable_numparse=True)
+    columns = zip(headers, sides, zip(*rows, strict=True), strict=True) if rows else ()
+    widths = [width(*column) for column in columns] or [0] * len(headers)
+    parts: list[list[int]] = [[0]]
+    for i in range(1, len(headers)):
+        if len(parts[-1]) > 1 and sum(widths[j] for j in parts[-1]) + widths[i] > WIDEST:
+            parts.append([0])
+        parts[-1].append(i)
+    return paragraphs(*(_table(headers, rows, sides, part) for part in parts))
+
+
+def _table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], sides: Sequence[str], of: Sequence[int]
+) -> str:
+    held = [[_KEPT.sub(_on_one_line, row[i]) for i in of] for row in rows]
+    cells = pd.DataFrame(held, columns=[headers[i] for i in of], dtype=str)
+    return cells.to_markdown(index=False, colalign=[sides[i] for i in of], disable_numparse=True)
+
+
+_KEPT = re.compile(r" ± |(?<=\d), (?=[-\d∞])")
+"""Within a mean and its spread, and within an interval."""
+
+
+def _on_one_line(kept: re.Match[str]) -> str:
+    return kept[0].replace(" ", "\u00a0")
+
+
+def width(heading: str, side: str, cells: Sequence[str]) -> int:
+    """Return the least characters that a column of a table takes where nothing is cut off.
+
+    A heading breaks at every space and hyphen, and what became of lost runs after its comma.
+    """
+    parts = [part for cell in cells for part in re.split(", (?=[a-z])", _MARKS.sub("", cell))]
+    longest = max(map(len, parts), default=0)
+    texts = [_MARKS.sub("", heading), *(parts if side == LEFT else ())]
+    words = [len(word) for text in texts for word in re.split(r"[ -]", text)]
+    return max(min(longest, BREAKS[side]), *words) + EDGES
+
+
+_MARKS = re.compile(r"\]\([^)]*\)|[*\\`\[]")
+"""What is not seen of Markdown."""
 
 
 def bullets(lines: Iterable[str]) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group, lacking
+from reports.analysis.ranks import WITHOUT_CODE
 from reports.analysis.statistics import values
 from reports.analysis.takeoff import near_cap
 from reports.metric import Metric
-from reports.printing.cells import WITHOUT_CODE, cell, cells, decimals_of
+from reports.printing.cells import cell, cells, decimals_of
 from reports.printing.markup import LEFT, RIGHT, Field, escape, table_of
 from reports.printing.words import listing, number
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from reports.analysis.groups import Group
+from reports.analysis.groups import Group, decisive
 from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.verdict import Verdict
-from reports.claims import CLAIMS, Claim, Finding, decisive, judged, overall
+from reports.claims import CLAIMS, Claim, Finding, judged, overall
 from reports.content import PAPER
 from reports.printing.markup import LEFT, bold, escape, fold, paragraphs, table
 from reports.printing.words import listing
@@ -16,11 +16,25 @@ from reports.sections.section import Subject, section
 Evidence = Mapping[Group, list[Finding]]
 
 
+def claims_in_short(subject: Subject) -> str:
+    """Return the verdict on each claim, in one line where none is judged."""
+    groups = decisive(subject.content, subject.groups)
+    evidence = [judged(claim, subject.content, groups) for claim in CLAIMS]
+    if not groups:
+        return ""
+    link = "[Rules and evidence](#claims)."
+    if why := _undecided(evidence):
+        return section("The paper's claims", f"No claim is judged: {escape(why)}. {link}")
+    rows = [[text, _overall(each)] for text, each in zip(_TEXTS, evidence, strict=True)]
+    shown = table(["claim", "on all data"], rows, [LEFT] * 2)
+    return section("The paper's claims", paragraphs(shown, link))
+
+
 def claims(subject: Subject) -> str:
     """Return a verdict on each claim, with the evidence of each group."""
     title = "The paper's claims on this data"
     if not subject.groups:
-        return section(title, "There are no runs, so nothing is said of any claim.")
+        return section(title, "There are no runs, so nothing is said of any claim.", "claims")
     groups = decisive(subject.content, subject.groups)
     evidence = [judged(claim, subject.content, groups) for claim in CLAIMS]
     details = [
@@ -29,18 +43,25 @@ def claims(subject: Subject) -> str:
     ]
     if why := _undecided(evidence):
         line = f"**No claim is judged: {escape(why)}.** The rules, and what there is of evidence:"
-        return section(title, paragraphs(line, *details))
-    rows = []
-    for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1):
-        every = [finding for here in each.values() for finding in here]
-        decided = bold(verdict := overall(every))
-        if verdict is Verdict.SUPPORTED and not all(finding.measured for finding in every):
-            decided += ", of the parts that were measured"
-        verdicts = [_verdict(each[group]) for group in groups]
-        rows.append([f"{number}. {claim.text}", *verdicts, decided])
+        return section(title, paragraphs(line, *details), "claims")
+    rows = [
+        [text, *(_verdict(each[group]) for group in groups), _overall(each)]
+        for text, each in zip(_TEXTS, evidence, strict=True)
+    ]
     headings = ["claim", *(escape(group.heading) for group in groups), "on all data"]
     shown = table(headings, rows, [LEFT] * len(headings))
-    return section(title, paragraphs(_reading(subject), shown, *details))
+    return section(title, paragraphs(_reading(subject), shown, *details), "claims")
+
+
+_TEXTS = [f"{number}. {claim.text}" for number, claim in enumerate(CLAIMS, start=1)]
+
+
+def _overall(evidence: Evidence) -> str:
+    every = [finding for here in evidence.values() for finding in here]
+    decided = bold(verdict := overall(every))
+    if verdict is Verdict.SUPPORTED and not all(finding.measured for finding in every):
+        decided += ", of the parts that were measured"
+    return decided
 
 
 def _undecided(evidence: Sequence[Evidence]) -> str:
@@ -62,8 +83,8 @@ def _reading(subject: Subject) -> str:
         else f"of the budget {escape(subject.content.budget)}, not of the published protocol"
     )
     return (
-        f"Verdicts on these data and networks, {scope}; a stand-in says nothing of the data set "
-        "that it replaces. Only the decoders of the paper count. Every effect is a mean over "
+        f"Verdicts on these data and networks, {scope}; data in place of others say "
+        "nothing of those. Only the decoders of the paper count. Every effect is a mean over "
         f"seeds, paired by seed, with its [{LEVEL:.0%} interval] (Student's t), which needs "
         f"{FEWEST} seeds. "
         "**Supported**: the whole interval lies where the claim says. **Refuted**: it lies wholly "
@@ -87,18 +108,19 @@ def _verdict(evidence: list[Finding]) -> str:
 def _details(claim: Claim, evidence: Evidence) -> Iterator[str]:
     links = listing([f"[{_SHOWN[anchor]}](#{anchor})" for anchor in claim.evidence])
     yield f"*{claim.rule}* Evidence: {links}."
-    headings = ["data", "quantity", f"effect [{LEVEL:.0%} interval]", "verdict", "reason"]
-    rows = []
+    headings = ["quantity", f"effect [{LEVEL:.0%} interval]", "verdict", "reason"]
     for group, every in evidence.items():
-        for each in every:
-            words = (group.heading, each.quantity, each.effect, each.verdict, each.reason)
-            rows.append([escape(word) for word in words])
-    yield table(headings, rows, [LEFT] * len(headings))
+        rows = [
+            [escape(word) for word in (each.quantity, each.effect, each.verdict, each.reason)]
+            for each in every
+        ]
+        yield bold(escape(group.heading))
+        yield table(headings, rows, [LEFT] * len(headings))
 
 
 _SHOWN = {
     "table-a": "Table A",
-    "table-b": "Table B",
+    "table-b": "results",
     "differences": "differences from the best",
     "information": "information plot",
     "speed": "convergence speed",

@@ -1,4 +1,4 @@
-"""Table B: every decoder, and what was not run. Table A: every value of a sweep. Their audit."""
+"""Table B: every decoder. Table A: every value of a sweep."""
 
 from __future__ import annotations
 
@@ -13,30 +13,27 @@ from reports.analysis.groups import Entry, Group, learned, recorded
 from reports.analysis.moving import AWAY, moving
 from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import estimate, values
-from reports.content import LACKING, PAPER, Content, Status
+from reports.content import LACKING, Content, Status
 from reports.printing import tables
 from reports.printing.cells import DAGGER, absent, cell, mark
 from reports.printing.markup import (
     LEFT,
     RIGHT,
-    bold,
     bullets,
     escape,
     fold,
     paragraphs,
-    table,
     table_of,
 )
 from reports.printing.words import listing, number, short
-from reports.sections.section import Subject, by_group, caption, section
+from reports.sections.audit import published_sweep
+from reports.sections.section import Subject, by_group, caption
 
-LONGEST_LIST = 5
-"""Runs that are listed openly; more fold away."""
 LONGEST_ERROR = 160
 """Characters of an error message that are printed; results.csv holds all."""
 BESIDE = (
     "Published: Rybkin et al. 2021, in the paper's own convention and with its own FID protocol; "
-    "see the audit below before comparing."
+    "see their [audit](#published) before comparing."
 )
 SWEPT = (
     "Each value of the swept option is a run of its own, followed by the decoders that learned one "
@@ -44,6 +41,10 @@ SWEPT = (
     "the variance shown, so it can be compared down the table. I_e(x;z) is the information in the "
     "code, KL(m‖p) what the prior misses of the codes; their sum is the rate, the KL of the ELBO, "
     "here on the images of the estimate."
+)
+LAYERS = (
+    "Layer 1 is next to the image; the sum is the KL of the bound. A layer near 0 says nothing "
+    "about the image."
 )
 MARK = " ‡"
 """Behind the name of a decoder whose variance has not arrived when training ends."""
@@ -58,53 +59,44 @@ def _protocols(subject: Subject) -> str:
         if each.headline and each.features
     ]
     reading = (
-        "One row a decoder, measured on test images; lower is better (↓). NLL is the negative "
-        "ELBO in the decoder's own measure, and **bold marks the best of each measure "
-        "separately**, because a density and a mass do not compare. Bits/dim is the same bound "
-        "in the one unit that all decoders share. The distance of generated from test images "
-        "depends on its protocol:"
+        "One row a decoder, measured on test images. NLL is the negative ELBO in the decoder's own "
+        "measure, and **bold marks the best of each measure separately**, because a density and a "
+        "mass do not compare. Bits/dim is the same bound in the one unit that all decoders share. "
+        "The distance of generated from test images depends on its protocol:"
     )
+    captions = [caption([e.runs for e in group.entries]) for group in subject.groups]
+    known = bullets(protocols) or "- no distance was measured."
+    line = "Lower is better (↓)."
     if any(mark(e, m) for g in subject.groups for e in g.entries for m in compared_metrics(g)):
-        reading = (
-            f"{DAGGER} marks what is no better than the last rows, which know nothing of an image. "
-            + reading
-        )
-    return paragraphs(reading, bullets(protocols) or "- no distance was measured.")
+        line += f" {DAGGER} marks what is no better than the last rows, which know no image."
+    return paragraphs(
+        line, fold("How to read the tables", reading, known, *dict.fromkeys(captions))
+    )
 
 
-@by_group(
-    "Table B: all decoders", _protocols, nothing="There are no runs to show.", anchor="table-b"
-)
+@by_group("Results", _protocols, nothing="There are no runs to show.", anchor="table-b")
 def decoder_tables(subject: Subject, group: Group) -> Iterator[str]:
-    """Yield table B of a group, with notes on what is special in it."""
+    """Yield table B of a group; what is special in it folds."""
     content = subject.content
     unsettled = {entry: share for entry in group.entries if (share := moving(content, entry))}
     yield decoder_table(group, content.budget, unsettled)
     yield _unsettled(unsettled)
-    yield caption([entry.runs for entry in group.entries])
     yield BESIDE if group.published(content.budget) else ""
-    yield bullets(_notes(content, group))
-    yield _listed("Runs that did not finish", group, _what)
-    yield _listed("Collapsed runs, which decide nothing", group, _why_collapsed)
-    yield _listed("Measurements that finished runs lack", group, _lacks)
-    if layers := tables.layer_table(group):
-        yield (
-            "KL of each stochastic layer, layer 1 next to the image; the sum is the KL of the "
-            "bound. A layer near 0 says nothing about the image."
-        )
-        yield layers
-    yield _videos(group)
+    yield _special(content, group)
 
 
-def columns_not_run(subject: Subject) -> str:
-    """Return the columns that are missing, each with its reason."""
-    ran = {id(column) for group in subject.groups for column in group.columns}
-    lines = []
-    for column in subject.content.columns:
-        if id(column) not in ran:
-            reason = escape(column.not_run or "no run of it is in the results").rstrip(".")
-            lines.append(f"**{escape(column.heading)}**: {reason}.")
-    return section("Columns not run", bullets(lines) or "Every column that was asked for was run.")
+def _special(content: Content, group: Group) -> str:
+    """Return notes on the rows of table B, and the runs that decide nothing, as one fold."""
+    lists = {
+        "Notes": [*_notes(content, group)],
+        "Runs that did not finish": _listed(group, _what),
+        "Collapsed runs, which decide nothing": _listed(group, _why_collapsed),
+        "Measurements that finished runs lack": _listed(group, _lacks),
+    }
+    shown = {title: lines for title, lines in lists.items() if lines}
+    counts = [f"{title} ({len(lines)})" for title, lines in shown.items()]
+    parts = (f"{title}:\n\n{bullets(lines)}" for title, lines in shown.items())
+    return fold("; ".join(counts), *parts) if shown else ""
 
 
 def decoder_table(group: Group, budget: str, marked: Collection[Entry] = ()) -> str:
@@ -168,24 +160,39 @@ def _notes(content: Content, group: Group) -> Iterator[str]:
             if len(tried) > 1 and entry.chosen in (tried[0], tried[-1]):
                 text += " It lies at the end of the sweep: a wider one might find a better value."
             yield text
+    variances = [
+        f"{short(at.mean)} ({escape(entry.label)})"
+        for entry in learned(content, group)
+        if (at := estimate(entry.runs, "variance"))
+    ]
+    if variances:
+        yield f"The learned variance is {listing(variances)}."
 
 
-def _videos(group: Group) -> str:
+@by_group("Prediction of videos", "", nothing="")
+def videos(_: Subject, group: Group) -> Iterator[str]:
+    """Yield how near the best predictions of a video model are, and the bounds of whole videos."""
     if not group.video:
-        return ""
-    videos, samples, frames = (
+        return
+    shown, samples, frames = (
         number(float(values(group.runs, name)[0]), 0) if values(group.runs, name).size else "?"
         for name in ("best_of_videos", "best_of", "predicted_frames")
     )
-    reading = (
+    yield (
         f"Prediction of {frames} frames. SSIM and PSNR are those of the most similar of {samples} "
-        f"predictions of each of {videos} test videos, higher is better (↑); NLL and KL of whole "
+        f"predictions of each of {shown} test videos, higher is better (↑); NLL and KL of whole "
         "videos are the sums over their predicted frames."
     )
-    return paragraphs(reading, tables.metric_table(group, [group.metric(key) for key in OF_VIDEO]))
+    yield tables.metric_table(group, [group.metric(key) for key in OF_VIDEO])
 
 
-def _listed(title: str, group: Group, line: Callable[[pd.Series[Any]], str]) -> str:
+@by_group("KL of each stochastic layer", LAYERS, nothing="")
+def layers(_: Subject, group: Group) -> Iterator[str]:
+    """Yield the KL of each stochastic layer of a hierarchical model."""
+    yield tables.layer_table(group)
+
+
+def _listed(group: Group, line: Callable[[pd.Series[Any]], str]) -> list[str]:
     lines = []
     for entry in group.entries:
         option = entry.decoder.sweep
@@ -195,9 +202,7 @@ def _listed(title: str, group: Group, line: Callable[[pd.Series[Any]], str]) -> 
             if text := line(run):
                 label = escape(entry.decoder.label)
                 lines.append(f"{label}, {swept}seed {run['seed']}: {text}")
-    if len(lines) > LONGEST_LIST:
-        return fold(f"{title} ({len(lines)})", bullets(lines))
-    return paragraphs(f"{title}:", bullets(lines)) if lines else ""
+    return lines
 
 
 def _lacks(run: pd.Series[Any]) -> str:
@@ -227,20 +232,17 @@ def _head(subject: Subject) -> str:
     return f"Table A: sweep of {options}" if options else "Table A: sweep"
 
 
-@by_group(
-    _head, SWEPT, nothing="No option was swept, so there is no table.", alone=True, anchor="table-a"
-)
+@by_group(_head, SWEPT, nothing="", anchor="table-a")
 def sweep_tables(subject: Subject, group: Group) -> Iterator[str]:
     """Yield table A of a group with a sweep: every value, then each learned variance."""
     swept = [entry for entry in group.entries if entry.settings]
     if not swept:
         return
     tried = [Entry(e.decoder, each.runs, chosen=each.value) for e in swept for each in e.settings]
-    rows, option = [*tried, *learned(subject.content, group)], swept[0].decoder.sweep or ""
+    rows = [*tried, *learned(subject.content, group)]
     compared = compared_metrics(group)
     fields = [
-        ("decoder", LEFT, [escape(entry.decoder.label) for entry in rows]),
-        (option, RIGHT, ["learned" if e.chosen is None else f"{e.chosen:g}" for e in rows]),
+        tables.decoders(rows),
         (group.metric("variance").label, RIGHT, [_variance(group, entry) for entry in rows]),
         *tables.metric_fields(rows, compared),
         *tables.information_fields(group, rows),
@@ -249,7 +251,7 @@ def sweep_tables(subject: Subject, group: Group) -> Iterator[str]:
     yield caption([entry.runs for entry in tried])
     yield _cap(group) or escape(tables.without_information(group))
     if group.published(subject.content.budget) == paper.SWEEP_COLUMN:
-        yield _published_sweep()
+        yield published_sweep(subject)
 
 
 def _variance(group: Group, entry: Entry) -> str:
@@ -266,116 +268,4 @@ def _cap(group: Group) -> str:
     return (
         f"The estimate of I_e cannot exceed ln N = {number(cap.max(), 2)} nats, N the number of "
         "images; one marked *near cap* comes out too low, and its KL(m‖p) too high."
-    )
-
-
-def _published_sweep() -> str:
-    rows = [
-        [r.decoder, f"{r.beta:g}", f"{r.beta / 2:g}", f"{r.nll_nats:g}", f"{r.fid:g}"]
-        for r in (*paper.TABLE_A, paper.LEARNED)
-    ]
-    for name, (nll, fid) in paper.joined().items():
-        rows.append([f"{name}, table of decoders", *2 * ["not reported"], f"{nll:g}", f"{fid:g}"])
-    headers = ["published", "β (learned: σ²)", "σ² that fits the NLL", "NLL (nats/image)", "FID"]
-    return table(headers, rows)
-
-
-def published(subject: Subject) -> str:
-    """Return where published numbers are shown, why not elsewhere, and their audit."""
-    beside = [group for group in subject.groups if group.published(subject.content.budget)]
-    if beside:
-        shown = "Published numbers stand beside the columns on the paper's own data in Table B."
-    elif subject.content.budget == PAPER:
-        shown = "No column was run on the paper's own data, so no result stands beside them."
-    else:
-        shown = "This report was not made with the budget `paper`, so no result stands beside them."
-    source = (
-        "Source: Rybkin, Daniilidis, Levine, *Simple and Effective VAE Training with Calibrated "
-        "Decoders*, ICML 2021."
-    )
-    units = (
-        "The published numbers do not all share one unit. Two bounds show it: with a fixed "
-        "variance σ² a Gaussian decoder pays at least D/2 ln(2πσ²) nats for an image of D values, "
-        "even without error and KL; with a variance that equals the mean squared error it pays at "
-        "least D/2 ln(2πeσ²)."
-    )
-    text = paragraphs(f"{source} {shown}", units, _sweep_table(), bullets(_audited()))
-    return section("Published numbers and their audit", text)
-
-
-def _sweep_table() -> str:
-    size = paper.DIMENSIONS[paper.SWEEP_COLUMN]
-    rows = []
-    for row in paper.TABLE_A:
-        cells = [f"{row.beta:g}", f"{row.nll_nats:g}"]
-        for variance in (row.beta, row.beta / 2):
-            bound = paper.floor(size, variance)
-            verdict = "possible" if row.nll_nats >= bound else bold("impossible")
-            cells.append(f"{bound:.0f}, {verdict}")
-        rows.append(cells)
-    headers = ["published β", "published NLL", "bound if σ² = β", "bound if σ² = β/2"]
-    return table(headers, rows, [RIGHT] * 4)
-
-
-def _audited() -> Iterator[str]:
-    yield from _audited_sweep()
-    yield from _audited_columns()
-    _, fid = paper.joined()[paper.OPTIMAL]
-    yield (
-        f"FID: an independent reader of the public code obtained {paper.REPEATED_FID:g} for "
-        f"{paper.OPTIMAL} on {paper.SWEEP_COLUMN} ({paper.REPEATED_IN}, never explained), "
-        f"{paper.REPEATED_FID - fid:.2f} above the {fid:g} of the table. FID depends on the number "
-        "of images, the resizing, the quantisation and the reference split, which is why this "
-        "report states them."
-    )
-
-
-def _audited_sweep() -> Iterator[str]:
-    unit = paper.TABLE_B[paper.SWEEP_COLUMN][paper.UNIT].nll_nats
-    size = paper.DIMENSIONS[paper.SWEEP_COLUMN]
-    yield (
-        f"{paper.SWEEP_COLUMN}, D = {size}: the unit-variance Gaussian cannot go below "
-        f"{paper.floor(size, 1):.0f} nats; the {unit:g} of the table of "
-        "decoders fits. The sweep fits σ² = β/2 and not σ² = β, so it was made with the loss "
-        "‖x − x̂‖² + β KL. Under the convention σ² = β, the default here, the same models sit at "
-        "half those β."
-    )
-    reported, variance = paper.LEARNED.nll_nats, paper.LEARNED.beta
-    upper = variance + 0.0005  # the largest value that is printed as 0.006
-    bound = paper.optimal_floor(size, upper / 2)
-    yield (
-        f"The learned variance of the same table: with σ² = {variance:g} the bound is "
-        f"{paper.optimal_floor(size, variance):.0f}, above the reported {reported:g}; with "
-        f"2σ² = {upper:g} it is {bound:.0f}, which leaves a plausible KL of "
-        f"{reported - bound:.0f} nats."
-    )
-    rows = [
-        f"{name} has {nll:g} and {fid:g}, so the joined row differs by {reported - nll:+g} nats "
-        f"and {paper.LEARNED.fid - fid:+g}"
-        for name, (nll, fid) in paper.joined().items()
-    ]
-    yield (
-        f"The learned row of the sweep, NLL {reported:g} and FID {paper.LEARNED.fid:g}, joins "
-        f"{len(rows)} rows of the table of decoders: {'; '.join(rows)}. No decoder is reported "
-        "with both numbers: compare with the rows of the table of decoders."
-    )
-
-
-def _audited_columns() -> Iterator[str]:
-    units = {name: cells[paper.UNIT].nll_nats for name, cells in paper.TABLE_B.items()}
-    size = paper.DIMENSIONS["BAIR"]
-    yield (
-        f"BAIR, D = {size}: a unit-variance Gaussian cannot go below "
-        f"{paper.floor(size, 1):.0f}, so the reported {units['BAIR']:g} is not in nats for a "
-        "64×64×3 frame with its constant. Compare that column by rank and by difference, not by "
-        "value."
-    )
-    size = paper.DIMENSIONS["CelebA"]
-    grey = paper.floor(size, 1) + size / 2 * 0.25
-    yield (
-        f"CelebA and CIFAR, D = {size}: on pixels in [0, 1] a unit-variance Gaussian that always "
-        f"predicts mid-grey and has no KL pays at most {grey:.0f} nats (its squared error is "
-        f"at most 1/4 a value); the reported {units['CelebA']:g} and {units['CIFAR']:g} are "
-        "far above, so these columns are not on that scale. Compare them by rank and by difference "
-        "as well."
     )

@@ -34,11 +34,14 @@ CALIBRATED = (
     "distribution u is uniform. A hump in the middle: the decoder is too wide, values lie nearer "
     "to its mean than it says. High ends: too narrow. A slope: its values are too dark (high "
     "towards 1) or too bright. A step that begins at 0 is a black background of which the decoder "
-    "is not certain. *Calibration error* is the mean distance of the distribution of u "
-    "from the uniform one, from 0 to 0.5, lower is better (↓). An interval covers as many percent "
-    "of the values as its name says, or the decoder is too wide (more) or too narrow (less). A "
-    "calibrated decoder need not be a good one: one that ignores the image can be, so read this "
-    "beside bits/dim."
+    "is not certain. [Errors and coverages](#calibration)."
+)
+COVERED = (
+    "*Calibration error* is the mean distance of the distribution of u (see the histograms of the "
+    "[report](#histograms)) from the uniform one, from 0 to 0.5, lower is better (↓). An interval "
+    "covers as many percent of the values as its name says, or the decoder is too wide (more) or "
+    "too narrow (less). A calibrated decoder need not be a good one: one that ignores the image "
+    "can be, so read this beside bits/dim."
 )
 LATENTS = (
     "*Rate* is the KL, *distortion* the MSE of decoder means. I_e(x;z) is what the code says of "
@@ -82,7 +85,6 @@ def _protocols(content: Content) -> Iterator[str]:
     "Sample quality",
     lambda subject: paragraphs(GENERATED, bullets(_protocols(subject.content))),
     nothing="Nothing was measured of generated images.",
-    alone=True,
 )
 def quality_tables(subject: Subject, group: Group) -> Iterator[str]:
     """Yield the metrics of generated images, one table for each kind of features."""
@@ -107,11 +109,10 @@ def _floors(metrics: list[Metric], group: Group) -> str:
     return f"Floor, or mean of a perfect model: {', '.join(stated)}." if stated else ""
 
 
-@by_group("Tighter bounds", TIGHTER)
+@by_group("Tighter bounds", TIGHTER, nothing="The importance-weighted bound was not measured.")
 def iwae(subject: Subject, group: Group) -> Iterator[str]:
-    """Yield ELBO and importance-weighted bound of each decoder; say where there is none."""
+    """Yield ELBO and importance-weighted bound of each decoder."""
     if not group.measured("iwae_bits_per_dim"):
-        yield f"The importance-weighted bound was {NOT_MEASURED}."
         return
     sizes = ("importance_samples", "importance_images")
     samples, images = (listing(tables.numbers(group.runs, key)) for key in sizes)
@@ -120,12 +121,26 @@ def iwae(subject: Subject, group: Group) -> Iterator[str]:
     yield tables.metric_table(group, [group.metric(key) for key in keys])
 
 
-@by_group("Calibration", CALIBRATED)
-def calibration(subject: Subject, group: Group) -> Iterator[str]:
-    """Yield table and histograms; say where nothing was measured."""
+@by_group(
+    "Calibration",
+    COVERED,
+    nothing="The calibration was not measured.",
+    anchor="calibration",
+)
+def calibration(_: Subject, group: Group) -> Iterator[str]:
+    """Yield the error and the coverage of intervals of each decoder."""
     error, covered = (group.measured(key) for key in ("calibration_error", "coverage_{c}_percent"))
-    table = tables.metric_table(group, [*error, *covered] if error else [])
-    yield table or f"The calibration was {NOT_MEASURED}."
+    yield tables.metric_table(group, [*error, *covered] if error else [])
+
+
+@by_group(
+    "Calibration",
+    CALIBRATED,
+    nothing="The calibration was not measured.",
+    anchor="histograms",
+)
+def histograms(subject: Subject, group: Group) -> Iterator[str]:
+    """Yield the histograms of each decoder."""
     yield subject.picture(group, "calibration", panels.calibration(group, subject.styles))
 
 
@@ -163,7 +178,6 @@ def _active_units(entry: Entry, active: Metric) -> str:
     "Other measurements",
     "Measurements without a section of their own; the glossary below defines each.",
     nothing="",
-    alone=True,
 )
 def other(subject: Subject, group: Group) -> tuple[str, str]:
     """Return the metrics that no other section shows."""
@@ -208,10 +222,9 @@ def information(subject: Subject, group: Group) -> list[str]:
     """Return the inflection plot and where KL(m‖p) takes off, or why there is none."""
     drawn = sweeps.inflection(subject.content, group, subject.styles)
     shown = _pictures(subject, group, {"information": drawn})
-    if not shown:
-        return [escape(tables.without_information(group))]
     swept = [(entry.decoder.label, take_off(entry)) for entry in group.entries if entry.settings]
-    return [*shown, *(f"{escape(label)}: {_stated(rise)}" for label, rise in swept)]
+    stated = (f"{escape(label)}: {_stated(rise)}" for label, rise in swept)
+    return [*shown, *stated] if shown else []
 
 
 @by_group(
@@ -230,24 +243,31 @@ def rate_distortion(subject: Subject, group: Group) -> list[str]:
 
 
 @by_group(
-    "Samples and reconstructions",
-    "The first images of the lowest seed, not selected. Samples are decoder means of codes "
-    "drawn from the prior, the same codes for every decoder; reconstructions are decoder means "
-    "of codes of the test images in the row above. Look for blur (too large a variance) in the "
-    "reconstructions and for broken shapes (codes that miss the prior) in the samples. Of "
-    "video a row is one test video: the frames given, then one prediction, not selected, or "
-    "the reconstruction of each frame from the true frames before it and its own code.",
+    "Samples",
+    "The first samples of the lowest seed, not selected: decoder means of codes drawn from the "
+    "prior, the same codes for every decoder. Look for broken shapes (codes that miss the prior). "
+    "Of video a row is one test video: the frames given, then one prediction.",
     nothing="No finished run kept images.",
 )
-def images(subject: Subject, group: Group) -> list[str]:
-    """Return the grids of samples and reconstructions."""
-    content = subject.content
-    drawn = {
-        "samples": grids.sample_grid(content, group),
-        "reconstructions": grids.reconstruction_grid(content, group),
-    }
-    missing = [e for e in group.entries if grids.shown_run(e, content.samples) is None]
-    return _pictures(subject, group, drawn, missing)
+def samples(subject: Subject, group: Group) -> list[str]:
+    """Return the grid of samples."""
+    drawn = grids.sample_grid(subject.content, group)
+    held = subject.content.samples
+    missing = [e for e in group.entries if grids.shown_run(e, held) is None]
+    return _pictures(subject, group, {"samples": drawn}, missing)
+
+
+@by_group(
+    "Reconstructions",
+    "Decoder means of codes of the test images in the row above, of the lowest seed, not selected. "
+    "Look for blur (too large a variance). Of video: of each frame from the true frames before it "
+    "and its own code.",
+    nothing="No finished run kept images.",
+)
+def reconstructions(subject: Subject, group: Group) -> list[str]:
+    """Return the grid of reconstructions."""
+    drawn = grids.reconstruction_grid(subject.content, group)
+    return _pictures(subject, group, {"reconstructions": drawn})
 
 
 def _pictures(

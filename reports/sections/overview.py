@@ -1,32 +1,16 @@
-"""What came out, what was run, how to read its numbers, and where they are."""
+"""The budget, what was run, and how to read each number."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-
-import pandas as pd
+from collections.abc import Iterator
 
 from reports.analysis.collapse import LEAST_KL, SHARE
-from reports.analysis.groups import Entry, Group, learned
-from reports.analysis.images import image_error
-from reports.analysis.intervals import FEWEST, LEVEL, paired
-from reports.analysis.ranks import ranking
-from reports.analysis.statistics import Estimate, estimate, values
-from reports.content import COMMAND, PAPER, Content, Status
-from reports.metric import PLACEHOLDER, Metric, described
-from reports.printing.cells import (
-    DAGGER,
-    decimals_of,
-    level,
-    mark,
-    printed_means,
-    with_interval,
-    with_spread,
-)
-from reports.printing.markup import LEFT, bullets, code, escape, paragraphs, table
+from reports.analysis.intervals import FEWEST, LEVEL
+from reports.analysis.statistics import values
+from reports.content import COMMAND, PAPER, Content
+from reports.metric import PLACEHOLDER, described
+from reports.printing.markup import bullets, code, escape, paragraphs
 from reports.printing.tables import counts
-from reports.printing.words import decimals_for, listing, number, plural, short
 from reports.sections.section import Subject, section
 
 IMAGES = ("test_images", "calibration_images", "frechet_images")
@@ -65,32 +49,12 @@ def budget(subject: Subject) -> str:
     if name == PAPER:
         return (
             "> **Budget: paper**, the published protocol. Columns on the paper's own data stand "
-            "beside the published numbers; columns with a stand-in do not."
+            "beside the published numbers; columns with other data in their place do not."
         )
     return (
         f"> **Budget: {escape(name)}.** Only the budget `paper` may be set beside published "
         "numbers, so none of the results below are."
     )
-
-
-def summary(subject: Subject) -> str:
-    """Return what came out, read from the results alone."""
-    if not subject.groups:
-        return section("Summary", "There are no runs in the results, so nothing was compared.")
-    best = best_table(subject.content, subject.groups)
-    reading = "No decoder finished all its runs with a measurement, so none can be called best."
-    if best:
-        reading = (
-            "Lower is better in every line. Only decoders whose every run finished and did not "
-            "collapse take part. *Lead*: the second minus the lowest, with its interval over "
-            "seeds, or of one seed its standard error over test images (SE), which leaves out "
-            "another training. A lead over those in the last column is none: their paired "
-            "differences are within what seeds do by chance."
-        )
-        if DAGGER in best:
-            reading += f" {DAGGER} marks what is no better than a row without a code."
-    variances = bullets(_variances(subject))
-    return section("Summary", paragraphs(_count(subject), reading, best, variances))
 
 
 def what_was_run(subject: Subject) -> str:
@@ -108,84 +72,19 @@ def what_was_run(subject: Subject) -> str:
     ]
     reading = (
         "One model with different decoders: data, network trunk, optimiser and number of steps are "
-        "the same for every decoder of a column. A *stand-in* replaces a data set that was not at "
-        "hand or not asked for; its numbers say nothing of the original's."
+        "the same for every decoder of a column. Data in place of others were taken since those "
+        "were not at hand or not asked for; their numbers say nothing of the original's."
     )
     return section("What was run", paragraphs(reading, bullets(columns), bullets(about)))
 
 
-def best_table(content: Content, groups: Sequence[Group]) -> str:
-    """Return what leads each group by bits/dim and each headline, by how much, and how sure.
-
-    "" where no decoder may be called best.
-    """
-    rows = []
-    for group in groups:
-        for metric in (group.metric("bits_per_dim"), *group.headlines):
-            if not (ranked := ranking(group.entries, metric)):
-                continue
-            decimals = decimals_of(metric, [mean.mean for _, mean in ranked])
-            printed = [
-                (escape(e.label), with_spread(mean, decimals) + mark(e, metric))
-                for e, mean in ranked
-            ]
-            means = printed_means(ranked, metric)
-            ties = means.count(means[0])
-            lowest = f"{ties} decoders tie: {means[0]}" if ties > 1 else ": ".join(printed[0])
-            second = ": ".join(printed[ties]) if ties < len(printed) else "no other"
-            lead = _lead(content, ranked[ties][0], ranked[0][0], metric) if printed[ties:] else "-"
-            equals = _equals(ranked, metric)
-            rows.append([escape(group.heading), metric.label, lowest, second, lead, equals])
-    headings = ["data", "measured by", "lowest", "second", "lead", "not told apart from the lowest"]
-    return table(headings, rows, [LEFT] * 6) if rows else ""
-
-
-def _lead(content: Content, second: Entry, first: Entry, metric: Metric) -> str:
-    difference = paired(second.runs, first.runs, metric.key)
-    decimals = max(decimals_of(metric, [difference.mean or 0.0]), 2)
-    text = with_interval(difference, decimals, sign=False)
-    error = image_error(content, second, first, metric.key)
-    return text if error is None else f"{text} (SE {number(error, decimals_for([error], 2))})"
-
-
-def _equals(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> str:
-    if ranked[0][1].count < FEWEST:
-        return f"unknown from {plural(ranked[0][1].count, 'seed')}"
-    equals = level(ranked, metric)[1:]
-    if len(equals) > 3:
-        return f"{len(equals)} of {len(ranked) - 1} others"
-    return listing([escape(entry.label) for entry in equals]) or "none"
-
-
-def _count(subject: Subject) -> str:
-    # Columns of fixed and of tuned rates share runs.
-    runs = pd.concat([group.runs for group in subject.groups]).drop_duplicates("run")
-    counts = Counter(map(str, runs["status"]))
-    ended = f"{plural(len(runs), 'run')}, of which {counts.pop(Status.FINISHED, 0)} finished"
-    text = listing([ended, *(f"{counts[name]} {name}" for name in sorted(counts))]) + "."
-    seeds = runs["seed"].nunique()
-    if seeds > 1:
-        return f"{text} {seeds} seeds; ± is the sample standard deviation over them."
-    return f"{text} One seed: nothing is known of the spread, so a small lead may be chance."
-
-
-def _variances(subject: Subject) -> Iterator[str]:
-    """Say for each group what the sweep chose and what was learned in one run."""
-    for group in subject.groups:
-        chosen = [
-            f"the sweep is best on validation data at {entry.decoder.sweep} = {entry.chosen:g}"
-            for entry in group.entries
-            if entry.chosen is not None
-        ]
-        variances = [
-            f"{short(at.mean)} ({escape(entry.decoder.label)})"
-            for entry in learned(subject.content, group)
-            if (at := estimate(entry.runs, "variance"))
-        ]
-        if variances:
-            chosen.append(f"the learned variance is {listing(variances)}")
-        if chosen:
-            yield f"{escape(group.heading)}: {'; '.join(chosen)}."
+def columns_not_run(subject: Subject) -> str:
+    """Return the columns that are missing, each with its reason."""
+    lines = []
+    for column in subject.not_run:
+        reason = escape(column.not_run or "no run of it is in the results").rstrip(".")
+        lines.append(f"**{escape(column.heading)}**: {reason}.")
+    return section("Columns not run", bullets(lines), anchor="not-run")
 
 
 def reading(subject: Subject) -> str:
@@ -210,13 +109,3 @@ def _definitions(content: Content) -> Iterator[str]:
     for (definition, source), of_it in names.items():
         cited = f" ({source})" if source else ""
         yield f"**{escape(', '.join(of_it))}**: {definition}{cited}."
-
-
-def files(subject: Subject) -> str:
-    """Return links to the data behind the report."""
-    return section(
-        "Data behind this report",
-        "[results.csv](results.csv) holds every run, one a row for each table that shows it, with "
-        "every measurement and its unit in the name of the column. The figures are in the folder "
-        "`figures`.",
-    )

@@ -25,7 +25,7 @@ READING = (
 )
 
 
-@by_group("Learning rates", READING, nothing="", alone=True, anchor="rates")
+@by_group("Learning rates", READING, nothing="", anchor="rates")
 def learning_rates(subject: Subject, group: Group) -> Iterator[str]:
     """Yield the trials of a group of tuned rates, and how many each decoder got."""
     every = subject.content.trials

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 
 from reports.analysis.groups import Group, decoders, groups
 from reports.analysis.intervals import FEWEST
-from reports.content import Content, Row
+from reports.content import Column, Content, Row
 from reports.figures.style import Style, styles
 from reports.printing.cells import outcome
 from reports.printing.markup import escape, paragraphs
+from reports.printing.words import listing
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,20 @@ class Subject:
         return groups(self.content)
 
     @cached_property
+    def not_run(self) -> tuple[Column, ...]:
+        """The columns that were asked for and of which no run is in the results."""
+        ran = {id(column) for group in self.groups for column in group.columns}
+        return tuple(column for column in self.content.columns if id(column) not in ran)
+
+    @cached_property
     def styles(self) -> Mapping[Row, Style]:
         """How each decoder is drawn, the same in every figure."""
         return styles(decoders(self.content), self.content.order)
+
+    def called(self, name: str) -> str:
+        """Return the label of a likelihood; its name if no row of the report is one of it."""
+        rows = [row for row in decoders(self.content) if row.name == name]
+        return min(rows, key=lambda row: bool(row.options)).label if rows else name
 
     def picture(self, group: Group, name: str, drawn: Figure | None, words: str = "") -> str:
         """Add a figure of a group; return the Markdown that shows it, "" if it is None."""
@@ -61,28 +73,38 @@ def by_group(
     reading: Text,
     *,
     nothing: str = "There are no runs.",
-    alone: bool = False,
     anchor: str = "",
 ) -> Callable[[Callable[[Subject, Group], Iterable[str]]], Callable[[Subject], str]]:
     """Make a section of a function that gives the paragraphs on one group; a decorator.
 
-    A group without any says `nothing`, below the reading. Where `alone`, it is left out, and the
-    section says `nothing` without a reading if all are.
+    The groups without any share one line, which says `nothing`; if that is "", they are left out.
     """
 
     def section_of(part: Callable[[Subject, Group], Iterable[str]]) -> Callable[[Subject], str]:
         @wraps(part)
         def made(subject: Subject) -> str:
-            said = [(group.heading, paragraphs(*part(subject, group))) for group in subject.groups]
-            said = [(name, text or ("" if alone else nothing)) for name, text in said]
-            parts = [paragraphs(f"### {escape(name)}", text) for name, text in said if text]
-            head = reading if isinstance(reading, str) else reading(subject)
-            shown = paragraphs("" if alone and not parts else head, *(parts or [nothing]))
-            return section(title if isinstance(title, str) else title(subject), shown, anchor)
+            said = {group: paragraphs(*part(subject, group)) for group in subject.groups}
+            parts = [
+                paragraphs(_anchor(anchor, group), f"### {escape(group.heading)}", text)
+                for group, text in said.items()
+                if text
+            ]
+            silent = listing([escape(group.heading) for group, text in said.items() if not text])
+            if not parts:
+                text = nothing
+            else:
+                head = reading if isinstance(reading, str) else reading(subject)
+                last = f"{silent}: {nothing}" if silent and nothing else ""
+                text = paragraphs(head, *parts, last)
+            return section(title if isinstance(title, str) else title(subject), text, anchor)
 
         return made
 
     return section_of
+
+
+def _anchor(name: str, group: Group) -> str:
+    return f'<a id="{name}-{group.slug}"></a>' if name else ""
 
 
 def caption(shown: Sequence[pd.DataFrame]) -> str:

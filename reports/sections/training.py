@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.speed import BITS, curves, reach, targets
+from reports.analysis.speed import BITS, curves, machines, reach, targets
 from reports.analysis.statistics import estimate, summary
-from reports.content import TIMED_ON, Content, Status
+from reports.content import Content, Status
 from reports.printing.cells import NOT_MEASURED, absent, gap, outcome, with_spread
 from reports.printing.markup import RIGHT, escape, paragraphs, table, table_of
 from reports.printing.tables import decoders, metric_fields
@@ -38,7 +37,6 @@ PART = "evaluate_seconds_"
     "deviation of any value of any validation image, at any measured step of any run, also of the "
     "diverged ones, whose last steps were not measured; a grey level is 1/255 ≈ 0.004.",
     nothing="",
-    alone=True,
 )
 def stability(subject: Subject, group: Group) -> Iterator[str]:
     """Yield a table where runs diverged or might have."""
@@ -71,8 +69,7 @@ def _numbers(runs: pd.DataFrame, key: str) -> pd.Series[float]:
 
 def mixed(content: Content) -> str:
     """Return a warning if times of the results are of several machines or versions of the code."""
-    held = content.results.get(TIMED_ON, pd.Series(dtype=str)).dropna().astype(str)
-    runs = Counter(each for text in held for each in dict.fromkeys(text.split(" | ")))
+    runs = machines(content)
     if len(runs) < 2:
         return ""
     parts = listing([f"{escape(on)} ({plural(count, 'run')})" for on, count in runs.most_common()])
@@ -83,13 +80,17 @@ def _speed(subject: Subject) -> str:
     return paragraphs(SPEED, mixed(subject.content))
 
 
-@by_group("Convergence speed", _speed, anchor="speed")
+@by_group(
+    "Convergence speed",
+    _speed,
+    nothing="No finished run recorded bits/dim during training.",
+    anchor="speed",
+)
 def speed(subject: Subject, group: Group) -> Iterator[str]:
     """Yield steps and seconds to two stated values of bits/dim."""
     name = group.metric(BITS).label
     timed = targets(subject.content, group, BITS)
     if timed is None:
-        yield f"No finished run recorded {name} during training."
         return
     yield (
         f"Targets: {short(timed.worst)} {name}, the worst final value of a finished run, which all "
@@ -118,24 +119,22 @@ def speed(subject: Subject, group: Group) -> Iterator[str]:
     f"bits/dim, a mean over sound runs, are there more than {WORSE:.1%} above the lowest point of "
     "the same mean. The lowest of many points flatters, most of all where there is one run.",
     nothing="",
-    alone=True,
 )
 def best_points(subject: Subject, group: Group) -> Iterator[str]:
     """Yield the decoders that were better before the last step."""
-    rows, measured = [], False
+    rows = []
     for entry in group.entries:
         held = curves(subject.content, entry, BITS).values()
         every = [curve.set_index("step")["value"] for curve in held]
         # The best point of each run for itself would flatter more, and no less with more runs.
         mean = pd.concat(every, axis=1).dropna().mean(axis=1) if every else pd.Series(dtype=float)
-        measured |= bool(len(mean))
         if len(mean) and mean.iloc[-1] > (1 + WORSE) * mean.min():
             last, best, step = mean.iloc[-1], mean.min(), mean.index[int(mean.argmin())]
             cells = (number(last, 3), number(best, 3), number(step, 0))
             rows.append([escape(entry.label), *cells])
     headings = ["decoder", "last step", "best validation point", "at step"]
-    if measured:
-        yield table(headings, rows) if rows else "There is none."
+    if rows:
+        yield table(headings, rows)
 
 
 def _clock(subject: Subject) -> str:

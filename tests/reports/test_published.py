@@ -13,7 +13,8 @@ from reports.published import (
     optimal_floor,
 )
 from reports.sections import Subject
-from reports.sections.decoders import published, sweep_tables
+from reports.sections.audit import published
+from reports.sections.decoders import sweep_tables
 from tests.reports.typed import REAL, content, run
 
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +19,37 @@ import reports
 from reports import Column, Metric, ReportError
 from reports.document import document
 from reports.figures.files import write_png
-from tests.reports.example import MNIST, example
-from tests.reports.typed import FID, METRICS, STAND_IN, cells, content, five, run
+from reports.printing.markup import LEFT, RIGHT, table, width
+from tests.reports.example import MNIST, PATCHES, example
+from tests.reports.typed import FID, METRICS, STAND_IN, cells, content, five, run, whole
 
 ROOT = Path(reports.__file__).parents[1]
 
 ORDER = [
-    "Summary",
-    "Table B: all decoders",
-    "The paper's claims on this data",
-    "What was run",
-    "Differences from the best",
-    "Ranks over all data",
-    "Sample quality",
-    "Tighter bounds",
-    "Columns not run",
-    "Table A: sweep of beta",
-    "Stability",
+    "Which decoder?",
+    "Results",
+    "Samples",
+    "The paper's claims",
     "Convergence",
-    "Convergence speed",
-    "Last step and best validation point",
     "Information and marginal KL",
-    "Codes",
     "Rate and distortion",
     "Calibration",
-    "Samples and reconstructions",
-    "Costs",
-    "How to read each number",
-    "Published numbers and their audit",
-    "Data behind this report",
+    "Reconstructions",
+    "More",
 ]
+BESIDE = {
+    "differences.md": ["Differences from the best", "Ranks over all data"],
+    "claims.md": ["The paper's claims on this data"],
+    "sweep.md": ["Table A: sweep of beta"],
+    "quality.md": ["Sample quality"],
+    "codes.md": ["Tighter bounds", "Codes"],
+    "calibration.md": ["Calibration"],
+    "training.md": ["Stability", "Convergence speed", "Costs"],
+    "published.md": ["Published numbers and their audit"],
+    "runs.md": ["What was run", "Columns not run", "How to read each number"],
+}
+LONGEST, WIDE = 400, 100
+"""Lines of README.md for one seed and four columns, and characters of a table."""
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +57,30 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return reports.write(example(), tmp_path_factory.mktemp("out") / "deep" / "report")
 
 
-def test_the_sections_are_complete_and_in_order(written: Path) -> None:
-    text = written.read_text(encoding="utf-8")
-    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ORDER
+@pytest.fixture(scope="module")
+def pages(written: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in written.parent.glob("*.md")}
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"^## (.*)$", text, re.MULTILINE)
+
+
+def test_the_answer_stands_first_and_pages_hold_the_rest(pages: dict[str, str]) -> None:
+    text = pages["README.md"]
+    assert headings(text) == ORDER
     assert "Budget: quick" in "\n".join(text.splitlines()[:3])
-    assert "**BAIR SVG**: the model SVG is not part of this version." in text
-    assert "### SVHN VAE (stand-in: mnist)" in text
+    assert "### MNIST, in place of SVHN (VAE)" in text
+    assert "**BAIR SVG**: the model SVG is not part of this version." in pages["runs.md"]
+    assert {name: headings(each) for name, each in pages.items() if name != "README.md"} == BESIDE
 
 
-def test_every_link_leads_to_a_file(written: Path) -> None:
-    links = re.findall(r"\]\(((?!\.\./docs|#)[^)]*)\)", written.read_text(encoding="utf-8"))
+def test_every_link_leads_to_a_file(written: Path, pages: dict[str, str]) -> None:
+    links = [
+        link.partition("#")[0]
+        for text in pages.values()
+        for link in re.findall(r"\]\(((?!\.\./docs|#)[^)]*)\)", text)
+    ]
     assert len([link for link in links if link.endswith(".png")]) == 12
     assert all((written.parent / link).is_file() for link in links)
     drawn = {f"figures/{path.name}" for path in (written.parent / "figures").iterdir()}
@@ -73,15 +89,57 @@ def test_every_link_leads_to_a_file(written: Path) -> None:
         "README.md",
         "results.csv",
         "figures",
+        *BESIDE,
     }
+    assert set(BESIDE) <= set(re.findall(r"\]\(([\w.]+)\)", pages["README.md"]))
 
 
-def test_every_link_within_the_report_has_its_anchor(written: Path) -> None:
-    text = written.read_text(encoding="utf-8")
-    links, anchors = re.findall(r"\]\(#([^)]*)\)", text), re.findall(r'<a id="([^"]*)">', text)
-    assert len(set(links)) >= 5
-    assert set(links) <= set(anchors)
-    assert len(anchors) == len(set(anchors))
+def test_every_link_to_an_anchor_leads_to_it(pages: dict[str, str]) -> None:
+    anchors = {name: re.findall(r'<a id="([^"]*)">', text) for name, text in pages.items()}
+    links = [
+        (page or name, anchor)
+        for name, text in pages.items()
+        for page, anchor in re.findall(r"\]\(([\w.]*)#([^)]*)\)", text)
+    ]
+    assert len({page for page, _ in links}) >= 4
+    assert [(page, anchor) for page, anchor in links if anchor not in anchors[page]] == []
+    assert all(len(each) == len(set(each)) for each in anchors.values())
+
+
+def test_no_table_is_wide(pages: dict[str, str]) -> None:
+    """In characters, where a long cell breaks its line: what GitHub shows without a scrollbar."""
+    found = [each for text in pages.values() for each in re.findall(r"(?:^\|.*\n)+", text, re.M)]
+    assert len(found) > 30
+    for each in found:
+        rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in each.splitlines()]
+        columns = [[cell.strip() for cell in column] for column in zip(*rows, strict=True)]
+        widths = [
+            width(name, LEFT if line[-1] == "-" else RIGHT, cells) for name, line, *cells in columns
+        ]
+        assert sum(widths) <= WIDE, each
+
+
+def test_a_wide_table_is_split_and_repeats_its_first_column() -> None:
+    rows = [["a", *["12345678901234567890"] * 9], ["b", *["1"] * 9]]
+    first, *others = table(["decoder", *"123456789"], rows).split("\n\n")
+    assert len(others) == 2
+    assert all(cells(each, "b")["decoder"] == "b" for each in (first, *others))
+    shown = [heading for each in (first, *others) for heading in list(cells(each, "a"))[1:]]
+    assert shown == list("123456789")
+
+
+def test_one_seed_of_four_columns_is_short() -> None:
+    columns = [
+        replace(column, heading=f"{column.heading} {i}", key=str(i))
+        for column in (MNIST, PATCHES)
+        for i in range(2)
+    ]
+    given = example(seeds=1, columns=(MNIST, PATCHES))
+    results = pd.concat([given.results.assign(column_key=str(i)) for i in range(2)])
+    text = document(replace(given, results=results, columns=columns)).readme
+    assert len(re.findall(r"^!\[Samples", text, re.MULTILINE)) <= 4
+    assert text.count("### ") > 20
+    assert 200 < len(text.splitlines()) <= LONGEST
 
 
 def test_results_survive_the_file(written: Path) -> None:
@@ -113,7 +171,7 @@ def test_results_say_first_which_run_it_is_then_what_was_measured_in_the_order_d
 
 def test_the_same_content_gives_the_same_bytes() -> None:
     first, again = document(content()), document(content(list(reversed(five()))))
-    assert first.readme == again.readme
+    assert (first.readme, first.pages) == (again.readme, again.pages)
     assert first.tables == again.tables
 
 
@@ -142,18 +200,18 @@ DEGENERATE: dict[str, Callable[[], list[dict[str, Any]]]] = {
 
 @pytest.mark.parametrize("case", DEGENERATE)
 def test_degenerate_results_say_so(case: str) -> None:
-    text = document(content(DEGENERATE[case]())).readme
+    text = whole(content(DEGENERATE[case]()))
     assert not re.search(r"\b(nan|NaN|NaT|None|inf)\b", text)
     assert not re.search(r"\|[ ]*\|", text), "an empty cell"
     says = {
         "no run": "There are no runs",
         "one run": "1 run, of which 1 finished. One seed: nothing is known of the spread",
-        "all diverged": "none can be called best",
+        "all diverged": "no decoder may be recommended",
         "all failed": "failed (`out of | 'memory' more`)",
         "a missing decoder": "not run",
-        "identical values": "decoders tie",
+        "identical values": "Soft and Hard tie on",
         "nothing measured": "not measured",
-        "no sweep": "No option was swept",
+        "no sweep": "No sweep with measured information",
         "infinite": "∞",
         "only what is required": "not recorded",
     }
@@ -163,15 +221,15 @@ def test_degenerate_results_say_so(case: str) -> None:
 def test_columns_without_runs_are_listed_with_a_reason() -> None:
     absent = Column("CIFAR HVAE", "cifar10", "hvae", "", None, "CIFAR", None)
     skipped = Column("BAIR SVG", "", "svg", "", None, "BAIR", "no disk")
-    text = document(content(columns=[STAND_IN, absent, skipped])).readme
+    text = whole(content(columns=[STAND_IN, absent, skipped]))
     assert "- **CIFAR HVAE**: no run of it is in the results." in text
     assert "- **BAIR SVG**: no disk." in text
 
 
 def test_a_choice_at_the_end_of_the_sweep_is_pointed_out() -> None:
-    assert "at the end of the sweep" in document(content()).readme
+    assert "at the end of the sweep" in whole(content())
     middle = [run("odd", option_beta=b, validation_nll_nats=abs(b - 2)) for b in (1.0, 2.0, 3.0)]
-    assert "at the end of the sweep" not in document(content(middle)).readme
+    assert "at the end of the sweep" not in whole(content(middle))
 
 
 def test_a_metric_without_a_section_needs_no_edit_elsewhere() -> None:
@@ -179,20 +237,23 @@ def test_a_metric_without_a_section_needs_no_edit_elsewhere() -> None:
     mine = Metric("sharpness", "sharpness", "mean edge", "1/pixel", 2, "highest", **own)
     number = Metric("sharp_images", "images for the sharpness", "images", count=True, **own)
     runs = [run("fit", sharpness=0.5, sharp_images=64), run("wide", sharpness=1.25)]
-    text = document(content(runs, metrics=(*METRICS, FID, mine, number))).readme
+    text = whole(content(runs, metrics=(*METRICS, FID, mine, number)))
     section = text.split("## Other measurements\n")[1].split("\n## ")[0]
     assert cells(section, "Wide")["sharpness (1/pixel) ↑"] == "**1.25**"
     assert cells(section, "Soft")["sharpness (1/pixel) ↑"] == "not run"
     assert "- 64 images for the sharpness" in section
     assert "- **sharpness (1/pixel)**: mean edge." in text
-    assert "Other measurements" not in document(content(runs)).readme
+    assert "Other measurements" not in whole(content(runs))
 
 
 def test_what_a_finished_run_lacks_is_listed_beside_the_runs_that_did_not_finish() -> None:
     lacks = "iwae: not finite; probe: the data have no labels"
     runs = [run("fit", iwae_nats=np.nan, not_measured=lacks), run("wide"), run("soft")]
     runs[2] |= {"status": "failed", "error": "broken", "not_measured": "not to be shown"}
-    text = document(content(runs)).readme
+    text = whole(content(runs))
+    assert (
+        "Runs that did not finish (1); Measurements that finished runs lack (1)</summary>" in text
+    )
     assert f"Measurements that finished runs lack:\n\n- Fit, seed 0: {lacks}\n" in text
     assert "Runs that did not finish:\n\n- Soft, seed 0: failed (`broken`)\n" in text
     assert "not to be shown" not in text
@@ -200,7 +261,7 @@ def test_what_a_finished_run_lacks_is_listed_beside_the_runs_that_did_not_finish
 
 
 def test_a_protocol_stands_with_its_distance() -> None:
-    text = document(content()).readme
+    text = whole(content())
     assert "- FID: Inception; 10 against 10 images." in text
 
 
@@ -226,14 +287,20 @@ def test_a_failing_figure_leaves_the_old_report_untouched(
     assert after == before
 
 
-def test_old_figures_go_and_foreign_files_stay(tmp_path: Path) -> None:
-    reports.write(small(), tmp_path)
+def test_old_pages_and_figures_go_and_foreign_files_stay(tmp_path: Path) -> None:
+    readme = reports.write(small(), tmp_path)
+    assert (tmp_path / "sweep.md").is_file()
+    readme.write_text(readme.read_text("utf-8") + "[mine](mine.md)", encoding="utf-8")
+    (tmp_path / "mine.md").write_bytes(b"mine")
     assert len(list((tmp_path / "figures").iterdir())) == 4
     for foreign in ("notes.txt", "figures/mine.png"):
         (tmp_path / foreign).write_bytes(b"mine")
-    reports.write(content(), tmp_path)
+    reports.write(content(five()[:4]), tmp_path)
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["mine.png"]
     assert (tmp_path / "notes.txt").is_file()
+    assert (tmp_path / "mine.md").read_bytes() == b"mine", "linked, and no page of a report"
+    assert not (tmp_path / "sweep.md").exists()
+    assert (tmp_path / "codes.md").is_file()
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

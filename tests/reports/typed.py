@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reports import Column, Content, Metric, Row
+from reports.document import document
 
 MEASURES = {"soft": "mass", "hard": "mass", "wide": "density", "fit": "density", "odd": "density"}
 ROWS = (
@@ -127,11 +128,17 @@ def content(runs: Sequence[dict[str, Any]] | None = None, **changes: Any) -> Con
     return Content(**given | changes)
 
 
+def whole(subject: Content) -> str:
+    """Return the text of a report, README.md first, then its pages."""
+    made = document(subject)
+    return "\n".join([made.readme, *made.pages.values()]).replace("\u00a0", " ")
+
+
 def cells(markdown: str, label: str, table: int = 0) -> dict[str, str]:
     """Return the cells of the row that starts with `label`, by heading, in the n-th such table."""
     found = -1
     headings: list[str] = []
-    lines = markdown.splitlines()
+    lines = markdown.replace("\u00a0", " ").splitlines()
     for index, line in enumerate(lines):
         parts = [part.strip() for part in line.strip("|").split("|")]
         if index + 1 < len(lines) and lines[index + 1].startswith("|:"):

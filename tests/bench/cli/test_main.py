@@ -44,7 +44,7 @@ def test_from_a_suite_to_a_report(
     assert "expected to take" in captured.err
     text = (results / "report" / "README.md").read_text()
     assert "Budget: tiny" in text
-    assert "stand-in: digits" in text
+    assert "scikit-learn's digits, in place of " in text
     found = table(results)
     assert list(found["status"]) == ["finished"] * 4
     assert (
@@ -52,6 +52,10 @@ def test_from_a_suite_to_a_report(
         .notna()
         .all(axis=None)
     )
+    assert main(["recommend", "--results", str(results)]) == 0
+    answer = capsys.readouterr().out
+    assert "| grey images | density: bits/dim   | not known | 1 seed, an interval needs 5" in answer
+    assert f"({results / 'report' / 'README.md'}#table-b-" in answer
     held = content(Store(results), tmp_path).per_image
     assert set(held) == set(found["run"])
     for each in found.itertuples():

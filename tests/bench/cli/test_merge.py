@@ -67,7 +67,7 @@ def test_parts_of_a_comparison_become_one(
     ]
     assert (tree(one), tree(other)) == before
     pd.testing.assert_frame_equal(table(merged), table(whole), check_exact=True)
-    assert "python -m bench merge" in (merged / "report" / "README.md").read_text()
+    assert "python -m bench merge" in (merged / "report" / "runs.md").read_text()
 
     shutil.copytree(one, into)
     assert merge(into, other, into) == 0

@@ -58,7 +58,7 @@ def table(results: Path) -> pd.DataFrame:
 
 
 def section(results: Path) -> str:
-    text = (results / "report" / "README.md").read_text()
+    text = (results / "report" / "sweep.md").read_text()
     return text.split("## Learning rates")[1].split("\n## ")[0]
 
 

@@ -13,11 +13,10 @@ from reports.analysis.collapse import COLLAPSED, with_collapse
 from reports.analysis.groups import groups
 from reports.analysis.intervals import by_seed
 from reports.analysis.ranks import bests, ranking, ranks
+from reports.analysis.recommend import recommendations
 from reports.claims.evidence import Absent, entry_of
-from reports.document import document
 from reports.sections.decoders import decoder_table
-from reports.sections.overview import best_table
-from tests.reports.typed import cells, content, run
+from tests.reports.typed import cells, content, run, whole
 
 ALIVE: dict[str, Any] = {"kl_nats": 20.0, "mse": 0.01, "mean_image_mse": 0.067}
 BLACK: dict[str, Any] = {"kl_nats": 5e-5, "mse": 0.1, "mean_image_mse": 0.067}
@@ -75,7 +74,7 @@ def subject() -> Any:
     )
 
 
-def test_it_is_shown_and_never_bold_nor_ranked_nor_summarised() -> None:
+def test_it_is_shown_and_never_bold_nor_ranked_nor_recommended() -> None:
     (group,) = groups(subject())
     table = decoder_table(group, "quick")
     assert cells(table, "Fit")[BITS] == "1.000, collapsed"
@@ -86,8 +85,10 @@ def test_it_is_shown_and_never_bold_nor_ranked_nor_summarised() -> None:
     assert fit not in [entry for entry, _ in ranking(group.entries, metric)]
     assert fit not in bests(group.entries, metric)
     assert ranks(group.entries, metric)[group.entries.index(fit)] is None
-    assert "Fit" not in best_table(subject(), [group])
-    text = document(subject()).readme
+    leads = [each for made in recommendations(subject(), [group]) for each in made.contests]
+    assert leads
+    assert all(fit not in each.level for each in leads)
+    text = whole(subject())
     assert "Collapsed runs, which decide nothing:" in text
     assert "Fit, seed 0: the KL is 5e-05 nats" in text
 
@@ -112,7 +113,7 @@ def test_a_sweep_does_not_choose_it_and_a_claim_does_not_take_it() -> None:
     (group,) = groups(content([lost, kept, run("fit", **BLACK)]))
     odd = next(entry for entry in group.entries if entry.decoder.name == "odd")
     assert odd.chosen == 0.01
-    with pytest.raises(Absent, match="every run of fit collapsed"):
+    with pytest.raises(Absent, match="every run of Fit collapsed"):
         entry_of(group, "fit")
 
 
@@ -147,6 +148,6 @@ def test_rows_without_a_code_stand_below_and_what_does_not_beat_them_is_marked()
 
 def test_what_the_mark_says_stands_only_where_it_does() -> None:
     reference: dict[str, Any] = {"mean_image_bits_per_dim": 7.0}
-    for bits, times in ((2.0, 0), (8.0, 2)):
+    for bits, times in ((2.0, 0), (8.0, 1)):
         runs = [run("fit", bits_per_dim=bits, **ALIVE, **reference)]
-        assert document(content(runs)).readme.count("† marks what is no better than") == times
+        assert whole(content(runs)).count("† marks what is no better than") == times

@@ -10,7 +10,7 @@ from reports import Content, ReportError, Row
 from reports.analysis.groups import Entry, decoders, groups, lacking, learned
 from reports.analysis.ranks import ranks
 from reports.document import document
-from tests.reports.typed import FID, METRICS, NLL, REAL, ROWS, STAND_IN, content, five, run
+from tests.reports.typed import FID, METRICS, NLL, REAL, ROWS, STAND_IN, content, five, run, whole
 
 
 def entry(subject: Content, name: str) -> Entry:
@@ -109,7 +109,21 @@ def test_likelihoods_without_a_row_are_appended() -> None:
 def test_equal_stand_ins_are_one_group() -> None:
     other = replace(STAND_IN, heading="CelebA VAE", stands_for="celeba")
     (group,) = groups(content(columns=[STAND_IN, other]))
-    assert group.heading == "SVHN VAE (stand-in: blobs); CelebA VAE (stand-in: blobs)"
+    assert group.heading == "Blobs, in place of SVHN (VAE); Blobs, in place of CelebA (VAE)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "title"),
+    [
+        ({}, "Blobs, in place of SVHN (VAE)"),
+        ({"heading": "Slow", "description": "CIFAR-10: cats"}, "CIFAR-10, in place of svhn (Slow)"),
+        ({"stands_for": None}, "SVHN VAE (Blobs)"),
+        ({"stands_for": None, "heading": "blobs VAE, rate 0.1"}, "blobs VAE, rate 0.1"),
+        ({"description": "a sentence that is no name at all"}, "blobs, in place of SVHN (VAE)"),
+    ],
+)
+def test_a_column_is_headed_by_the_data_that_were_used(changes: Any, title: str) -> None:
+    assert replace(STAND_IN, **changes).title == title
 
 
 def test_runs_without_a_column_do_not_vanish() -> None:
@@ -172,7 +186,7 @@ def test_a_report_asks_for_the_description_of_what_it_cannot_do_without() -> Non
 def test_what_is_not_described_counts_as_not_measured() -> None:
     fewer = [metric for metric in METRICS if metric.key != "calibration_error"]
     subject = content([run("fit", calibration_error=0.1)], metrics=(*fewer, FID))
-    assert "The calibration was not measured." in document(subject).readme
+    assert "The calibration was not measured." in whole(subject)
 
 
 def test_tables_of_video_are_of_frames() -> None:

@@ -8,8 +8,7 @@ import pytest
 
 from reports.analysis.groups import groups
 from reports.analysis.moving import AWAY, LAST, REACHED, SETTLED, lag, moving, travel
-from reports.document import document
-from tests.reports.typed import content, run
+from tests.reports.typed import content, run, whole
 
 
 def history(*variances: float) -> pd.DataFrame:
@@ -95,11 +94,11 @@ def test_the_report_marks_the_decoder_and_says_why() -> None:
     (group,) = groups(subject)
     shares = {entry.decoder.name: moving(subject, entry) for entry in group.entries}
     assert shares == {"soft": 0, "hard": 0, "wide": 0, "fit": 0.5, "odd": 0}
-    text = document(subject).readme
+    text = whole(subject)
     assert re.search(r"\| Fit ‡ +\|", text)
     assert not re.search(r"\| Wide ‡ +\|", text)
     assert f"The variance has not arrived: {AWAY}. So it is for Fit (50% of its runs)." in text
 
 
 def test_without_a_variance_on_its_way_nothing_is_marked() -> None:
-    assert "‡" not in document(content([run("fit")])).readme
+    assert "‡" not in whole(content([run("fit")])).split("## Results")[1]

@@ -10,12 +10,11 @@ import pandas as pd
 import pytest
 
 from reports import Column, Content
-from reports.analysis.groups import groups
+from reports.analysis.groups import decisive, groups
 from reports.analysis.verdict import Verdict
-from reports.claims import CLAIMS, Finding, decisive, findings, overall
+from reports.claims import CLAIMS, Finding, findings, overall
 from reports.content import Images, Row
-from reports.document import document
-from tests.reports.typed import FID, METRICS, content, run
+from tests.reports.typed import FID, METRICS, content, run, whole
 
 S, R, N = Verdict.SUPPORTED, Verdict.REFUTED, Verdict.NOT_DECIDED
 NOISE = (0.0, 0.3, -0.2, 0.1, 0.05, -0.1)
@@ -268,12 +267,12 @@ def test_the_end_of_the_sweep_gives_no_verdict_on_the_place() -> None:
 @pytest.mark.parametrize(
     ("runs", "reason"),
     [
-        (learned(0.1, 0.0), "beta_vae was not run"),
+        (learned(0.1, 0.0), "beta-VAE was not run"),
         (sweep(), "shared_sigma was not run; optimal_sigma was not run"),
-        ([*sweep()[:5], *learned(0.1, 0.0)], "beta_vae was not swept over several values"),
+        ([*sweep()[:5], *learned(0.1, 0.0)], "beta-VAE was not swept over several values"),
         (
             [*(each | {"validation_nll_nats": np.nan} for each in sweep()), *learned(0.1, 0.0)],
-            "no value of the sweep of beta_vae could be chosen",
+            "no value of the sweep of beta-VAE could be chosen",
         ),
     ],
 )
@@ -493,7 +492,7 @@ def test_one_that_never_is_there_counts_with_its_last_step() -> None:
     assert found.reason.startswith("1 seed")
 
 
-@pytest.mark.parametrize(("name", "label"), [("gaussian", "gaussian"), ("beta_vae", "beta_vae")])
+@pytest.mark.parametrize(("name", "label"), [("gaussian", "gaussian"), ("beta_vae", "beta-VAE")])
 def test_without_those_who_set_it_there_is_no_target(name: str, label: str) -> None:
     runs, histories = racing(3.0, 1.0)
     found = look(5, [r for r in runs if r["likelihood"] != name], histories=histories)[0]
@@ -592,7 +591,7 @@ def test_only_colour_counts_against_bernoulli(channels: int | None, reason: str)
     assert verdicts(found) == [N, N, S]
     assert found[0].reason.startswith(reason)
     assert overall(found) is S
-    text = document(subject(**grey_values(20.0, 1.0, channels))).readme
+    text = whole(subject(**grey_values(20.0, 1.0, channels)))
     overview = next(line for line in text.splitlines() if line.startswith("| 7. "))
     assert "**supported**, of the parts that were measured" in overview
 
@@ -601,19 +600,19 @@ def test_only_decoders_of_the_paper_count() -> None:
     """The best images of somebody else's decoder refute no claim on the paper's."""
     runs = [*seeds("optimal_per_image_sigma", fid=1.0), *seeds("gaussian", fid=5.0)]
     other = seeds("somebody_elses", fid=0.5)
-    assert "| 6. " in document(subject(runs)).readme
+    assert "| 6. " in whole(subject(runs))
     for each in (runs, runs + other):
-        readme = document(subject(each)).readme
+        readme = whole(subject(each))
         overview = next(line for line in readme.splitlines() if line.startswith("| 6. "))
         assert "**supported**" in overview
-    assert "**No claim is judged: nothing was measured.**" in document(subject(other)).readme
+    assert "**No claim is judged: nothing was measured.**" in whole(subject(other))
 
 
 # --- in the report --------------------------------------------------------------------------------
 
 
 def test_the_report_prints_every_claim_with_its_rule_and_verdict() -> None:
-    text = document(subject(claim_one())).readme
+    text = whole(subject(claim_one()))
     section = text.split("## The paper's claims on this data")[1].split("\n## ")[0]
     for number, claim in enumerate(CLAIMS, start=1):
         assert f"Claim {number}: {claim.text}</summary>" in section

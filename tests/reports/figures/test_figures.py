@@ -22,7 +22,7 @@ from reports.figures.files import LIMIT, write_png
 from reports.figures.style import house_style
 from reports.figures.style import styles as styles_of
 from tests.reports.example import DECODERS, MNIST, example
-from tests.reports.typed import content, run
+from tests.reports.typed import content, run, whole
 
 
 def lab(colour: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -137,7 +137,7 @@ def test_a_sweep_that_never_takes_off_is_not_shaded() -> None:
     drawn = sweeps.inflection(subject, group, styles_of(decoders(subject)))
     assert drawn is not None
     assert not any(panel.patches for panel in drawn.axes)
-    assert "no take-off, KL(m‖p) ranges over less than 1 nat" in document(subject).readme
+    assert "no take-off, KL(m‖p) ranges over less than 1 nat" in whole(subject)
 
 
 def test_the_rate_distortion_plane_joins_a_sweep_and_shows_an_empty_code() -> None:

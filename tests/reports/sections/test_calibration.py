@@ -72,7 +72,7 @@ def test_the_section_has_a_table_and_a_figure_for_each_group() -> None:
     names = {name for name in found.figures if name.startswith("calibration")}
     assert names == {"calibration-mnist-vae.png", "calibration-patches-vae.png"}
     section = found.readme.split("## Calibration\n")[1].split("\n## ")[0]
-    assert section.count(ERROR) == 2
+    assert found.pages["calibration.md"].count(ERROR) == 2
     assert all(f"(figures/{name})" in section for name in names)
 
 

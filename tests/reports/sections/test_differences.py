@@ -11,14 +11,12 @@ from reports.analysis.images import image_error
 from reports.analysis.intervals import holm
 from reports.analysis.ranks import behind, ranking, ranks
 from reports.content import Content
-from reports.document import document
 from reports.printing.cells import leaders
 from reports.sections import Subject
 from reports.sections.decoders import decoder_table
 from reports.sections.differences import OF_IMAGES, _pairing, differences, rank_sections
-from reports.sections.overview import best_table
 from tests.reports.typed import BITS_PER_DIM as BITS
-from tests.reports.typed import cells, content, run
+from tests.reports.typed import cells, content, run, whole
 
 
 def seeded(bits: dict[str, list[float]], **changes: Any) -> list[dict[str, Any]]:
@@ -67,7 +65,7 @@ def test_below_five_seeds_the_lowest_is_bold_and_the_caption_says_what_that_mean
 ) -> None:
     runs = seeded({name: values[:seeds] for name, values in CLOSE.items()})
     assert bold(runs) == {"soft"}
-    text = document(content(runs)).readme
+    text = whole(content(runs))
     says = "One run each" if seeds == 1 else "Fewer than 5 runs each"
     assert f"{says}: bold marks the best" in text
 
@@ -181,13 +179,7 @@ def test_a_lost_run_is_named_beside_its_rank() -> None:
 def test_one_decoder_has_no_ranks() -> None:
     subject = content([run("soft")])
     assert "|" not in rank_sections(Subject(subject))
-    assert "there are no ranks" in document(subject).readme
-
-
-def test_the_summary_names_who_cannot_be_told_apart() -> None:
-    subject = content(seeded(CLOSE, fid=np.nan))
-    assert best_table(subject, groups(subject)).rstrip("| ").endswith("Hard")
-    assert "unknown from 1 seed" in best_table(content(), groups(content()))
+    assert "there are no ranks" in whole(subject)
 
 
 def test_bold_in_the_table_follows_the_rule() -> None:
@@ -221,10 +213,10 @@ def test_one_run_each_has_a_standard_error_over_test_images_paired_by_image() ->
     table = differences(Subject(subject))
     assert cells(table, "Hard")["Δ bits/dim"] == "+0.500 (SE 0.041)"
     assert cells(table, "Hard")["Δ NLL (nats/image)"] == "0.0", "not measured for each image"
-    text = document(subject).readme
+    text = whole(subject)
     assert OF_IMAGES in text
     assert "**+0.500" not in text, "test images say nothing of training, so it is no verdict"
-    assert OF_IMAGES not in document(content()).readme
+    assert OF_IMAGES not in whole(content())
 
 
 def test_images_that_do_not_pair_have_no_standard_error() -> None:

@@ -12,7 +12,7 @@ import pytest
 from reports import Content, Metric
 from reports.content import ReportError
 from reports.document import document
-from tests.reports.typed import METRICS, STAND_IN, cells, content, run
+from tests.reports.typed import METRICS, STAND_IN, cells, content, run, whole
 
 BITS = Metric("validation_bits_per_dim", "validation bits/dim", "the same", decimals=3)
 FIXED = replace(STAND_IN, heading="Blobs", key="fixed")
@@ -64,10 +64,10 @@ def section(text: str, title: str) -> str:
 
 
 def test_trials_stand_beside_the_rate_that_they_chose() -> None:
-    text = document(tuned()).readme
+    text = whole(tuned())
     shown = section(text, "Learning rates")
-    assert "### Blobs, rates tuned" in shown
-    assert "### Blobs (" not in shown
+    assert "### Blobs, in place of svhn (Blobs, rates tuned)" in shown
+    assert "(Blobs)" not in shown
     assert cells(shown, "Fit") == {
         "decoder": "Fit",
         "rate 0.1": "4.000",
@@ -89,33 +89,28 @@ def test_trials_stand_beside_the_rate_that_they_chose() -> None:
 
 def test_trials_are_no_results() -> None:
     with_trials, without = document(tuned()), document(tuned(trials=[]))
-    assert "Learning rates" not in without.readme
+    assert "Learning rates" not in whole(tuned(trials=[]))
     assert with_trials.tables == without.tables
-    before, _, after = with_trials.readme.partition('<a id="rates"></a>')
-    _, following, rest = after.partition('<a id="convergence"></a>')
-
-    def without_claims(text: str) -> str:  # they are judged on the tuned group alone
-        head, _, tail = text.partition("## The paper's claims")
-        return head + tail.partition("## What was run")[2]
-
-    assert without_claims(before + following + rest) == without_claims(without.readme)
+    # Claims are judged on the tuned group alone, which also leaves no group without tuning.
+    kept = [name for name in without.pages if name not in ("claims.md", "sweep.md")]
+    assert [with_trials.pages[name] for name in kept] == [without.pages[name] for name in kept]
 
 
 def test_unequal_numbers_of_trials_are_said() -> None:
-    shown = section(document(tuned(TRIALS[1:])).readme, "Learning rates")
+    shown = section(whole(tuned(TRIALS[1:])), "Learning rates")
     assert "each value of a sweep: 2 and 3, at 3 rates" in shown
 
 
 def test_a_decoder_without_a_sound_trial_says_so() -> None:
     lost = [{**each, "kl_nats": 0.0} for each in TRIALS[:3]]
-    shown = section(document(tuned([*lost, *TRIALS[3:]])).readme, "Learning rates")
+    shown = section(whole(tuned([*lost, *TRIALS[3:]])), "Learning rates")
     assert cells(shown, "Fit")["remark"] == "no trial was sound"
     assert cells(shown, "Fit")["rate 0.1"] == "4.000, collapsed"
 
 
 def test_shared_runs_count_once_and_may_not_stand_twice_in_a_column() -> None:
     made = tuned()
-    assert "4 runs, of which 4 finished" in document(made).readme
+    assert "4 runs, of which 4 finished" in whole(made)
     twice = pd.concat([made.results, made.results.iloc[:1]])
     with pytest.raises(ReportError, match="the results name run fit-None-0 twice"):
         replace(made, results=twice)
@@ -135,7 +130,7 @@ def test_decoders_that_were_better_before_the_last_step() -> None:
         "odd-None-0": curve(np.nan, np.nan, np.nan),
     }
     runs = [run(name) for name in ("fit", "wide", "soft", "odd")]
-    shown = section(document(content(runs, histories=histories)).readme, title)
+    shown = section(whole(content(runs, histories=histories)), title)
     assert cells(shown, "Fit") == {
         "decoder": "Fit",
         "last step": "2.020",
@@ -146,17 +141,17 @@ def test_decoders_that_were_better_before_the_last_step() -> None:
         with pytest.raises(LookupError):
             cells(shown, name)
     del histories["fit-None-0"]
-    assert "There is none." in section(document(content(runs, histories=histories)).readme, title)
-    assert title not in document(content(runs)).readme
+    assert title not in whole(content(runs, histories=histories))
+    assert title not in whole(content(runs))
 
 
 def test_the_mean_over_seeds_decides() -> None:
     runs = [run("fit", seed) for seed in range(2)]
     histories = {"fit-None-0": curve(3.0, 1.0, 1.5), "fit-None-1": curve(3.0, 2.5, 2.0)}
-    shown = section(document(content(runs, histories=histories)).readme, "Last step")
-    assert "There is none." in shown, "the mean curve falls to 1.75, and ends there"
+    text = whole(content(runs, histories=histories))
+    assert "## Last step" not in text, "the mean curve falls to 1.75, and ends there"
     histories["fit-None-1"] = curve(3.0, 2.1, 2.0)
-    shown = section(document(content(runs, histories=histories)).readme, "Last step")
+    shown = section(whole(content(runs, histories=histories)), "Last step")
     assert cells(shown, "Fit")["last step"] == "1.750"
     assert cells(shown, "Fit")["best validation point"] == "1.550"
     assert cells(shown, "Fit")["at step"] == "1"

@@ -6,10 +6,9 @@ import pytest
 
 from reports.analysis.groups import groups
 from reports.analysis.speed import Reach, points, reach, targets
-from reports.document import document
 from reports.sections import Subject
 from reports.sections.training import speed
-from tests.reports.typed import cells, content, run
+from tests.reports.typed import cells, content, run, whole
 
 
 def history(*values: float) -> pd.DataFrame:
@@ -41,13 +40,13 @@ def test_missing_measurements_are_passed_over() -> None:
 
 def test_times_of_two_machines_are_not_compared_in_silence() -> None:
     runs = [run("soft", timed_on="A; commit 1"), run("hard", timed_on="A; commit 1")]
-    assert "Times of different machines" not in document(content(runs)).readme
+    assert "Times of different machines" not in whole(content(runs))
     runs.append(run("wide", timed_on="A; commit 1 | B; commit 2"))
     warning = (
         "**Times of different machines or versions of the code do not compare**: "
         "A; commit 1 (3 runs) and B; commit 2 (1 run)."
     )
-    assert document(content(runs)).readme.count(warning) == 2
+    assert whole(content(runs)).count(warning) == 1, "beside the costs; there are no curves"
 
 
 def test_the_table_says_who_does_not_reach_a_target() -> None:
@@ -70,10 +69,10 @@ def test_the_table_says_who_does_not_reach_a_target() -> None:
     assert list(cells(table, "Hard").values())[1:] == ["10", "2.0", *["not reached (1/1)"] * 2]
     assert cells(table, "Odd")["steps to 6"] == "not run"
     assert cells(table, "Fit")["steps to 6"] == "diverged (1/2)"
-    assert "Targets: 6 bits/dim, the worst final value" in document(subject).readme
+    assert "Targets: 6 bits/dim, the worst final value" in whole(subject)
 
 
 @pytest.mark.parametrize("histories", [{}, {"soft-None-0": history(np.nan)}])
 def test_without_curves_the_report_says_so(histories: dict[str, pd.DataFrame]) -> None:
-    text = document(content(histories=histories)).readme
+    text = whole(content(histories=histories))
     assert "No finished run recorded bits/dim during training." in text

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from reports.analysis.groups import groups
-from reports.document import document
 from tests.reports.example import example
-from tests.reports.typed import ROWS, STAND_IN, cells, content, run
+from tests.reports.typed import ROWS, STAND_IN, cells, content, run, whole
 
 SMALLEST = "smallest_sigma_reached"
 RUNS = [
@@ -26,7 +25,7 @@ def section(text: str) -> str:
 
 
 def test_diverged_runs_count_with_what_they_reached() -> None:
-    text = section(document(content(RUNS)).readme)
+    text = section(whole(content(RUNS)))
     assert cells(text, "Fit") == {
         "decoder": "Fit",
         "diverged": "3/4",
@@ -40,13 +39,13 @@ def test_diverged_runs_count_with_what_they_reached() -> None:
 
 def test_it_is_shown_only_where_there_is_something_to_say() -> None:
     calm = RUNS[:2]
-    assert "Stability" not in document(content(calm)).readme
+    assert "Stability" not in whole(content(calm))
     rows = [replace(row, may_diverge=row.name == "fit") for row in ROWS]
-    text = section(document(content(calm, rows=rows)).readme)
+    text = section(whole(content(calm, rows=rows)))
     assert cells(text, "Fit")["diverged"] == "0/1"
     absent = [replace(row, may_diverge=row.name == "soft") for row in ROWS]
-    assert "Stability" not in document(content(calm, rows=absent)).readme
-    assert "### CelebA" in section(document(example(images=False)).readme)
+    assert "Stability" not in whole(content(calm, rows=absent))
+    assert ", in place of CelebA (VAE)" in section(whole(example(images=False)))
 
 
 def test_columns_of_one_data_set_and_model_are_told_apart_by_their_key() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -8,15 +7,13 @@ import numpy as np
 import pytest
 
 from reports.analysis.groups import groups
-from reports.document import document
 from reports.printing.markup import escape
 from reports.printing.tables import layer_table
 from reports.printing.words import decimals_for, number, short
 from reports.sections import Subject
 from reports.sections.decoders import decoder_table, sweep_tables
-from reports.sections.overview import best_table
 from reports.sections.training import costs
-from tests.reports.typed import BITS_PER_DIM, METRICS, REAL, cells, content, five, run
+from tests.reports.typed import BITS_PER_DIM, METRICS, REAL, cells, content, five, run, whole
 from tests.reports.typed import FID as DISTANCE
 
 NLL, BITS, FID = "NLL (nats/image) ↓", "bits/dim ↓", "FID ↓"
@@ -37,12 +34,10 @@ def test_the_best_nll_is_bold_within_its_measure_only() -> None:
 
 def test_a_metric_of_no_decimals_is_printed_without() -> None:
     """0 is a number of decimals, and not the absence of one."""
-    whole = replace(BITS_PER_DIM, decimals=0)
-    metrics = [whole if metric is BITS_PER_DIM else metric for metric in METRICS]
-    subject = content(metrics=(*metrics, DISTANCE))
-    line = best_table(subject, groups(subject)).splitlines()[2]
-    assert "bits/dim" in line
-    assert not re.search(r": \d+\.\d", line)
+    whole_numbers = replace(BITS_PER_DIM, decimals=0)
+    metrics = [whole_numbers if metric is BITS_PER_DIM else metric for metric in METRICS]
+    table = decoder_table(groups(content(metrics=(*metrics, DISTANCE)))[0], "quick")
+    assert cells(table, "Wide")[BITS] == "6"
 
 
 def test_bits_and_frechet_distances_compare_over_all_rows() -> None:
@@ -57,7 +52,7 @@ def test_bits_and_frechet_distances_compare_over_all_rows() -> None:
 def test_equal_values_are_not_bold() -> None:
     subject = content([run(name) for name in ("soft", "hard", "wide", "fit")])
     assert "**" not in decoder_table(groups(subject)[0], "quick")
-    assert "4 decoders tie: 2.000" in best_table(subject, groups(subject))
+    assert "Soft and Hard tie" in whole(subject)
 
 
 def test_a_lone_decoder_of_its_measure_is_not_bold() -> None:
@@ -100,10 +95,10 @@ def test_the_sweep_is_followed_by_the_learned_variance() -> None:
     subject = content()
     table = sweep_tables(Subject(subject))
     rows = [line for line in table.splitlines() if line.startswith("| ")]
-    assert [row.split("|")[2].strip() for row in rows[1:]] == [
-        "0.01",
-        "0.1",
-        "learned",
+    assert [row.split("|")[1].strip() for row in rows[1:]] == [
+        "Odd (beta = 0.01)",
+        "Odd (beta = 0.1)",
+        "Fit",
     ]
     assert cells(table, "Fit")["variance σ²"] == "0.02"
 
@@ -130,15 +125,15 @@ def test_the_layers_of_a_hierarchical_model_are_shown_in_order() -> None:
         ("KL (nats/image)", "13.00"),
     ]
     assert cells(table, "Wide")["layer 1 (nats)"] == "not measured"
-    assert "KL of each stochastic layer" in document(subject).readme
+    assert "## KL of each stochastic layer" in whole(subject)
     assert layer_table(groups(content())[0]) == ""
 
 
 def test_absent_information_has_its_reason() -> None:
     runs = [run("odd", option_beta=b, information_absent="no one code") for b in (0.1, 1.0)]
-    text = document(content(runs)).readme
+    text = whole(content(runs))
     sentence = "I_e(x;z) and KL(m‖p) were not measured: no one code."
-    assert text.count(sentence) == 3, "below tables A and of codes, and in place of the plot"
+    assert text.count(sentence) == 2, "below tables A and of codes"
 
 
 def test_the_costs_of_a_sweep_count_all_its_runs() -> None:
@@ -154,7 +149,7 @@ def test_published_numbers_stand_beside_real_data_on_the_paper_budget_only() -> 
         runs = [run("gaussian", data_set=data_set, budget=budget)]
         runs += [run("new", data_set=data_set, budget=budget)]
         columns = [REAL] if data_set == "svhn" else content().columns
-        return document(content(runs, columns=columns, budget=budget)).readme
+        return whole(content(runs, columns=columns, budget=budget))
 
     beside = readme("svhn", "paper")
     assert cells(beside, "gaussian")["published NLL"] == "2184"
@@ -201,7 +196,7 @@ def test_an_evaluation_that_outlasts_training_is_named() -> None:
         "evaluate_seconds_probe": 0.1,
     }
     runs = [run("wide", evaluate_seconds=0.5), run("fit", **slow)]
-    text = document(content(runs)).readme
+    text = whole(content(runs))
     named = "Evaluation took longer than training for Fit (2 s against 1 s, 1.5 s of it quality)."
     assert named in text
     assert text.count("Evaluation took longer") == 1

@@ -82,7 +82,11 @@ WORDS: tuple[tuple[str, list[str], str], ...] = (
     ("no results to merge", ["merge", "absent", "--results", "new"], "no results in 'absent'"),
     ("nothing to merge", ["merge", "--results", "new"], "arguments are required: FOLDER"),
     ("no target of a merge", ["merge", RESULTS], "arguments are required: --results"),
-    ("an unknown list", ["list", "liklihoods"], "unknown kind 'liklihoods'; did you mean 'likelihoods'?"),
+    (
+        "an unknown list",
+        ["list", "liklihoods"],
+        "unknown kind 'liklihoods'; did you mean 'likelihoods'?",
+    ),
     ("a list of another", ["list", "suites", "x"], "unknown suite 'x'"),
     ("a list of a file", ["list", "likelihoods", "no.py:Mine"], "no.py: No such file"),
     ("unknown data to fetch", ["data", "fetch", "mnits"], "did you mean 'mnist'?"),

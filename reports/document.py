@@ -148,16 +148,15 @@ def linked(pages: Mapping[str, str]) -> dict[str, str]:
         for anchor in re.findall(r'<a id="([^"]*)">', text)
     }
 
-    def lead(link: re.Match[str], own: str) -> str:
-        words, anchor = link.groups()
-        if anchor not in place:
-            return words
-        page = "" if place[anchor] == own else place[anchor]
-        return f"[{words}]({page}#{anchor})"
+    def led(own: str) -> str:
+        def lead(link: re.Match[str]) -> str:
+            words, anchor = link.groups()
+            page = place.get(anchor, "")
+            return f"[{words}]({'' if page == own else page}#{anchor})" if page else str(words)
 
-    return {
-        own: _WITHIN.sub(lambda link, own=own: lead(link, own), text) for own, text in pages.items()
-    }
+        return _WITHIN.sub(lead, pages[own])
+
+    return {own: led(own) for own in pages}
 
 
 def recommend(content: Content, report: str = README) -> str:

@@ -96,7 +96,7 @@ def test_a_leader_whose_variance_has_not_arrived_is_passed_over() -> None:
 
 
 def test_a_leader_that_is_no_better_than_a_row_without_a_code_is_passed_over() -> None:
-    without = {"mean_image_bits_per_dim": 0.5, "mean_image_fid": 99.0}
+    without: dict[str, Any] = {"mean_image_bits_per_dim": 0.5, "mean_image_fid": 99.0}
     subject = content(runs(CLEAR, **without))
     assert made(subject).why == "no decoder may be recommended"
     assert names(subject, Goal.QUALITY) == ["Soft"], "by the distance it is better"

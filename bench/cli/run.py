@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.cli import own
 from bench.errors import UsageError
 from bench.progress import duration, say
 
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.py:Class|NAME",
         help="one more likelihood, such as 'my_decoder.py:Truncated(scale=2)'; repeatable",
     )
+    own.add_arguments(parser)
     add("--seeds", type=int, metavar="N", help="seeds 0 to N-1; default: the budget's")
     _add_engine(parser)
     add(
@@ -246,17 +248,14 @@ def _share(options: argparse.Namespace) -> Share | None:
 def _executor(
     options: argparse.Namespace, share: Share | None, on: torch.device, tasks: int
 ) -> Executor:
-    import likelihoods
     from bench.environment import default_jobs
     from bench.execution import executors, user_files
     from bench.execution.executors.ray import Ray
-    from bench.execution.schedule import recall
 
     if share:
         return Ray(options.jobs, partial(user_files.unpack, user_files.pack()), share)
     jobs = min(options.jobs or default_jobs(on), tasks)
-    prepare = partial(recall, likelihoods.references())
-    return executors.create(jobs, prepare, options.executor)
+    return executors.create(jobs, user_files.recalling(), options.executor)
 
 
 def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:
@@ -286,10 +285,11 @@ def _plan(options: argparse.Namespace, suite: Suite, budget: str) -> Plan:
 
     choices = Choices(
         budget,
-        options.datasets,
+        [*options.datasets, *own.bring(options)],
         options.likelihoods,
         options.likelihood,
         options.seeds,
+        options.model,
         has_bfloat16(device(options.device)),
     )
     plan = make(suite, choices, fetch=not options.dry_run)
@@ -357,7 +357,7 @@ def _record(
     old = store.read_plan() or {}
     how = {
         "command": _command(options),
-        "asked": {"suite": options.suite, "data_sets": options.datasets},
+        "asked": {"suite": options.suite, "data_sets": options.datasets, **own.asked(options)},
         "jobs": jobs,
         "wall_seconds": seconds,
     }

@@ -67,6 +67,7 @@ def command_for(plan: Mapping[str, Any], results: Path) -> Command:
         words = ["--suite", asked["suite"], "--budget", plan["budget"]]
         if asked["data_sets"]:
             words += ["--datasets", *asked["data_sets"]]
+        words += asked.get("own", [])
         words += ["--likelihood", row.given] if row.given else []
         words += ["--likelihoods", row.name, "--seeds", str(seeds)]
         if results != Path("results"):

@@ -13,7 +13,7 @@ from bench.evaluation import Measurement, measurements
 from bench.metrics import FeatureError
 from bench.progress import say
 from bench.suite.columns import ColumnData, check_column, column_data, columns
-from bench.suite.rows import as_row, rows
+from bench.suite.rows import as_in_toml, as_row, rows
 from bench.suite.schema import Protocol, Suite, SuiteColumn, SuiteRow
 from bench.suite.spec import RunSpec
 from bench.suite.tuning import Search, judges, searches
@@ -31,6 +31,8 @@ class Choices:
     additions: Sequence[str] = ()
     """Likelihoods that become rows of their own, as `likelihoods.resolve` takes them."""
     seeds: int | None = None
+    model: str | None = None
+    """FILE.py:Class(option=value), in place of the models of the suite."""
     bfloat16: bool = True
     """Whether the device has units for it; without, trainings in bfloat16 are ones in float32."""
 
@@ -136,7 +138,7 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
         budget_description=budget.description,
         rows=[as_row(row, added.get(row.label or row.likelihood)) for row in chosen],
     )
-    for column in columns(suite, choices.data_sets):
+    for column in columns(suite, choices.data_sets, _model(choices.model)):
         if column.not_run is None:
             protocol = column.under(choices.budget, budget)
             if protocol.training.precision == "bfloat16" and not choices.bfloat16:
@@ -149,6 +151,14 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
     if not plan.by_column:
         raise UsageError(f"suite {suite.name!r} has nothing to run with these choices")
     return plan
+
+
+def _model(text: str | None) -> models.NamedModel | None:
+    """A model of a user's file, its options as a suite could have stated them."""
+    if text is None:
+        return None
+    model = models.resolve(text)
+    return model._replace(options=as_in_toml(text, model.options))
 
 
 def _refuse_same_headings(columns: Sequence[Column]) -> None:
@@ -221,7 +231,7 @@ def _runs(
                     data_checksum=data.checksum,
                     model=column.model,
                     model_options=protocol.options,
-                    model_version=models.get(column.model).version,
+                    model_version=models.version(column.model),
                     likelihood=row.likelihood,
                     likelihood_options=options,
                     likelihood_source=source,

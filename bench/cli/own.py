@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from bench.progress import say
 
@@ -64,7 +65,7 @@ def asked(options: argparse.Namespace) -> dict[str, list[str]]:
 
 
 def _size(text: str) -> tuple[int, int]:
-    height, _, width = text.partition("x")
-    if not (height.isdecimal() and (width or height).isdecimal() and "0" not in (height, width)):
+    sides = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
+    if sides is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not SIDE or HxW, such as 32 or 48x64")
-    return int(height), int(width or height)
+    return int(sides[1]), int(sides[2] or sides[1])

@@ -43,7 +43,7 @@ def _recall(named: Sequence[str], nets: Sequence[str], data: Sequence[OwnData]) 
         with suppress(likelihoods.LikelihoodError):
             likelihoods.resolve(text)
     for text in nets:
-        with suppress(likelihoods.LikelihoodError):
+        with suppress(likelihoods.LikelihoodError, UsageError):
             models.resolve(text)
     for each in data:
         with suppress(datasets.DataError, likelihoods.LikelihoodError, UsageError):
@@ -68,16 +68,19 @@ _folders: list[tempfile.TemporaryDirectory[str]] = []  # removed when this proce
 
 def unpack(packed: Sequence[UserFile]) -> None:
     """Read files that came from elsewhere; their fingerprints stay the same."""
+    folders: dict[Path, Path] = {}  # what lay beside each other does so here
     for reference, contents, is_model in packed:
         path, _, name = reference.rpartition(":")
-        _folders.append(tempfile.TemporaryDirectory(prefix="likelihood-bench-"))
-        folder = Path(_folders[-1].name).resolve()
+        if (origin := Path(path).parent) not in folders:
+            _folders.append(tempfile.TemporaryDirectory(prefix="likelihood-bench-"))
+            folders[origin] = Path(_folders[-1].name).resolve()
+            sys.path.append(str(folders[origin]))
+        folder = folders[origin]
         for place, content in contents.items():
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             (folder / place).write_bytes(content)
-        sys.path.append(str(folder))
         # One that cannot be read here fails in its runs, where the reason is kept.
-        with suppress(likelihoods.LikelihoodError):
+        with suppress(likelihoods.LikelihoodError, UsageError):
             text = f"{folder / Path(path).name}:{name}"
             if is_model:
                 models.resolve(text)

@@ -19,6 +19,8 @@ from bench.suite.spec import RunSpec
 from bench.suite.tuning import Search, judges, searches
 from reports import Column, Row, Status
 
+TITLE = "Decoder likelihoods"
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -131,14 +133,17 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
     if choices.seeds is not None and choices.seeds < 1:
         raise UsageError(f"seeds must be at least 1, not {choices.seeds}")
     chosen, added = rows(suite, choices.likelihoods, choices.additions)
+    wanted = columns(suite, choices.data_sets, _model(choices.model))
+    known = {column.heading for column in suite.columns}
     plan = Plan(
         suite=suite.name,
-        title=suite.title,
+        # The title of a suite speaks of its own columns.
+        title=suite.title if any(each.heading in known for each in wanted) else TITLE,
         budget=choices.budget,
         budget_description=budget.description,
         rows=[as_row(row, added.get(row.label or row.likelihood)) for row in chosen],
     )
-    for column in columns(suite, choices.data_sets, _model(choices.model)):
+    for column in wanted:
         if column.not_run is None:
             protocol = column.under(choices.budget, budget)
             if protocol.training.precision == "bfloat16" and not choices.bfloat16:

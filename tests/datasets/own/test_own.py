@@ -50,9 +50,7 @@ def test_a_folder_at_any_depth(photos: Path) -> None:
     assert data.shape == (3, 32, 32)
     assert data.labels is None
     shades = sorted(
-        int(image[0, 0, 0])
-        for part in (data.train, data.validation, data.test)
-        for image in part
+        int(image[0, 0, 0]) for part in (data.train, data.validation, data.test) for image in part
     )
     assert shades == [*range(30), 200]
     assert data.description == (
@@ -217,8 +215,14 @@ GOOD = np.zeros((30, 4, 4), np.uint8)
         ({"images": GOOD[0]}, r"`images` has the shape \(4, 4\): \(N, H, W\), "),
         ({"images": GOOD.reshape(10, 3, 4, 4)}, r"has the shape \(10, 3, 4, 4\): \(N, H, W\), "),
         ({"images": GOOD[:1]}, r"`images` has 1 images: at least 20 are needed"),
-        ({"images": GOOD, "labels": np.zeros(29, int)}, r"labels of `images` are int64 \(29,\): 30"),
-        ({"images": GOOD, "labels": np.zeros(30)}, r"labels of `images` are float64 .*integers are"),
+        (
+            {"images": GOOD, "labels": np.zeros(29, int)},
+            r"labels of `images` are int64 \(29,\): 30",
+        ),
+        (
+            {"images": GOOD, "labels": np.zeros(30)},
+            r"labels of `images` are float64 .*integers are",
+        ),
         (
             {"train": GOOD, "validation": GOOD[:, :2], "test": GOOD},
             r"train, validation and test differ in the shape of images",

@@ -159,7 +159,7 @@ def _pairs(one: dict[str, Tensor], other: dict[str, Tensor]) -> Iterator[tuple[T
 def noise_is_that_of_the_generator(build: Build) -> Measurement:
     """All noise comes from the generator that is handed in, so it is the same for every decoder."""
     model, x = _made(build), _images()
-    calls = {
+    calls: dict[str, Callable[[torch.Generator], Tensor]] = {
         "forward": lambda noise: model(x, noise).outputs,
         "prior_outputs": partial(model.prior_outputs, ITEMS),
     }

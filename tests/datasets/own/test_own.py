@@ -191,7 +191,7 @@ def test_arrays(tmp_path: Path) -> None:
     assert data.labels is not None
     assert torch_equal(data.train[:, 0, 0, 0] % 3, data.labels["train"])
     colour = np.stack([levels, levels + 1, levels + 2], axis=3)
-    parts = {"train": colour[:30], "validation": colour[30:34], "test": colour[34:]}
+    parts: Any = {"train": colour[:30], "validation": colour[30:34], "test": colour[34:]}
     np.savez_compressed(tmp_path / "b.npz", **parts)
     data = datasets.load(datasets.add(tmp_path / "b.npz"))
     assert data.train[7, :, 0, 0].tolist() == [7, 8, 9]

@@ -1,4 +1,6 @@
-"""Data on the device: uint8 items are moved there once, and batches are indexed there.
+"""Data on the device, and data that users bring.
+
+On the device uint8 items are moved there once, and batches are indexed there.
 
 What is too large for that (video, which is mapped from a file) stays where it is: its batches are
 indexed there and moved.
@@ -8,16 +10,63 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 import datasets
+from bench.errors import UsageError
 from bench.seeds import generator
+from likelihoods import described
+from likelihoods.outside.files import class_of_file
 
 RESIDENT = 4 << 30
 """Bytes up to which a data set is moved to the device as a whole."""
+
+
+class OwnData(NamedTuple):
+    """Data that a user brings."""
+
+    place: str
+    """FOLDER, FILE.npz or FILE.py:Class, a `datasets.Loader`."""
+    size: tuple[int, int] | None = None
+    """Height and width; see `datasets.add`."""
+    crop: str = "centre"
+
+
+_brought: list[OwnData] = []
+
+
+def bring(own: OwnData) -> str:
+    """Make data of a user's known to this process; returns the name of the data set.
+
+    Raises:
+        datasets.DataError: no such folder or file, or not one that can be used.
+        likelihoods.LikelihoodError: FILE.py cannot be imported, or has no such class.
+        UsageError: the class cannot be made, or its name is taken.
+    """
+    if ".py:" in own.place or own.place.endswith(".py"):
+        name, cls, path = class_of_file(own.place, datasets.Loader, "data set")  # type: ignore[type-abstract]
+        taken = name in datasets.names()  # also: all others are known by now
+        try:
+            datasets.register(name)(cls)
+        except Exception as error:  # the user's code may raise anything
+            hint = "; rename the class" if taken else ""
+            raise UsageError(f"{own.place}: {described(error)}{hint}") from error
+        own = own._replace(place=f"{path}:{name}")
+    else:
+        own = own._replace(place=str(Path(own.place).expanduser().absolute()))
+        name = datasets.add(own.place, own.size, own.crop)
+    if own not in _brought:
+        _brought.append(own)
+    return name
+
+
+def brought() -> list[OwnData]:
+    """All that users brought; another process may need it too."""
+    return list(_brought)
 
 
 class Data(NamedTuple):

@@ -69,14 +69,20 @@ class Words(argparse.Action):
 
     Args:
         kind: of `names`, which a shell is offered. None: any words.
+        also: other kinds whose names fit.
         checked: whether words that are no such names are refused.
     """
 
     def __init__(
-        self, *words: Any, kind: str | None = None, checked: bool = True, **more: Any
+        self,
+        *words: Any,
+        kind: str | None = None,
+        also: Sequence[str] = (),
+        checked: bool = True,
+        **more: Any,
     ) -> None:
         super().__init__(*words, **more)
-        self.kind = kind
+        self.kind, self.also = kind, also
         self._checked = checked and kind is not None
         self.completer = lambda **_: names(kind) if kind else ()
 
@@ -109,7 +115,8 @@ class Word(Words):
         if not isinstance(values, str):
             return
         kind, former = str(self.kind), getattr(namespace, self.dest, None)
-        check(kind, values)
+        if not any(values in names(other) for other in self.also):
+            check(kind, values)
         if former not in (None, values):
             raise UsageError(f"one {kind} at a time: {former!r} or {values!r}?")
         setattr(namespace, self.dest, values)

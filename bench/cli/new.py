@@ -1,4 +1,4 @@
-"""`bench new`: a likelihood of one's own to start from."""
+"""`bench new`: a likelihood, or a model, of one's own to start from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bench.errors import UsageError
 
-HELP = "write a likelihood of your own to start from"
-TEMPLATE = Path(__file__).parent / "templates" / "likelihood.py"
+HELP = "write a likelihood, or a model, of your own to start from"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="of the file NAME.py to be written, such as my_decoder or ../my_decoder",
     )
+    parser.add_argument("--model", action="store_true", help="a model (a network), no likelihood")
 
 
 def is_light(_: argparse.Namespace) -> bool:
@@ -39,15 +40,18 @@ def execute(options: argparse.Namespace) -> int:
             f"{path.stem!r} is not a name: letters, digits and underscores, such as my_decoder"
         )
     cls = "".join(part[:1].upper() + part[1:] for part in path.stem.split("_")) or "Decoder"
-    text = TEMPLATE.read_text(encoding="utf-8").replace("FILE", str(path)).replace("Template", cls)
+    kind = "model" if options.model else "likelihood"
+    option = kind if options.model else "likelihoods"
+    text = (TEMPLATES / f"{kind}.py").read_text(encoding="utf-8")
+    text = text.replace("FILE", str(path)).replace("Template", cls)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise UsageError(f"{path} is there already: choose another name") from None
     print(
-        f"{path} is written: a likelihood that works, to be changed. Next:\n"
+        f"{path} is written: a {kind} that works, to be changed. Next:\n"
         f"python -m bench check {path}:{cls}\n"
-        f"python -m bench run --suite paper --budget smoke --likelihoods {path}:{cls}"
+        f"python -m bench run --suite paper --budget smoke --{option} {path}:{cls}"
     )
     return 0

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cli import names
+from bench.cli import names, own
 from bench.cli.paths import path
 from bench.errors import UsageError
 from bench.progress import duration, say
@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # Adds any likelihood, also a registered one, to all that a suite has.
     add("--likelihood", dest="additions", help=argparse.SUPPRESS, **several)
+    own.add_arguments(parser)
     add("--seeds", type=int, metavar="N", help="seeds 0 to N-1; default: the budget's")
     _add_engine(parser)
     add(
@@ -288,17 +289,14 @@ def _share(options: argparse.Namespace) -> Share | None:
 def _executor(
     options: argparse.Namespace, share: Share | None, on: torch.device, tasks: int
 ) -> Executor:
-    import likelihoods
     from bench.environment import default_jobs
     from bench.execution import executors, user_files
     from bench.execution.executors.ray import Ray
-    from bench.execution.schedule import recall
 
     if share:
         return Ray(options.jobs, partial(user_files.unpack, user_files.pack()), share)
     jobs = min(options.jobs or default_jobs(on), tasks)
-    prepare = partial(recall, likelihoods.references())
-    return executors.create(jobs, prepare, options.executor)
+    return executors.create(jobs, user_files.recalling(), options.executor)
 
 
 def _suite(options: argparse.Namespace, device_type: str) -> tuple[Suite, str]:
@@ -330,10 +328,11 @@ def _plan(options: argparse.Namespace, suite: Suite, budget: str) -> Plan:
     patterns = [each for each in options.likelihoods if each not in additions]
     choices = Choices(
         budget,
-        options.datasets,
+        [*options.datasets, *own.bring(options)],
         patterns,
         [*additions, *options.additions],
         options.seeds,
+        options.model,
         has_bfloat16(device(options.device)),
     )
     plan = make(suite, choices, fetch=not options.dry_run)
@@ -382,7 +381,7 @@ def _record(
     old = store.read_plan() or {}
     how = {
         "command": _command(options),
-        "asked": {"suite": options.suite, "data_sets": options.datasets},
+        "asked": {"suite": options.suite, "data_sets": options.datasets, **own.asked(options)},
         "jobs": jobs,
         "wall_seconds": seconds,
     }

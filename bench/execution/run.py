@@ -276,13 +276,14 @@ def _last_lines(error: Exception) -> list[str]:
 
 
 def _reason(spec: RunSpec, error: Exception) -> str:
-    """Why a run failed, in one line; of a user's likelihood, also what tells more."""
-    for reference in likelihoods.references():
+    """Why a run failed, in one line; of a user's likelihood or model, also what tells more."""
+    reason = likelihoods.described(error)
+    of_likelihoods = {each.rpartition(":")[2]: each for each in likelihoods.references()}
+    known = (of_likelihoods.get(spec.likelihood), models.references().get(spec.model))
+    for reference in filter(None, known):
         file, _, name = reference.rpartition(":")
-        if name == spec.likelihood:
-            command = f"python -m bench check {os.path.relpath(file)}:{name}"
-            return f"{likelihoods.described(error)}; `{command}` may say where"
-    return likelihoods.described(error)
+        reason += f"; `python -m bench check {os.path.relpath(file)}:{name}` may say where"
+    return reason
 
 
 _words = partial(Metric, unit="text")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 
 import torch
 
 import likelihoods
+from bench import models
 from bench.data import on_device
 from bench.errors import DiskError
 from bench.evaluation import Outcome
@@ -55,14 +55,6 @@ def pending(
         if train or missing:
             tasks.append(Task(run, missing, train, terms, store.turns(run.run_id)))
     return tasks
-
-
-def recall(references: Sequence[str]) -> None:
-    """Read the likelihoods of files in a new process."""
-    for text in references:
-        # One that cannot be read any more fails in its runs, where the reason is kept.
-        with suppress(likelihoods.LikelihoodError):
-            likelihoods.resolve(text)
 
 
 def carry_out(
@@ -128,6 +120,8 @@ def _work(task: Task, store: Store, device: torch.device) -> Report:
         raise InputChangedError(
             f"the file of {spec.likelihood} has changed meanwhile: run it again"
         )
+    if models.version(spec.model) != spec.model_version:
+        raise InputChangedError(f"the file of {spec.model} has changed meanwhile: run it again")
     return execute(task, store, device, lambda done: tell(spec.run_id, done))
 
 

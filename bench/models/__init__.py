@@ -5,8 +5,24 @@ import pkgutil
 
 from bench.models.base import Context, Elbo, Model, Sampled, create, get, names, register
 from bench.models.normal import Normal
+from bench.models.outside import NamedModel, is_own, references, resolve, version
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["Context", "Elbo", "Model", "Normal", "Sampled", "create", "get", "names", "register"]
+__all__ = [
+    "Context",
+    "Elbo",
+    "Model",
+    "NamedModel",
+    "Normal",
+    "Sampled",
+    "create",
+    "get",
+    "is_own",
+    "names",
+    "references",
+    "register",
+    "resolve",
+    "version",
+]

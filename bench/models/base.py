@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bench.errors import UsageError, unknown
 from bench.models.normal import Normal
-from likelihoods import Likelihood, within_support
+from likelihoods import Likelihood, described, within_support
 
 
 class Elbo(NamedTuple):
@@ -144,9 +144,16 @@ _MODELS: dict[str, type[Model]] = {}
 
 
 def register(name: str) -> Callable[[M], M]:
-    """Class decorator: make a model family known under `name`."""
+    """Class decorator: make a model family known under `name`.
+
+    A name that is taken by another class raises a UsageError.
+    """
 
     def add(cls: M) -> M:
+        taken = _MODELS.get(name, cls)
+        # A class may replace itself, when its file is read again.
+        if (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise UsageError(f"the name {name!r} is taken by a model of {taken.__module__}")
         cls.name = name
         _MODELS[name] = cls
         return cls
@@ -188,3 +195,5 @@ def create(name: str, likelihood: Likelihood, *, seed: int, **options: Any) -> M
         return cls(likelihood, seed=seed, **options)
     except (TypeError, ValueError) as error:
         raise UsageError(f"model {name}: {error}") from error
+    except Exception as error:  # a user's code may raise anything
+        raise UsageError(f"model {name}: {described(error)}") from error

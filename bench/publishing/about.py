@@ -85,7 +85,9 @@ def _choices(training: Training) -> str:
 
 
 def _evaluation(spec: RunSpec, plan: Mapping[str, Any]) -> str:
-    items = "videos" if models.get(spec.model).video else "images"
+    items = "items"  # of a user's model that this process has not read
+    if spec.model in models.names():
+        items = "videos" if models.get(spec.model).video else "images"
     lines = (each.describe(items) for each in measurements_of(plan, spec.column_key))
     return "; ".join(line for line in lines if line)
 

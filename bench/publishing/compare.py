@@ -67,6 +67,7 @@ def command_for(plan: Mapping[str, Any], results: Path) -> Command:
         words = ["--suite", asked["suite"], "--budget", plan["budget"]]
         if asked["data_sets"]:
             words += ["--datasets", *asked["data_sets"]]
+        words += asked.get("own", [])
         # One of a file is added to a suite; its name keeps out what else the suite has.
         words += ["--likelihoods", *dict.fromkeys([row.name, row.given or row.name])]
         words += ["--seeds", str(seeds)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +13,8 @@ import pandas as pd
 
 import likelihoods
 import reports
-from bench import CHECKOUT
+from bench import CHECKOUT, models
+from bench.errors import UsageError
 from bench.evaluation import Measurement, Values
 from bench.metrics import features
 from bench.progress import say
@@ -100,14 +101,26 @@ def _tell_of_changes(store: Store, plan: Mapping[str, Any]) -> None:
     specs = [store.spec(run) for run in runs_of(plan) if store.record(run)]
     for row in (reports.Row(**content) for content in plan["rows"]):
         shown = {spec.likelihood_source for spec in specs if spec.belongs_to(row)}
-        if not (row.given and shown):
-            continue
-        try:
-            resolved = likelihoods.resolve(row.given)
-        except likelihoods.LikelihoodError:
-            continue  # the file is gone, and the runs are what there is
-        if likelihoods.fingerprint(resolved.name) not in shown:
-            say(f"{row.given} has changed since: shown is what was run; `run` does it anew")
+        if row.given and shown:
+            _tell(row.given, shown, _fingerprint)
+    words = (plan.get("asked") or {}).get("own", [])
+    if "--model" in words and specs:
+        model = words[words.index("--model") + 1]
+        versions = {spec.model_version for spec in specs}
+        _tell(model, versions, lambda given: models.version(models.resolve(given).name))
+
+
+def _fingerprint(given: str) -> str:
+    return likelihoods.fingerprint(likelihoods.resolve(given).name)
+
+
+def _tell(given: str, shown: Collection[int | str], present: Callable[[str], int | str]) -> None:
+    try:
+        changed = present(given) not in shown
+    except (likelihoods.LikelihoodError, UsageError):
+        return  # the file is gone, and the runs are what there is
+    if changed:
+        say(f"{given} has changed since: shown is what was run; `run` does it anew")
 
 
 def _definitions(output: Path) -> str | None:

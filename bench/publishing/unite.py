@@ -54,6 +54,7 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
         "asked": {
             "suite": (one.get("asked") or one)["suite"],
             "data_sets": _added(mine, others, str) if mine and others else [],
+            "own": (one.get("asked") or {}).get("own", []),
         },
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,12 +32,14 @@ class ColumnData:
     training_items: int
 
 
-def columns(suite: Suite, names: Sequence[str]) -> list[SuiteColumn]:
-    """Return the suite's columns, narrowed to data sets of these names.
+def columns(
+    suite: Suite, names: Sequence[str], model: models.NamedModel | None = None
+) -> list[SuiteColumn]:
+    """Return the suite's columns, narrowed to data sets of these names, on a model of a user's.
 
     A data set that no column offers brings the column that stands for it onto its own data, if
     there is one. Any other gets a column with the model and the training, as on a stand-in, of the
-    first column that is run.
+    first column that is run on such items, images or video.
 
     Raises:
         UsageError: no such data set, or no column could run it.
@@ -44,33 +47,79 @@ def columns(suite: Suite, names: Sequence[str]) -> list[SuiteColumn]:
     for name in names:
         if name not in datasets.names():
             raise unknown("data set", name, datasets.names())
+    every = suite.columns if model is None else _on_model(suite, model)
     if not names:
-        return suite.columns
+        return every
     offering = [
         column.model_copy(update={"data": data})
-        for column in suite.columns
+        for column in every
         if (data := [name for name in column.data if name in names])
     ]
     offered = {name for column in offering for name in column.data}
     others = [name for name in dict.fromkeys(names) if name not in offered]
-    return offering + [_column_for(suite, name) for name in others]
+    return offering + [_column_for(suite.name, every, name) for name in others]
 
 
-def _column_for(suite: Suite, name: str) -> SuiteColumn:
+def _on_model(suite: Suite, model: models.NamedModel) -> list[SuiteColumn]:
+    """The columns of the model's kind of items, with their data and training, on that model."""
+    video, found = models.get(model.name).video, dict[str, SuiteColumn]()
+    for column in suite.columns:
+        if column.not_run is not None:
+            continue
+        if models.get(column.model).video is not video:
+            say(f"column {column.heading!r} is left out: {model.name} takes {_kind(video)}")
+            continue
+        own = rf"\b{re.escape(column.model)}\b"
+        heading, named = re.subn(own, lambda _: model.name, column.heading, flags=re.IGNORECASE)
+        heading = heading if named else f"{column.heading} {model.name}"
+        if heading in found:
+            say(f"column {column.heading!r} is left out: {model.name} has a column {heading!r}")
+            continue
+        budgets = {
+            name: budget.model_copy(update={"options": {}})
+            for name, budget in column.budgets.items()
+        }
+        changes = {
+            "heading": heading,
+            "model": model.name,
+            "options": model.options,
+            "budgets": budgets,
+            "published": None,
+        }
+        found[heading] = column.model_copy(update=changes)
+    if not found:
+        raise UsageError(f"suite {suite.name!r} has no column of {_kind(video)} for {model.name!r}")
+    return list(found.values())
+
+
+def _column_for(suite: str, every: Sequence[SuiteColumn], name: str) -> SuiteColumn:
     """A column on a data set that none offers."""
-    run = [column for column in suite.columns if column.not_run is None]
+    run = [column for column in every if column.not_run is None]
     for column in run:
         if column.stands_for == name:
             return column.model_copy(update={"data": [name]})
-    if not run:
-        raise UsageError(f"suite {suite.name!r} has no column that could run {name!r}")
+    video = len(datasets.status(name).shape) == 4
+    first = next((each for each in run if models.get(each.model).video is video), None)
+    if first is None:
+        raise UsageError(
+            f"suite {suite!r} has no column that could run {name!r}, which is {_kind(video)}"
+        )
+    say(f"{name} takes model and training of column {first.heading!r}, the first of {_kind(video)}")
+    for column in run:
+        if models.get(column.model).video is not video:
+            say(f"column {column.heading!r} is left out: {name} is {_kind(video)}")
+    model = first.model.upper() if models.is_own(models.get(first.model)) else first.model
     changes = {
-        "heading": f"{name} {run[0].model.upper()}",
+        "heading": f"{name} {model}",
         "data": [name],
         "stands_for": None,
         "published": None,
     }
-    return run[0].model_copy(update=changes)
+    return first.model_copy(update=changes)
+
+
+def _kind(video: bool) -> str:
+    return "video" if video else "images"
 
 
 def column_data(column: SuiteColumn, *, fetch: bool) -> ColumnData:
@@ -117,10 +166,9 @@ def check_column(column: SuiteColumn, data: ColumnData, row: SuiteRow, protocol:
         likelihoods.get(name)
     video = models.get(column.model).video
     if (len(data.shape) == 4) is not video:
-        kinds = ("images", "video")
         raise UsageError(
-            f"model {column.model!r} takes {kinds[video]}, and data set {data.name!r} is "
-            f"{kinds[not video]}"
+            f"model {column.model!r} takes {_kind(video)}, and data set {data.name!r} is "
+            f"{_kind(not video)}"
         )
     if protocol.history.points > MOST_POINTS:
         raise UsageError(

@@ -13,13 +13,14 @@ from bench.evaluation import Measurement, measurements
 from bench.metrics import FeatureError
 from bench.progress import say
 from bench.suite.columns import ColumnData, check_column, column_data, columns
-from bench.suite.rows import as_row, rows
+from bench.suite.rows import as_in_toml, as_row, rows
 from bench.suite.schema import Protocol, Suite, SuiteColumn, SuiteRow
 from bench.suite.spec import RunSpec
 from bench.suite.tuning import Search, judges, searches
 from reports import Column, Row, Status
 
 MOST_RUNS = 100_000
+TITLE = "Decoder likelihoods"
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Choices:
     additions: Sequence[str] = ()
     """Likelihoods that become rows of their own, as `likelihoods.resolve` takes them."""
     seeds: int | None = None
+    model: str | None = None
+    """FILE.py:Class(option=value), in place of the models of the suite."""
     bfloat16: bool = True
     """Whether the device has units for it; without, trainings in bfloat16 are ones in float32."""
 
@@ -132,15 +135,18 @@ def make(suite: Suite, choices: Choices, *, fetch: bool = True) -> Plan:
     if choices.seeds is not None and choices.seeds < 1:
         raise UsageError(f"seeds must be at least 1, not {choices.seeds}")
     chosen, added = rows(suite, choices.likelihoods, choices.additions)
+    wanted = columns(suite, choices.data_sets, _model(choices.model))
+    known = {column.heading for column in suite.columns}
     plan = Plan(
         suite=suite.name,
-        title=suite.title,
+        # The title of a suite speaks of its own columns.
+        title=suite.title if any(each.heading in known for each in wanted) else TITLE,
         budget=choices.budget,
         budget_description=budget.description,
         rows=[as_row(row, added.get(row.label or row.likelihood)) for row in chosen],
     )
     planned, seeds = 0, choices.seeds or budget.seeds
-    for column in columns(suite, choices.data_sets):
+    for column in wanted:
         if column.not_run is None:
             protocol = column.under(choices.budget, budget)
             planned += _count(column, protocol, chosen, seeds)
@@ -166,6 +172,14 @@ def _count(column: SuiteColumn, protocol: Protocol, chosen: list[SuiteRow], seed
     tuning, rate = protocol.tuning, protocol.training.learning_rate
     trials = len({*tuning.rates, rate}) * tuning.seeds if tuning else 0
     return sum(len(row.variants(column)) for row in chosen) * (seeds + trials)
+
+
+def _model(text: str | None) -> models.NamedModel | None:
+    """A model of a user's file, its options as a suite could have stated them."""
+    if text is None:
+        return None
+    model = models.resolve(text)
+    return model._replace(options=as_in_toml(text, model.options))
 
 
 def _refuse_same_headings(columns: Sequence[Column]) -> None:
@@ -238,7 +252,7 @@ def _runs(
                     data_checksum=data.checksum,
                     model=column.model,
                     model_options=protocol.options,
-                    model_version=models.get(column.model).version,
+                    model_version=models.version(column.model),
                     likelihood=row.likelihood,
                     likelihood_options=options,
                     likelihood_source=source,

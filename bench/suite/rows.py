@@ -54,7 +54,7 @@ def rows(
     chosen = [row for row in every if row.likelihood in wanted]
     named: dict[str, str] = {}
     for text, addition in added.items():
-        options = _as_in_toml(text, addition.options)
+        options = as_in_toml(text, addition.options)
         row = SuiteRow(likelihood=addition.name, label=addition.label, options=options)
         same = [
             r for r in every if r.likelihood == addition.name and r.variants() == row.variants()
@@ -109,11 +109,11 @@ def _resolved(row: SuiteRow) -> SuiteRow:
     if ":" not in row.likelihood:
         return row
     resolved = likelihoods.resolve(row.likelihood)
-    options = _as_in_toml(row.likelihood, resolved.options) | row.options
+    options = as_in_toml(row.likelihood, resolved.options) | row.options
     return row.model_copy(update={"likelihood": resolved.name, "options": options})
 
 
-def _as_in_toml(text: str, options: Mapping[str, Any]) -> dict[str, Option]:
+def as_in_toml(text: str, options: Mapping[str, Any]) -> dict[str, Option]:
     """Options as a suite could have stated them."""
     try:
         return OPTIONS.validate_json(json.dumps(dict(options)), strict=True)

@@ -20,7 +20,8 @@ class RunSpec(Settings, protected_namespaces=()):
     data_checksum: str
     model: str
     model_options: dict[str, Option]
-    model_version: int
+    model_version: int | str
+    """See `bench.models.version`."""
     likelihood: str
     likelihood_options: dict[str, Option]
     likelihood_source: str

@@ -85,13 +85,20 @@ def register(name: str) -> Callable[[LoaderType], LoaderType]:
     """Class decorator: register a `Loader` under a name; one that is taken raises a ValueError."""
 
     def decorate(cls: LoaderType) -> LoaderType:
-        if name in _loaders:
+        taken = type(_loaders[name]) if name in _loaders else cls
+        # A class may replace itself, when its file is read again.
+        if (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"data set {name!r} is registered twice")
-        _loaders[name] = cls()
-        _loaders[name].name = name
+        enter(name, cls())
         return cls
 
     return decorate
+
+
+def enter(name: str, loader: Loader) -> None:
+    """Make a loader known under a name, in place of any that had it."""
+    loader.name = name
+    _loaders[name] = loader
 
 
 @cache

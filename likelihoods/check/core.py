@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -50,7 +50,9 @@ class Note(NamedTuple):
     detail: str
 
 
-Property = Callable[[Factory], Measurement | Skipped | Note]
+Answer = Measurement | Skipped | Note
+Property = Callable[[Factory], Answer]
+Made = TypeVar("Made")
 
 Outcome = Literal["pass", "FAIL", "skip", "note"]  # skip: not run, or does not apply
 
@@ -76,7 +78,7 @@ class Result:
         return f"{self.outcome}  {self.property}:{measured} {self.detail}"
 
 
-def check(name: str, function: Property, factory: Factory) -> Result:
+def check(name: str, function: Callable[[Made], Answer], factory: Made) -> Result:
     """Check one property, with its own random seed and without torch's validation.
 
     The caller's random state is kept.

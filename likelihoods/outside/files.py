@@ -1,4 +1,4 @@
-"""Likelihoods as users name them: `NAME(option=value)` or `FILE.py:Class(option=value)`."""
+"""What users name: `NAME(option=value)` or `FILE.py:Class(option=value)`."""
 
 import ast
 import os
@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from likelihoods.core.base import Likelihood, Shape
 from likelihoods.core.options import LikelihoodError, described, nearest
 from likelihoods.core.registry import create, get, register
 from likelihoods.outside.fingerprint import CONTENT, sha256
+
+T = TypeVar("T")
 
 _references: dict[str, str] = {}
 
@@ -54,20 +56,14 @@ def resolve(text: str) -> NamedLikelihood:
     Raises:
         LikelihoodError: no such name, file, class or option, or the file cannot be imported.
     """
-    reference, options = _parsed(text)
-    if ":" not in reference:
-        if reference.endswith(".py"):
-            raise _unnamed(reference, "", _read(reference))
+    reference, options = parsed(text)
+    if not (":" in reference or reference.endswith(".py")):
         get(reference)
         return NamedLikelihood(text, reference, options)
-    name, _, class_name = reference.rpartition(":")
-    module = _read(name)
-    if class_name not in (classes := _likelihoods(module)):
-        raise _unnamed(name, class_name, module)
-    register(class_name)(classes[class_name])
-    path = _path(name).resolve()
-    _references[class_name] = f"{path}:{class_name}"
-    return NamedLikelihood(text, class_name, options, path)
+    name, cls, path = class_of_file(reference, Likelihood, "likelihood")
+    register(name)(cls)
+    _references[name] = f"{path}:{name}"
+    return NamedLikelihood(text, name, options, path)
 
 
 def references() -> list[str]:
@@ -75,8 +71,8 @@ def references() -> list[str]:
     return list(_references.values())
 
 
-def _parsed(text: str) -> tuple[str, dict[str, Any]]:
-    """Return what `reference(option=value)` says."""
+def parsed(text: str) -> tuple[str, dict[str, Any]]:
+    """Return reference and options of `reference(option=value, ...)`; else a LikelihoodError."""
     reference, bracket, rest = text.strip().partition("(")
     if not bracket:
         return reference, {}
@@ -93,13 +89,43 @@ def _parsed(text: str) -> tuple[str, dict[str, Any]]:
     return reference.strip(), options
 
 
+def class_of_file(reference: str, base: type[T], kind: str) -> tuple[str, type[T], Path]:
+    """Find FILE.py:Class, reading the file if it is new or has changed.
+
+    Args:
+        reference: names file and class.
+        base: what the class is a subclass of; the file must define the class itself.
+        kind: what such a class is called.
+
+    Returns:
+        The name of the class in the file, the class, and the file.
+
+    Raises:
+        LikelihoodError: there is no such file or class, or the file cannot be imported.
+    """
+    file, _, name = reference.rpartition(":") if ":" in reference else (reference, "", "")
+    path = _path(file)
+    module = _read(path, file)
+    known = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, base)
+        and value.__module__ == module.__name__
+    }
+    if name in known:
+        return name, known[name], path.resolve()
+    what = f"{file} has no {kind} {name!r}" if name else f"{file} needs a class, {file}:Class"
+    there = ", ".join(known) if known else f"no subclass of {base.__name__}"
+    raise LikelihoodError(f"{what}; it defines{':' * bool(known)} {there}{nearest(name, known)}")
+
+
 def _path(name: str) -> Path:
     return Path(os.path.expanduser(name))  # it leaves a user who does not exist as written
 
 
-def _read(name: str) -> ModuleType:
+def _read(path: Path, name: str) -> ModuleType:
     """Return the module that a file makes, anew if the file has changed."""
-    path = _path(name)
     if path.suffix != ".py":
         raise LikelihoodError(f"{name!r} is not FILE.py, before the colon of FILE.py:Class")
     try:
@@ -134,22 +160,3 @@ def _where(error: BaseException, path: Path) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     return f"{described(error)} (line {lines[-1]})" if lines else described(error)
-
-
-def _likelihoods(module: ModuleType) -> dict[str, type[Likelihood]]:
-    """Return the likelihoods that a module defines itself, by the names of their classes."""
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if isinstance(value, type)
-        and issubclass(value, Likelihood)
-        and value.__module__ == module.__name__
-    }
-
-
-def _unnamed(file: str, wrong: str, module: ModuleType) -> LikelihoodError:
-    """Return an error for a class that is missing or not named."""
-    known = _likelihoods(module)
-    what = f"{file} has no likelihood {wrong!r}" if wrong else f"{file} needs a class, {file}:Class"
-    there = f"it defines: {', '.join(known)}" if known else "it defines no subclass of Likelihood"
-    return LikelihoodError(f"{what}; {there}{nearest(wrong, known)}")

@@ -1,9 +1,10 @@
-"""The fingerprint of a likelihood: a hash over the source that determines its numbers."""
+"""The fingerprint of a likelihood, or of another class: a hash over the source behind it."""
 
 import ast
 import hashlib
 import inspect
 import sys
+from collections.abc import Iterable
 from importlib.util import resolve_name
 from pathlib import Path
 from types import ModuleType
@@ -25,13 +26,20 @@ def fingerprint(name: str) -> str:
     if the file has changed since, and the files that it imports from beside it. An unknown name
     raises a LikelihoodError.
     """
+    classes = [cls for cls in get(name).__mro__ if issubclass(cls, Likelihood)]
+    core = Path(inspect.getfile(Likelihood)).parent.glob("*.py")
+    return fingerprint_of(classes, [path.read_bytes() for path in core])
+
+
+def fingerprint_of(classes: Iterable[type], more: Iterable[bytes] = ()) -> str:
+    """Return the SHA-256 of the files of classes, of what these import, and of `more` contents.
+
+    What counts as imported is told in `fingerprint`.
+    """
     modules: dict[str, ModuleType] = {}
-    for cls in get(name).__mro__:
-        if issubclass(cls, Likelihood):
-            _collect(cls.__module__, modules)
-    core = sorted(Path(inspect.getfile(Likelihood)).parent.glob("*.py"))
-    digests = {sha256(_content(module)) for module in modules.values()}
-    digests |= {sha256(path.read_bytes()) for path in core}
+    for cls in classes:
+        _collect(cls.__module__, modules)
+    digests = {sha256(content) for content in (*map(_content, modules.values()), *more)}
     return sha256("".join(sorted(digests)).encode())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import datasets
 
 ROOT = Path(datasets.__file__).parent
-ORDER = ["transport", "core", "formats", "sets"]  # as the docstring of the package states
+ORDER = ["transport", "core", "formats", "own", "sets"]  # as the docstring of the package states
 
 
 def modules() -> dict[str, Path]:

@@ -158,7 +158,7 @@ def test_the_identity_of_a_run(plan: MakePlan) -> None:
         "history": run.history.model_copy(update={"points": 4}),
         "seed": 1,
         "training_version": run.training_version + 1,
-        "model_version": run.model_version + 1,
+        "model_version": "of a user",
         "data_set": "patches",
         "model": "hvae",
         "likelihood": "laplace",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from bench.cli import names
+from bench.cli.arguments import names
 from bench.errors import UsageError
 
 HELP = "check that a likelihood or a model satisfies its contract, property by property"

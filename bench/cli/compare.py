@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.cli import names
-from bench.cli.paths import path
+from bench.cli.arguments import names
+from bench.cli.arguments.paths import path
 
 HELP = "one likelihood against others, from stored runs"
 OTHERS = "only likelihoods whose name matches; default: all others"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from bench.cli import names
+from bench.cli.arguments import names
 from bench.cli.list import table
 
 HELP = "show or fetch data sets"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench import CHECKOUT
-from bench.cli import names
+from bench.cli.arguments import names
 from bench.errors import UsageError, unknown
 
 HELP = "list what there is, one a line"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 
-from bench.cli.paths import path
+from bench.cli.arguments.paths import path
 from bench.progress import say
 
 HELP = "bring results folders of several machines into one, and write its report"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.cli.paths import path
+from bench.cli.arguments.paths import path
 
 HELP = "write the report again from stored results"
 

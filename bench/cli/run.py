@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cli import names, own
-from bench.cli.paths import path
+from bench.cli.arguments import names, own
+from bench.cli.arguments.paths import path
 from bench.errors import UsageError
 from bench.progress import duration, say
 

@@ -13,7 +13,8 @@ import pytest
 import datasets
 import likelihoods
 from bench import CHECKOUT, models, suite
-from bench.cli import main, names
+from bench.cli import main
+from bench.cli.arguments import names
 
 FILE = "{tiny} --results {results} --budget tiny --jobs 1"
 DRY = f"{FILE} --dry-run"

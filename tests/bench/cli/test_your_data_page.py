@@ -83,8 +83,9 @@ def test_the_page(
         ("Stripes", "vae"),
         ("photos", "MyNet"),
     ]
-    report = Path("results/report/README.md").read_text(encoding="utf-8")
-    assert "photos: 40 PNG and JPEG files, 28x28 pixels" in report
+    folder = Path("results/report")
+    report, runs = ((folder / name).read_text("utf-8") for name in ("README.md", "runs.md"))
+    assert "photos: 40 PNG and JPEG files, 28x28 pixels" in runs
     assert "Digits MyNet" not in report
     assert "photos MyNet (photos)" in report
 
@@ -100,7 +101,7 @@ def errors(capsys: pytest.CaptureFixture[str]) -> list[str]:
         (["--data", "../photos", "--data-size", "0"], "'0' is not SIDE or HxW"),
         (["--data", "../photos", "--data-size", "3x"], "'3x' is not SIDE or HxW, such as 32 or"),
         (["--data", "../photos", "--data-size", "30"], "must be multiples of 4, not 30x30"),
-        (["--data", "../photos", "--data-crop", "left"], "invalid choice: 'left'"),
+        (["--data", "../photos", "--data-crop", "left"], "unknown data_crop 'left'"),
         (["--data", "../checkout"], "checkout holds no PNG or JPEG at any depth, no file"),
         (["--data", "../absent.py:Mine"], "../absent.py: No such file or directory"),
         (["--model", "../absent.py:Net"], "../absent.py: No such file or directory"),
@@ -162,4 +163,4 @@ def test_the_network_takes_the_place_of_others_and_an_edit_is_a_new_run(
     assert "2 to be trained" in capsys.readouterr().err
     assert main(["compare", "student_t"]) == 2
     (line,) = errors(capsys)
-    assert "--data ../photos --model '../my_net.py:MyNet(width=8)' --likelihood student_t" in line
+    assert "--data ../photos --model '../my_net.py:MyNet(width=8)' --likelihoods student_t" in line

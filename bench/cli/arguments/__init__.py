@@ -1,0 +1,1 @@
+"""Arguments that commands share: names, paths, and what users bring."""

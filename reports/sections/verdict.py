@@ -110,7 +110,7 @@ def _count(subject: Subject) -> str:
     counts = Counter(map(str, runs["status"]))
     ended = f"{plural(len(runs), 'run')}, of which {counts.pop(Status.FINISHED, 0)} finished"
     ran = [row for row in decoders(subject.content) if row.name in set(runs["likelihood"])]
-    columns = listing([escape(group.heading) for group in subject.groups])
+    columns = "; ".join(escape(group.heading) for group in subject.groups)
     compared = f"{plural(len(ran), 'decoder')} on {columns}: "
     text = compared + listing([ended, *(f"{counts[name]} {name}" for name in sorted(counts))]) + "."
     seeds = runs["seed"].nunique()

@@ -55,7 +55,8 @@ def recommended(subject: Subject) -> str:
     made = recommendations(subject.content, subject.groups)
     rows = [[each.kind, each.goal, _decoders(each), _sure(subject.content, each)] for each in made]
     shown = table(["data", "goal", "decoder", "how sure"], rows, [LEFT] * 4) if rows else ""
-    absent = [kind for kind in KINDS if kind not in {each.kind for each in made}]
+    kinds = {each.kind for each in made}
+    absent = [kind for kind in KINDS if kind not in kinds] if kinds <= set(KINDS) else []
     unknown = f"Not known for {listing(absent)}: no column of it was run." if absent else ""
     return paragraphs(shown, unknown)
 
@@ -109,7 +110,7 @@ def _count(subject: Subject) -> str:
     counts = Counter(map(str, runs["status"]))
     ended = f"{plural(len(runs), 'run')}, of which {counts.pop(Status.FINISHED, 0)} finished"
     ran = [row for row in decoders(subject.content) if row.name in set(runs["likelihood"])]
-    columns = listing([escape(group.heading) for group in subject.groups])
+    columns = "; ".join(escape(group.heading) for group in subject.groups)
     compared = f"{plural(len(ran), 'decoder')} on {columns}: "
     text = compared + listing([ended, *(f"{counts[name]} {name}" for name in sorted(counts))]) + "."
     seeds = runs["seed"].nunique()

@@ -87,7 +87,7 @@ def test_the_page(
     report, runs = ((folder / name).read_text("utf-8") for name in ("README.md", "runs.md"))
     assert "photos: 40 PNG and JPEG files, 28x28 pixels" in runs
     assert "Digits MyNet" not in report
-    assert "photos MyNet (photos)" in report
+    assert "photos MyNet" in report
 
 
 def errors(capsys: pytest.CaptureFixture[str]) -> list[str]:

@@ -1,0 +1,79 @@
+"""The reports that are committed agree with their results, and the README with the reports."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+REPORTS = sorted((ROOT / "docs" / "results").iterdir())
+SPREAD = re.compile(r"-?[\d,]+\.\d+ ± \d+\.\d+")
+
+
+def read(path: Path) -> str:
+    """The text, its no-break spaces as plain ones."""
+    return path.read_text(encoding="utf-8").replace("\u00a0", " ")
+
+
+def cells(text: str) -> list[list[str]]:
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.name)
+def test_every_mean_of_a_report_is_one_of_its_results(report: Path) -> None:
+    results = pd.read_csv(report / "results.csv")
+    values = results.groupby(["column", "likelihood", "options"])["bits_per_dim"]
+    known = {
+        f"{mean:.3f}" if math.isnan(spread) else f"{mean:.3f} ± {spread:.3f}"
+        for mean, spread in zip(values.mean(), values.std(), strict=True)
+    }
+    place, found = None, 0
+    for row in cells(read(report / "README.md")):
+        if row[0] == "decoder":
+            place = row.index("bits/dim ↓") if "bits/dim ↓" in row else None
+        elif place is not None and len(row) > place and "no code" not in row[0]:
+            cell = row[place].replace("*", "").rstrip("†")
+            if re.fullmatch(r"\d+\.\d{3}( ± \d+\.\d{3})?", cell):
+                found += 1
+                assert cell in known, row[0]
+    assert found >= 8, "the table was not recognised"
+
+
+def test_every_mean_of_the_readme_is_one_of_a_report() -> None:
+    readme = read(ROOT / "README.md")
+    reports = "\n".join(read(path / "README.md") for path in REPORTS)
+    shown = set(SPREAD.findall(readme))
+    assert len(shown) > 20
+    assert shown <= set(SPREAD.findall(reports))
+
+
+def test_verdicts_of_the_readme_are_those_of_the_reports() -> None:
+    readme = read(ROOT / "README.md")
+    verdicts = {row[0]: row[1:] for row in cells(readme) if re.match(r"[1-7]\. ", row[0])}
+    assert len(verdicts) == 7
+    folders = {name: ROOT / "docs" / "results" / name / "claims.md" for name in ("mnist", "claims")}
+    pages = {name: cells(read(path)) for name, path in folders.items()}
+    of = {
+        name: {row[0]: row[1:] for row in page if re.match(r"[1-7]\. ", row[0])}
+        for name, page in pages.items()
+    }
+    for claim, (published, grey, colour) in verdicts.items():
+        cifar, mnist = of["claims"][claim][:2]
+        assert of["mnist"][claim][0].startswith(published), claim
+        assert mnist.startswith(grey), claim
+        assert cifar.startswith(colour), claim
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.name)
+def test_pictures_are_small(report: Path) -> None:
+    large = {
+        path.name: size
+        for path in (report / "figures").iterdir()
+        if (size := path.stat().st_size) > 230_000
+    }
+    assert not large, "a repository keeps every version of them"

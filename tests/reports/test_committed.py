@@ -74,6 +74,6 @@ def test_pictures_are_small(report: Path) -> None:
     large = {
         path.name: size
         for path in (report / "figures").iterdir()
-        if (size := path.stat().st_size) > 230_000
+        if (size := path.stat().st_size) > 160_000
     }
     assert not large, "a repository keeps every version of them"

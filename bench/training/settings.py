@@ -25,7 +25,8 @@ class Training(Settings):
     "Ladder Variational Autoencoders", arXiv:1602.02282)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of convolutions and matrix products in training; where the device has no units for bfloat16,
-    a plan says float32 instead. All else is float32, and so are evaluation and calibration."""
+    a plan says float32 instead. All else is float32, and so are evaluation and calibration; but
+    convolutions in float32 on a GPU are TF32, as PyTorch has them (docs/performance.md)."""
     start: Literal["published", "data"] = "published"
     """Where what a likelihood learns beside the network starts: where the paper has it, or from the
     training images (`Likelihood.start_from`)."""

@@ -99,7 +99,7 @@ def _pictures(folder: Path) -> list[Path]:
     found = [file for file in files if file.suffix.lower() in SUFFIXES]
     if not found:
         others = sorted({file.suffix or file.name for file in files})
-        what = f"only {', '.join(others[:5])}" if others else "no file"
+        what = f"only {', '.join(others[:5])}" if others else "and no other file"
         raise DataError(f"{folder} holds no PNG or JPEG at any depth, {what}")
     return found
 

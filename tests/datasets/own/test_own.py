@@ -171,8 +171,8 @@ def broken(folder: Path, how: str) -> None:
         ("small part", r"train has 1 PNG or JPEG: at least 2 are needed"),
         ("one", r"has 1 PNG or JPEG: at least 20 are needed"),
         ("others", r"holds no PNG or JPEG at any depth, only \.webp"),
-        ("empty", r"holds no PNG or JPEG at any depth, no file"),
-        ("nested empty", r"holds no PNG or JPEG at any depth, no file"),
+        ("empty", r"holds no PNG or JPEG at any depth, and no other file"),
+        ("nested empty", r"holds no PNG or JPEG at any depth, and no other file"),
     ],
 )
 def test_bad_folders_are_told_in_one_line(photos: Path, how: str, message: str) -> None:

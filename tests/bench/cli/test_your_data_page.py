@@ -102,7 +102,10 @@ def errors(capsys: pytest.CaptureFixture[str]) -> list[str]:
         (["--data", "../photos", "--data-size", "3x"], "'3x' is not SIDE or HxW, such as 32 or"),
         (["--data", "../photos", "--data-size", "30"], "must be multiples of 4, not 30x30"),
         (["--data", "../photos", "--data-crop", "left"], "unknown data_crop 'left'"),
-        (["--data", "../checkout"], "checkout holds no PNG or JPEG at any depth, and no other file"),
+        (
+            ["--data", "../checkout"],
+            "checkout holds no PNG or JPEG at any depth, and no other file",
+        ),
         (["--data", "../absent.py:Mine"], "../absent.py: No such file or directory"),
         (["--model", "../absent.py:Net"], "../absent.py: No such file or directory"),
         (["--model", "vae"], "'vae' is not FILE.py, before the colon of FILE.py:Class"),

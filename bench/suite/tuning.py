@@ -21,6 +21,10 @@ from reports import COLLAPSE_KEYS
 
 SELECTOR = "validation_bits_per_dim"
 """The number that chooses: the one unit that all decoders share."""
+LEAD = 0.02
+"""Bits a value by which another rate has to be better than the fixed one.
+
+Trials of few seeds do not tell smaller differences from those between seeds (docs/validity.md)."""
 
 
 class Score(NamedTuple):
@@ -50,8 +54,8 @@ class Search:
     def choose(self, score: Callable[[RunSpec], Score]) -> float:
         """Return the rate with the most sound trials, and of those the one of the lowest mean.
 
-        The mean is over the sound trials; where a rate has none, over those that finished. Equal
-        rates: the fixed one, else the smaller. A report chooses the value of a sweep likewise.
+        The mean is over the sound trials; where a rate has none, over those that finished. The
+        fixed rate counts as better by `LEAD`. Equal rates: the fixed one, else the smaller.
         """
         scores: dict[float, list[Score]] = {}
         for trial in self.trials:
@@ -61,7 +65,8 @@ class Search:
             sound = [each.bits_per_dim for each in scores[rate] if each.sound]
             every = [each.bits_per_dim for each in scores[rate]]
             kept = sound or [bits for bits in every if math.isfinite(bits)] or [math.inf]
-            return -len(sound), statistics.fmean(kept), rate != self.fixed, rate
+            lead = LEAD if rate == self.fixed else 0.0
+            return -len(sound), statistics.fmean(kept) - lead, rate != self.fixed, rate
 
         return min(scores, key=place)
 

@@ -66,7 +66,7 @@ def reference(
         kept: images whose features are kept.
         count: images in all, a fixed random choice, of video in whole sequences; 0 means all.
     """
-    text = f"{data.checksum} test {extractor.fingerprint} {kept} {count} {SUBSETS}"
+    text = f"{data.checksum} test {extractor.fingerprint} {kept} {count} {SUBSETS} factor"
     key = hashlib.sha256(text.encode()).hexdigest()[:20]
     state = cache.cached(key)
     if state is None:

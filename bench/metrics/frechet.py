@@ -12,6 +12,7 @@ import torch
 from scipy.linalg import get_lapack_funcs
 from torch import Tensor
 
+NOT_FINITE = "features contain NaN or infinity"
 _ROWS_AT_ONCE = 8192  # bounds the float64 copy of the features: 128 MiB at 2048 dimensions
 
 
@@ -21,7 +22,12 @@ class Statistics:
 
     count: int  # N, of images
     mean: Tensor  # (F,)
-    covariance: Tensor  # (F, F), unbiased: divided by N - 1 as in `numpy.cov`
+    factor: Tensor  # A (F, R); A A^T is the covariance, unbiased: divided by N - 1
+
+    @property
+    def covariance(self) -> Tensor:
+        """The covariance of the features, (F, F), as of `numpy.cov`."""
+        return self.factor @ self.factor.T
 
 
 class Accumulator:
@@ -60,7 +66,7 @@ class Accumulator:
 
     def _merge(self, rows: Tensor) -> None:
         if not rows.isfinite().all():
-            raise ValueError("features contain NaN or infinity")
+            raise ValueError(NOT_FINITE)
         mean = rows.mean(0)
         if self.count and mean.shape != self._mean.shape:
             raise ValueError(f"features have {len(mean)} dimensions, earlier {len(self._mean)}")
@@ -75,12 +81,14 @@ class Accumulator:
         """Return the statistics of everything so far; a ValueError of fewer than two images."""
         if self.count < 2:
             raise ValueError(f"a covariance needs at least 2 images, not {self.count}")
-        covariance = self._scatter / (self.count - 1)
-        return Statistics(self.count, self._mean.cpu(), covariance.cpu())
+        covariance = self._scatter.cpu() / (self.count - 1)
+        return Statistics(self.count, self._mean.cpu(), _factor(covariance, self.count - 1))
 
 
 def statistics(features: Tensor) -> Statistics:
     """Return the statistics of features (N, F), N at least 2; errors as in `Accumulator`.
+
+    Of no more images than dimensions they cost no F x F matrix: the centred features are a factor.
 
     Example:
         >>> import torch
@@ -88,16 +96,28 @@ def statistics(features: Tensor) -> Statistics:
         >>> statistics(torch.tensor([[0.0, 1.0], [2.0, 1.0]])).covariance.tolist()
         [[2.0, 0.0], [0.0, 0.0]]
     """
-    return Accumulator().update(features).statistics()
+    if features.ndim != 2 or not 2 <= len(features) <= features.shape[1]:
+        return Accumulator().update(features).statistics()
+    rows = features.detach().double()
+    if not rows.isfinite().all():
+        raise ValueError(NOT_FINITE)
+    # A reflection takes (1, ..., 1) to the last axis: all but the last row has mean zero, and one
+    # column less is one eigenvalue less to round to zero.
+    mirror = torch.full((len(rows), 1), len(rows) ** -0.5, dtype=rows.dtype, device=rows.device)
+    mirror[-1] -= 1
+    mirror /= mirror.norm()
+    centred = (rows - 2 * mirror @ (mirror.T @ rows))[:-1]
+    factor = centred.T / (len(rows) - 1) ** 0.5
+    return Statistics(len(rows), rows.mean(0).cpu(), factor.cpu())
 
 
 def frechet_distance(a: Statistics, b: Statistics) -> float:
     """Return |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), never negative.
 
     With S_a = A A^T and S_b = B B^T the nonzero eigenvalues of S_a S_b are those of the symmetric
-    matrix K K^T, K = A^T B, so the last trace is the sum of the square roots of these. A and B are
-    pivoted Cholesky factors with as many columns as the covariance has rank, so fewer images than
-    dimensions cost less instead of more.
+    matrix K K^T, K = A^T B, so the last trace is the sum of the square roots of these. A and B have
+    at most as many columns as the covariance has rank, so fewer images than dimensions cost less
+    instead of more.
 
     Source: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", arXiv:1706.08500.
 
@@ -117,26 +137,28 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
     """
     if a.mean.shape != b.mean.shape:
         raise ValueError(f"features have {len(a.mean)} and {len(b.mean)} dimensions")
-    product = _factor(a).T @ _factor(b)
+    if not all(part.isfinite().all() for each in (a, b) for part in (each.mean, each.factor)):
+        raise ValueError("feature statistics contain NaN or infinity")
+    product = a.factor.T @ b.factor
     if product.shape[0] > product.shape[1]:
         product = product.T  # the smaller of K K^T and K^T K: no zero eigenvalues to round
-    eigenvalues = torch.linalg.eigvalsh(product @ product.T)
+    eigenvalues = torch.linalg.eigvalsh(product @ product.T).clamp(min=0)
+    if len(eigenvalues):  # what is left of a zero is rounding, whose root is not small
+        limit = len(eigenvalues) * torch.finfo(eigenvalues.dtype).eps * eigenvalues.max()
+        eigenvalues = torch.where(eigenvalues > limit, eigenvalues, 0.0)
     shift = b.mean - a.mean
-    traces = shift @ shift + a.covariance.trace() + b.covariance.trace()
-    distance = traces - 2 * eigenvalues.clamp(min=0).sqrt().sum()
+    traces = shift @ shift + a.factor.square().sum() + b.factor.square().sum()
+    distance = traces - 2 * eigenvalues.sqrt().sum()
     return max(0.0, float(distance))  # equal statistics may round to just below zero
 
 
-def _factor(statistics: Statistics) -> Tensor:
-    """Return A (F, rank) with A A^T equal to the covariance."""
-    covariance = statistics.covariance
-    if not (covariance.isfinite().all() and statistics.mean.isfinite().all()):
-        raise ValueError("feature statistics contain NaN or infinity")
+def _factor(covariance: Tensor, most: int) -> Tensor:
+    """Return A (F, rank), of `most` columns at most, with A A^T equal to a finite covariance."""
     # LAPACK stops at the rank: when the largest pivot left is below F * eps * the largest variance.
     matrix = covariance.numpy()
     (pivoted_cholesky,) = get_lapack_funcs(("pstrf",), (matrix,))
     packed, pivots, rank, _ = pivoted_cholesky(matrix, lower=1)
-    rank = min(int(rank), statistics.count - 1)  # the rest is rounding, whose root is not small
+    rank = min(int(rank), most)  # the rest is rounding, whose root is not small
     order = torch.from_numpy(pivots).long() - 1
     factor = torch.empty(len(covariance), rank, dtype=torch.float64)
     factor[order] = torch.from_numpy(packed).tril()[:, :rank]

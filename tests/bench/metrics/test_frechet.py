@@ -25,8 +25,8 @@ def test_distance_of_diagonal_covariances_in_closed_form() -> None:
     generator = torch.Generator().manual_seed(0)
     draw = torch.rand(4, 30, generator=generator, dtype=torch.float64)
     mean_a, mean_b, std_a, std_b = draw
-    a = Statistics(1000, mean_a, torch.diag(std_a.square()))
-    b = Statistics(1000, mean_b, torch.diag(std_b.square()))
+    a = Statistics(1000, mean_a, torch.diag(std_a))
+    b = Statistics(1000, mean_b, torch.diag(std_b))
     expected = (mean_a - mean_b).square().sum() + (std_a - std_b).square().sum()
     assert frechet_distance(a, b) == pytest.approx(float(expected), rel=1e-12)
 
@@ -34,7 +34,7 @@ def test_distance_of_diagonal_covariances_in_closed_form() -> None:
 def test_distance_in_one_dimension() -> None:
     one = torch.ones(1, dtype=torch.float64)
     distance = frechet_distance(
-        Statistics(9, one, 4 * one[None]), Statistics(9, 3 * one, 25 * one[None])
+        Statistics(9, one, 2 * one[None]), Statistics(9, 3 * one, 5 * one[None])
     )
     assert distance == pytest.approx(2**2 + (5 - 2) ** 2)
 
@@ -47,6 +47,7 @@ def test_distance_in_one_dimension() -> None:
         pytest.param(40, 40, None, id="fewer images than dimensions"),
         pytest.param(1000, 40, None, id="one of them"),
         pytest.param(1000, 1000, 20, id="dependent features"),
+        pytest.param(40, 1000, 20, id="dependent features of few images"),
     ],
 )
 def test_distance_equals_pytorch_fid(
@@ -73,6 +74,14 @@ def test_distance_is_a_distance(count: int) -> None:
     assert frechet_distance(a, b) > 0
     assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-10)
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-10 * float(a.covariance.trace()))
+
+
+def test_few_images_have_the_statistics_of_numpy() -> None:
+    values = features(20, 64, 1) + 1e4
+    result = statistics(values)
+    assert result.factor.shape == (64, 19)
+    np.testing.assert_allclose(result.mean, values.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(result.covariance, np.cov(values, rowvar=False), atol=1e-9)
 
 
 def test_distance_to_point_masses() -> None:

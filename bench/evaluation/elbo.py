@@ -99,7 +99,7 @@ def estimate_elbo(
         parts = (log_prob, log_mass, censored, sampled.kl, errors, *layers)
         sums = [part.double().sum() for part in parts]
         totals = totals + torch.stack(sums)
-        smallest = torch.minimum(smallest, _smallest_sigma(model.likelihood, distribution))
+        smallest = torch.minimum(smallest, _smallest_sigma(model.likelihood, distribution, smallest))
         count += len(targets)
         of_items = [part.double().view(len(x), -1).sum(1) for part in (log_prob, log_mass)]
         bounds.append(sampled.kl - torch.stack(of_items))
@@ -133,13 +133,13 @@ def _censored(likelihood: Likelihood, outputs: Tensor, x: Tensor, log_mass: Tens
         return torch.full_like(log_mass, math.nan)
 
 
-def _smallest_sigma(likelihood: Likelihood, distribution: Distribution) -> Tensor:
+def _smallest_sigma(likelihood: Likelihood, distribution: Distribution, like: Tensor) -> Tensor:
     if likelihood.measure == "density":
         try:
             return distribution.stddev.min()
         except NotImplementedError:
             pass  # not every distribution knows, and some have none
-    return torch.full((), math.nan, device=distribution.mean.device)
+    return torch.full((), math.nan, device=like.device)
 
 
 nll_metric = partial(Metric, unit="nats/image", decimals=1, best="lowest", native=True)

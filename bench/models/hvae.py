@@ -146,7 +146,9 @@ class Stage(nn.Module):
 
     def generate(self, z: Tensor, above: Tensor | None) -> Tensor:
         """The generative features for the layer below; what came from above skips z_l."""
-        d = self.project(z)
+        # In channels_last, as the outputs of the head have to be: 256 logits in any other order
+        # cost a copy of them in each operation over levels.
+        d = self.project(z).contiguous(memory_format=torch.channels_last)
         result: Tensor = self.top_down(d if above is None else d + above)
         return result
 
@@ -178,6 +180,8 @@ class HVAE(Model):
         free_bits: nats of each layer and image that training does not penalise (Kingma et al.
             2016); measurements always have the full KL.
     """
+
+    version = 2  # the generative path is computed in channels_last
 
     def __init__(
         self,

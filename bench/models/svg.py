@@ -288,7 +288,9 @@ class SVG(Model):
             outputs.append(self._decode(predicted.tanh(), skips))
             frame = self.likelihood(outputs[-1]).mean
             last = self.encoder(frame)[0][:, None]
-        return torch.stack(outputs, dim=1).flatten(0, 1)
+        # By hand in channels_last, the layout of the outputs: else the largest tensor is copied.
+        last = torch.stack([each.permute(0, 2, 3, 1) for each in outputs], dim=1).flatten(0, 1)
+        return last.permute(0, 3, 1, 2)
 
     def _used(self, x: Tensor) -> Tensor:
         """The frames of videos that count at present."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
@@ -42,6 +42,32 @@ def bin_edges(x: Tensor, ends: tuple[float, float] = RANGE) -> tuple[Tensor, Ten
     return lower, upper
 
 
+class _Softplus(torch.autograd.Function):
+    """ln(1 + e^x) from exp and log, which a CPU has in float32; its log1p takes ten times as long.
+
+    To 6e-8 beside max(x, 0), which is float32's rounding where x is near zero; the gradient is
+    exact in both tails.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.abs().neg_().exp_().add_(1).log_().add_(x.clamp(min=0))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad * x.sigmoid()
+
+
+def softplus(x: Tensor) -> Tensor:
+    """Return ln(1 + e^x)."""
+    if x.device.type == "cpu" and x.dtype == torch.float32:
+        result: Tensor = _Softplus.apply(x)
+        return result
+    return F.softplus(x)
+
+
 def soft_clip(log_scale: Tensor, low: float = LOG_SIGMA_MIN, high: float = LOG_SIGMA_MAX) -> Tensor:
     """Clip to [low, high] smoothly, from above first (Rybkin et al. 2021, arXiv:2006.13202).
 
@@ -51,8 +77,8 @@ def soft_clip(log_scale: Tensor, low: float = LOG_SIGMA_MIN, high: float = LOG_S
         >>> soft_clip(torch.tensor([-100.0, -3.0, 100.0]), -6.0, 0.0).round(decimals=2)
         tensor([-6., -3.,  0.])
     """
-    log_scale = high - F.softplus(high - log_scale)
-    return low + F.softplus(log_scale - low)
+    log_scale = high - softplus(high - log_scale)
+    return low + softplus(log_scale - low)
 
 
 def clip_bounds(option: str, value: object) -> tuple[float, float] | None:
@@ -67,7 +93,10 @@ def clip_bounds(option: str, value: object) -> tuple[float, float] | None:
 
 def log1mexp(depth: Tensor) -> Tensor:
     """Return ln(1 - exp(-depth)) for depth > 0."""
-    return torch.log(-torch.expm1(-depth))
+    if depth.dtype != torch.float32:
+        return torch.log(-torch.expm1(-depth))
+    half = torch.tanh(0.5 * depth)  # expm1 of float32 takes four times as long on a CPU
+    return torch.log(2 * half / (1 + half))
 
 
 def log_mean_decay(rate: Tensor) -> Tensor:

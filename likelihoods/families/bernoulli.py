@@ -4,13 +4,12 @@ import math
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import log_mean_decay, wide
+from likelihoods.core.numerics import log_mean_decay, softplus, wide
 from likelihoods.core.registry import register
 
 TINY: Final = 1e-30  # least slope of the log mass a level, so that nothing is divided by zero
@@ -56,7 +55,7 @@ class BernoulliImages(ImageDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return x ln p + (1 - x) ln(1 - p), (B,), not normalised over x."""
-        return sum_image(value * self._logits - F.softplus(self._logits))
+        return sum_image(value * self._logits - softplus(self._logits))
 
     def log_mass(self, x: Tensor) -> Tensor:
         """Return the log of the renormalised probability of 8-bit images, (B,), in nats.

@@ -3,13 +3,12 @@
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import ImageDistribution
 from likelihoods.core.grid import STEP, to_levels
-from likelihoods.core.numerics import wide
+from likelihoods.core.numerics import softplus, wide
 from likelihoods.core.registry import register
 
 BITS: Final = 8
@@ -54,7 +53,7 @@ class BitwiseImages(ImageDistribution):
         """Return the log probability of 8-bit images, (B,), in nats."""
         level = to_levels(value).to(torch.uint8)  # takes an eighth of the memory
         bits = (level.unsqueeze(-4) >> self._exponents) & 1
-        losses = F.softplus(self._logits * (1 - 2 * bits.to(self._logits.dtype)))
+        losses = softplus(self._logits * (1 - 2 * bits.to(self._logits.dtype)))
         return -losses.flatten(-4).sum(-1)
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,13 +3,20 @@
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from likelihoods.core.base import Likelihood, Shape
 from likelihoods.core.distributions import ImageDistribution, sum_image
 from likelihoods.core.grid import LEVELS, STEP, to_levels
-from likelihoods.core.numerics import OPEN, bin_edges, log1mexp, mean_level, soft_clip, wide
+from likelihoods.core.numerics import (
+    OPEN,
+    bin_edges,
+    log1mexp,
+    mean_level,
+    soft_clip,
+    softplus,
+    wide,
+)
 from likelihoods.core.options import integer
 from likelihoods.core.registry import register
 
@@ -76,7 +83,8 @@ class LogisticMixture(Likelihood):
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "LogisticMixtureImages":
         """Return the discretised mixture."""
-        logits, location, log_scale = self.stack(outputs).chunk(3, 1)
+        # Copied once: a network in channels_last would have each operation jump over components.
+        logits, location, log_scale = self.stack(outputs.contiguous()).chunk(3, 1)
         scale = log_scale.clamp(LOG_SCALE_MIN, LOG_SCALE_MAX).exp()
         return LogisticMixtureImages(logits, (location + 1) * (LAST / 2), scale * (LAST / 2))
 
@@ -113,10 +121,11 @@ class LogisticMixtureImages(ImageDistribution):
         lower = torch.where(first, -FAR, centre - 0.5)
         upper = torch.where(last, FAR, centre + 0.5)
         precision = self._scale.reciprocal()
+        closed = (~(first | last)).to(precision.dtype)
         log_mass = (
-            torch.where(first | last, 0.0, log1mexp(precision))
-            - F.softplus((self._location - upper) * precision)
-            - F.softplus((lower - self._location) * precision)
+            closed * log1mexp(precision)
+            - softplus((self._location - upper) * precision)
+            - softplus((lower - self._location) * precision)
         )
         return sum_image(torch.logsumexp(log_mass + self._logits.log_softmax(1), -4))
 
@@ -151,7 +160,7 @@ def mean_logistic_level(location: Tensor, scale: Tensor) -> Tensor:
     over the three edges to either side of the location, and the rest counted as 0 or 1: within
     0.008 levels.
     """
-    smooth = mean_level(location, scale, F.softplus, lambda z: torch.sigmoid(z) * torch.sigmoid(-z))
+    smooth = mean_level(location, scale, softplus, lambda z: torch.sigmoid(z) * torch.sigmoid(-z))
 
     clamped = location.clamp(-4, LAST + 4)
     below = clamped.floor()

@@ -5,12 +5,11 @@ from typing import Final
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from likelihoods.core.base import Likelihood
 from likelihoods.core.distributions import ImageDistribution, sum_image
-from likelihoods.core.numerics import levels_of_cdf, log1mexp, soft_clip, wide
+from likelihoods.core.numerics import levels_of_cdf, log1mexp, soft_clip, softplus, wide
 from likelihoods.core.registry import register
 
 DF_MIN: Final = 1.001  # least degrees of freedom; above one, so that the mean exists
@@ -41,7 +40,7 @@ class StudentT(Likelihood):
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "StudentTImages":
         """Return the Student-t images."""
         location, log_scale, excess = self.split(outputs)
-        df = DF_MIN + F.softplus(excess)
+        df = DF_MIN + softplus(excess)
         return StudentTImages(location.sigmoid(), soft_clip(log_scale), df)
 
 
@@ -80,11 +79,13 @@ class StudentTImages(ImageDistribution):
         masses, narrow = torch.empty_like(below), (above - below) / 2 < NARROW
         a, b, k = below[narrow], above[narrow], df[narrow]
         masses[narrow] = log_interval((a + b) / 2, (b - a) / 2, k)
-        a, b, k = below[~narrow].clamp(min=-FAR), above[~narrow].clamp(max=FAR), df[~narrow]
-        # Of a tail, its own logarithm; else one less both tails.
-        outside = log_cdf(a, k).exp() + log_cdf(-b, k).exp()
-        tail = log_cdf(torch.where(a == -FAR, b, -a), k)
-        masses[~narrow] = torch.where((a == -FAR) | (b == FAR), tail, torch.log1p(-outside))
+        tail = below.isinf() | above.isinf()
+        a, b, k = below[tail], above[tail], df[tail]
+        masses[tail] = log_cdf(torch.where(a.isinf(), b, -a).clamp(-FAR, FAR), k)
+        broad = ~(narrow | tail)
+        a, b, k = below[broad], above[broad], df[broad]
+        outside = log_cdf(a.clamp(min=-FAR), k).exp() + log_cdf(-b.clamp(max=FAR), k).exp()
+        masses[broad] = torch.log1p(-outside)
         return sum_image(masses)
 
     def cdf(self, value: Tensor) -> Tensor:
@@ -140,21 +141,22 @@ def log_interval(z: Tensor, half: Tensor, df: Tensor) -> Tensor:
 
 
 def log_cdf(z: Tensor, df: Tensor) -> Tensor:
-    """Return the log cdf of the standard Student-t, for float64.
+    """Return the log cdf of the standard Student-t, for float64. Waits for the device.
 
     About the centre by Gauss-Legendre, further out by `log_tail`. On the device, differentiable,
     and finite in the tails, none of which holds of scipy's stdtr.
     """
     distance = z.abs()
-    half = distance.clamp(max=TAIL) / 2
-    inner = torch.zeros_like(z)
-    power, square = -0.5 * (df + 1), half.square() / df
+    central = distance < TAIL
+    log_lower = torch.empty_like(z)
+    half, df_here = distance[central] / 2, df[central]
+    inner = torch.zeros_like(half)
+    power, square = -0.5 * (df_here + 1), half.square() / df_here
     for node, weight in _legendre(24):
         inner = inner + weight * torch.exp(power * torch.log1p(square * (1 + node) ** 2))
-    inner = inner * half * _log_constant(df).exp()
-    outer = log_tail(distance.clamp(min=TAIL), df)
-    # Clamped where the other branch is taken, whose gradient would else be infinite.
-    log_lower = torch.where(distance < TAIL, (0.5 - inner).clamp(min=1e-12).log(), outer)
+    inner = inner * half * _log_constant(df_here).exp()
+    log_lower[central] = (0.5 - inner).log()
+    log_lower[~central] = log_tail(distance[~central], df[~central])
     return torch.where(z < 0, log_lower, log1mexp(-log_lower))
 
 

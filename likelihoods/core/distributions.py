@@ -134,8 +134,9 @@ GAUSSIAN: Final = Density(
 class ScaledImages(ImageDistribution):
     """Independent values of one density, their log scales shared along any dimensions.
 
-    Their means are (B, C, H, W). The log scale has four dimensions, each 1 or the mean's. Where a scale is shared, errors are
-    summed before they are divided by it: one sigma costs two passes over the image.
+    Their means are (B, C, H, W). The log scale has four dimensions, each 1 or the mean's. Where a
+    scale is shared, errors are summed before they are divided by it: one sigma costs two passes
+    over the image.
     """
 
     density: ClassVar[Density]

@@ -58,9 +58,8 @@ def log_cdf(z: Tensor) -> Tensor:
 
 
 def _draw(shape: torch.Size, like: Tensor) -> Tensor:
-    empty = torch.empty((2, *shape), dtype=like.dtype, device=like.device)
-    first, second = empty.exponential_()
-    return first - second
+    two = torch.empty((2, *shape), dtype=like.dtype, device=like.device).exponential_()
+    return two[0] - two[1]
 
 
 LAPLACE: Final = Density(

@@ -26,6 +26,7 @@ from likelihoods.core.options import LikelihoodError
 SHAPE: Shape = (3, 4, 5)
 
 
+@torch.no_grad()
 def shapes(factory: Factory) -> Measurement:
     """Whatever the mode, shapes are those of the contract."""
     likelihood = factory(SHAPE)
@@ -121,7 +122,7 @@ def _peeked(likelihood: Likelihood) -> tuple[float, str]:
 def calibration(factory: Factory) -> Measurement | Skipped:
     """After `calibrate`, what is kept depends on its batches alone, is saved, and does not peek."""
     likelihood, answers = trained(factory, SHAPE), []
-    if type(likelihood).calibrate is Likelihood.calibrate:
+    if not likelihood.calibrates:
         return Skipped("there is no calibrate of its own")
     batches = [(random_outputs(likelihood, n), random_images(likelihood, n)) for n in (6, 3)]
     outputs, x = random_outputs(likelihood, 4), random_images(likelihood, 4)

@@ -158,9 +158,11 @@ def batches_of(outputs: Tensor, copies: int = LEVELS) -> list[Tensor]:
     return [one.expand(copies, *one.shape) for one in outputs]
 
 
-def evaluated(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> dict[str, Tensor]:
+def evaluated(
+    likelihood: Likelihood, outputs: Tensor, x: Tensor, target: Tensor | None = None
+) -> dict[str, Tensor]:
     """Return everything that an evaluation computes from a likelihood, by name."""
-    distribution = likelihood(outputs)
+    distribution = likelihood(outputs, target)
     values = {
         "log_prob": distribution.log_prob(x),
         "log_mass": checked_log_mass(likelihood, outputs, x),

@@ -72,11 +72,9 @@ def finite_at_extremes(factory: Factory) -> Measurement:
         inputs = [outputs.clone().requires_grad_(), *likelihood.parameters()]
         for mode in (True, False):
             likelihood.train(mode)
-            values = evaluated(likelihood, inputs[0], x)
-            # Gradients before the next call, which in training may update buffers in place.
-            values["gradient of log_mass"] = _slopes(values["log_mass"], inputs)
-            values["log_prob"] = likelihood(inputs[0], x).log_prob(x)
-            values["gradient of log_prob"] = _slopes(values["log_prob"], inputs)
+            values = evaluated(likelihood, inputs[0], x, target=x)
+            for name in ("log_mass", "log_prob"):
+                values[f"gradient of {name}"] = _slopes(values[name], inputs)
             for name, value in values.items():
                 bad = ~value.isfinite()
                 if bad.any():

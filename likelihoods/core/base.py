@@ -76,11 +76,14 @@ class Likelihood(nn.Module):
     def __call__(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the distribution of `forward`; its ``log_prob`` checks the images.
 
-        Outputs, target or distribution that do not fit the contract raise a LikelihoodError.
+        Outputs, target or distribution that do not fit the contract raise a LikelihoodError. So
+        does, in training mode, a ``log_prob`` with a gradient where one that calibrates had no
+        target: what is kept, or nothing, would be trained instead of the calibrated decoder.
         """
         distribution = self._distribution(outputs, target)
         values = VALUES_OF_MEASURE.get(self.measure, "any")
-        return CheckedDistribution(distribution, self.name, values, outputs.device)
+        lacks_target = self.training and target is None and self.calibrates
+        return CheckedDistribution(distribution, self.name, values, outputs.device, lacks_target)
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
         """Return the distribution of the images, of batch shape (B,) and event shape (C, H, W).
@@ -177,6 +180,11 @@ class Likelihood(nn.Module):
         if isinstance(images, ImageDistribution):
             return images.level_cdf(x)
         return _Values(_of_values(self._distribution(wide(outputs)))).level_cdf(x)
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether there is a `calibrate` of its own: then training has to give the target."""
+        return type(self).calibrate is not Likelihood.calibrate
 
     @property
     def family(self) -> str:

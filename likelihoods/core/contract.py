@@ -136,24 +136,32 @@ class CheckedDistribution(Distribution):
 
     All other attributes, such as ``mean``, ``sample`` or ``base_dist``, are those of the
     distribution, of batch shape (B,) and event shape (C, H, W), that the likelihood's author
-    returned. The name is that of the likelihood, the device that of the raw outputs.
+    returned. The name is that of the likelihood, the device that of the raw outputs. What lacks the
+    target to calibrate to has no ``log_prob`` with a gradient.
     """
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
     def __init__(
-        self, distribution: Distribution, name: str, values: Values, device: torch.device
+        self,
+        distribution: Distribution,
+        name: str,
+        values: Values,
+        device: torch.device,
+        lacks_target: bool = False,
     ) -> None:
         super().__init__(distribution.batch_shape, distribution.event_shape, validate_args=False)
         self.distribution = distribution
         self._name = name
         self._values = values
         self._device = device
+        self._lacks_target = lacks_target
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density or log mass of images, (..., B), in nats.
 
-        Images that do not fit, or a result of another shape, raise a LikelihoodError.
+        Images that do not fit, a result of another shape, or one with a gradient where the target
+        is lacking, raise a LikelihoodError.
         """
         what, shape = f"log_prob of {self._name}", tuple(self.event_shape)
         (batch,) = self.batch_shape
@@ -163,6 +171,11 @@ class CheckedDistribution(Distribution):
         log_prob: Tensor = self.distribution.log_prob(value)
         expected = torch.broadcast_shapes(value.shape[:-3], self.batch_shape)
         check_shape(log_prob, expected, what, "; sum over the image")
+        if self._lacks_target and log_prob.requires_grad:
+            raise LikelihoodError(
+                f"{what} cannot be trained without what it calibrates to: give it the images, "
+                "likelihood(outputs, target=x), or call eval() to score with what it has kept"
+            )
         return log_prob
 
     def __getattr__(self, name: str) -> Any:

@@ -6,23 +6,29 @@ They need fewer passes over memory than `torch.distributions.Independent`, and h
 
 import math
 from abc import abstractmethod
-from typing import Any, ClassVar, Final
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from likelihoods.core.grid import LEVELS, to_levels
+from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.numerics import (
     RANGE,
+    Function,
+    Mass,
     bin_edges,
     levels_of_cdf,
     log_gaussian_mass,
+    quick_log_gaussian_mass,
     wide,
 )
 
 IMAGE: Final = (-3, -2, -1)  # the dimensions of an image: channels, height, width
 LOG_TWO_PI: Final = math.log(2 * math.pi)
+ONE_LEVEL: Final = STEP * (1 + 1e-9)  # the width of a bin, and of what rounding makes of it
+NOTHING: Final = 40.0  # nats below the largest term of a sum from which one changes no digit
 
 
 def sum_image(values: Tensor) -> Tensor:
@@ -90,12 +96,50 @@ class ImageDistribution(Distribution):
         """Draw images of the full shape."""
 
 
-class GaussianImages(ImageDistribution):
-    """Independent Gaussians of mean (B, C, H, W), their log scales shared along any dimensions.
+class Density(NamedTuple):
+    """A density of values, of location 0 and scale 1: p(z) = e^(-error(z) / power) / constant.
 
-    The log scale has four dimensions, each 1 or the mean's. Where a scale is shared, squared errors
-    are summed before they are divided by its square: one sigma costs two passes over the image.
+    The error is |z|^power: of absolute errors a Laplace, of squared ones a Gaussian. So the mean
+    error of values is the most likely scale^power of theirs.
     """
+
+    power: int
+    error: Function
+    log_constant: float
+    stddev: float
+    cdf: Function
+    draw: Callable[[torch.Size, Tensor], Tensor]
+    """Values of a shape, of the type and on the device of a tensor."""
+    log_mass: Mass
+    quick_log_mass: Mass
+    """The same to 1e-10; it may wait for the device."""
+
+    def log_scale(self, mean_error: Tensor) -> Tensor:
+        """Return the log of the most likely scale."""
+        return mean_error.log() / self.power
+
+
+GAUSSIAN: Final = Density(
+    power=2,
+    error=torch.square,
+    log_constant=0.5 * LOG_TWO_PI,
+    stddev=1.0,
+    cdf=torch.special.ndtr,
+    draw=lambda shape, like: torch.randn(shape, dtype=like.dtype, device=like.device),
+    log_mass=log_gaussian_mass,
+    quick_log_mass=quick_log_gaussian_mass,
+)
+
+
+class ScaledImages(ImageDistribution):
+    """Independent values of one density, their log scales shared along any dimensions.
+
+    Their means are (B, C, H, W). The log scale has four dimensions, each 1 or the mean's. Where a
+    scale is shared, errors are summed before they are divided by it: one sigma costs two passes
+    over the image.
+    """
+
+    density: ClassVar[Density]
 
     def __init__(self, mean: Tensor, log_scale: Tensor) -> None:
         super().__init__(mean)
@@ -112,52 +156,68 @@ class GaussianImages(ImageDistribution):
     @property
     def stddev(self) -> Tensor:
         """The standard deviations, (B, C, H, W)."""
-        return self._log_scale.exp().expand(self._mean.shape)
+        return (self.density.stddev * self._log_scale.exp()).expand(self._mean.shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density of images, (B,), in nats."""
-        errors = (value - self._mean).square()
+        power = self.density.power
+        errors = self.density.error(value - self._mean)
         if self._shared:
             errors = errors.sum(self._shared, keepdim=True)
-        precision = torch.exp(-2 * self._log_scale)
-        constant = 0.5 * LOG_TWO_PI * self.event_shape.numel()
-        return sum_image(-0.5 * precision * errors - self._copies * self._log_scale) - constant
+        precision = torch.exp(-power * self._log_scale)
+        constant = self.density.log_constant * self.event_shape.numel()
+        return (
+            sum_image(-1 / power * precision * errors - self._copies * self._log_scale) - constant
+        )
 
     def log_interval_mass(self, lower: Tensor, upper: Tensor) -> Tensor:
         """Return the log probability that every value lies between its edges, (B,), in float64."""
-        return sum_image(log_gaussian_mass(lower, upper, self._mean, wide(self._log_scale).exp()))
+        return sum_image(
+            self.density.log_mass(lower, upper, self._mean, wide(self._log_scale).exp())
+        )
 
     def cdf(self, value: Tensor) -> Tensor:
         """Return the cdf of each value, (B, C, H, W), in float64."""
-        cdf: Tensor = torch.special.ndtr((value - wide(self._mean)) / wide(self._log_scale).exp())
-        return cdf
+        return self.density.cdf((value - wide(self._mean)) / wide(self._log_scale).exp())
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W)."""
         return levels_of_cdf(self.cdf, x)
 
     def _draw(self, shape: torch.Size) -> Tensor:
-        noise = torch.randn(shape, dtype=self._mean.dtype, device=self._mean.device)
-        return self._mean + self._log_scale.exp() * noise
+        return self._mean + self._log_scale.exp() * self.density.draw(shape, self._mean)
 
 
-class GaussianScaleMixture(ImageDistribution):
-    """Gaussians whose variance is drawn from a histogram, once for each group of values.
+class GaussianImages(ScaledImages):
+    """Independent Gaussians."""
 
-    p(x) = product over the groups g of sum_k pi_k N(x_g; mean_g, sigma_k^2 I). With the whole image
-    as one group it is the density of a decoder whose variance belongs to the image.
+    density = GAUSSIAN
+
+
+class ScaleMixture(ImageDistribution):
+    """Values of one density whose scale is drawn from a histogram, once for each group of them.
+
+    p(x) = product over the groups g of sum_k pi_k p(x_g; mean_g, scale_k). With the whole image as
+    one group it is the density of a decoder whose scale belongs to the image.
 
     Args:
+        density: of a value.
         mean: (B, C, H, W).
         weights: pi, (K,), summing to one; a bin of weight zero costs no log mass.
-        log_scales: ln sigma, (K,).
-        group: the dimensions of the image that share one variance.
+        log_scales: ln scale, (K,).
+        group: the dimensions of the image that share one scale.
     """
 
     def __init__(
-        self, mean: Tensor, weights: Tensor, log_scales: Tensor, group: tuple[int, ...]
+        self,
+        density: Density,
+        mean: Tensor,
+        weights: Tensor,
+        log_scales: Tensor,
+        group: tuple[int, ...],
     ) -> None:
         super().__init__(mean)
+        self._density = density
         self._mean = mean
         self._weights = weights
         self._log_scales = log_scales
@@ -165,22 +225,23 @@ class GaussianScaleMixture(ImageDistribution):
 
     @property
     def mean(self) -> Tensor:
-        """The means, (B, C, H, W), whatever the variance."""
+        """The means, (B, C, H, W), whatever the scale."""
         return self._mean
 
     @property
     def stddev(self) -> Tensor:
         """The standard deviations, (B, C, H, W), over all bins of the histogram."""
         variance = (self._weights * (2 * self._log_scales).exp()).sum()
-        return variance.sqrt().expand(self._mean.shape)
+        return (self._density.stddev * variance.sqrt()).expand(self._mean.shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density of images, (B,), in nats."""
-        errors = (value - self._mean).square().sum(self._group, keepdim=True).unsqueeze(-1)
+        power = self._density.power
+        errors = self._density.error(value - self._mean).sum(self._group, keepdim=True)
         size = math.prod(self.event_shape[d] for d in self._group)
         log_density = (
-            -0.5 * errors * torch.exp(-2 * self._log_scales)
-            - size * (self._log_scales + 0.5 * LOG_TWO_PI)
+            -1 / power * errors.unsqueeze(-1) * torch.exp(-power * self._log_scales)
+            - size * (self._log_scales + self._density.log_constant)
             + self._weights.log()
         )
         return sum_image(log_density.logsumexp(-1))
@@ -188,40 +249,70 @@ class GaussianScaleMixture(ImageDistribution):
     def log_interval_mass(self, lower: Tensor, upper: Tensor) -> Tensor:
         """Return the log probability that every value lies between its edges, (B,), in float64.
 
-        Waits for the device.
+        Of each image the likeliest bins of the histogram first, by a bound, until those that are
+        left are nothing beside them. Waits for the device.
         """
-        terms = [self._log_joint(k, lower, upper)[0] for k in self._bins()]
+        lower, upper, mean = torch.broadcast_tensors(lower, upper, self._mean)
+        bounds, order = self._bounds(lower, upper).sort(-1, descending=True)
+        best, terms = torch.full_like(bounds[..., 0], -math.inf), []
+        for bound, bins in zip(bounds.unbind(-1), order.unbind(-1), strict=True):
+            images = (bound > best - NOTHING).flatten(1).any(1).nonzero().flatten()
+            if not len(images):
+                break
+            parts = (each[images] for each in (bins, lower, upper, mean))
+            joint = self._log_joint(*parts)[0]
+            terms.append(torch.full_like(best, -math.inf).index_put((images,), joint))
+            best = best.maximum(terms[-1].detach())
         return sum_image(torch.stack(terms).logsumexp(0))
+
+    @torch.no_grad()
+    def _bounds(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """Return what ln(pi_k P(the group between its edges | k)) does not exceed, a group and k.
+
+        P <= e^(-error / power / scale^power) of the nearer edge, by Chernoff. The density there
+        times the width bounds it too, and more closely where the interval is one level.
+        """
+        mean, scales, power = wide(self._mean), wide(self._log_scales), self._density.power
+        away = (lower - mean).maximum(mean - upper).clamp(min=0)
+        errors = self._density.error(away).sum(self._group, keepdim=True)
+        narrow = (upper - lower < ONE_LEVEL).sum(self._group, keepdim=True)
+        log_height = (math.log(ONE_LEVEL) - scales - self._density.log_constant).clamp(max=0)
+        bounds = narrow.unsqueeze(-1) * log_height + wide(self._weights).log()
+        return bounds - errors.unsqueeze(-1) / power * torch.exp(-power * scales)
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the marginal cdf of each 8-bit value without and with its level.
 
         Each (B, C, H, W), of images whose every value lies in the range of the bins. The values of
-        a group are not independent: they share the variance that was drawn for it, and a variance
-        that throws many of them out of the range is rarer within it. Waits for the device.
+        a group are not independent: they share the scale that was drawn for it, and a scale that
+        throws many of them out of the range is rarer within it. Waits for the device.
         """
         mean, scales = wide(self._mean), wide(self._log_scales).exp()
         edges = torch.stack(bin_edges(x))
         start, end = (torch.full_like(mean, edge) for edge in RANGE)
-        inside = {k: self._log_joint(k, start, end) for k in self._bins()}
-        total = torch.stack([joint for joint, _ in inside.values()]).logsumexp(0)
+        bins = self._weights.nonzero().flatten().unbind()
+        joints, masses = zip(*(self._log_joint(k, start, end, mean) for k in bins), strict=True)
+        total = torch.stack(joints).logsumexp(0)
         cdf = torch.zeros_like(edges)
-        for k, (joint, each) in inside.items():
-            first, at = (torch.special.ndtr((e - mean) / scales[k]) for e in (start, edges))
+        for k, joint, each in zip(bins, joints, masses, strict=True):
+            if (joint - total).max() < -NOTHING:
+                continue
+            first, at = (self._density.cdf((e - mean) / scales[k]) for e in (start, edges))
             cdf += (joint - total - each).exp() * (at - first)
         below, above = cdf.clamp(0, 1).unbind()
         level = to_levels(x)
         return torch.where(level == 0, 0.0, below), torch.where(level == LEVELS - 1, 1.0, above)
 
-    def _bins(self) -> list[int]:
-        """Return the bins of the histogram that have a weight. Waits for the device."""
-        bins: list[int] = self._weights.nonzero().flatten().tolist()
-        return bins
+    def _log_joint(
+        self, bins: Tensor, lower: Tensor, upper: Tensor, mean: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return ln(pi_k P(the group between its edges | k)), a group, and ln P of each value.
 
-    def _log_joint(self, k: int, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ln(pi_k P(the group between its edges | k)), a group, and ln P of each value."""
-        masses = log_gaussian_mass(lower, upper, self._mean, wide(self._log_scales[k]).exp())
-        return masses.sum(self._group, keepdim=True) + wide(self._weights[k]).log(), masses
+        The bins k are one of all groups, (), or of each group one.
+        """
+        scales = wide(self._log_scales)[bins].exp()
+        masses = self._density.quick_log_mass(lower, upper, mean, scales)
+        return masses.sum(self._group, keepdim=True) + wide(self._weights)[bins].log(), masses
 
     def _draw(self, shape: torch.Size) -> Tensor:
         groups = list(shape)
@@ -229,5 +320,4 @@ class GaussianScaleMixture(ImageDistribution):
             groups[dimension] = 1
         bins = torch.multinomial(self._weights, math.prod(groups), replacement=True)
         scales = self._log_scales[bins].exp().reshape(groups)
-        noise = torch.randn(shape, dtype=self._mean.dtype, device=self._mean.device)
-        return self._mean + scales * noise
+        return self._mean + scales * self._density.draw(shape, self._mean)

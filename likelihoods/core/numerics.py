@@ -12,6 +12,8 @@ from likelihoods.core.grid import LEVELS, STEP, to_levels
 from likelihoods.core.options import LikelihoodError, interval
 
 Function = Callable[[Tensor], Tensor]
+Mass = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""The log mass of intervals, from their edges, and the locations and scales of values."""
 
 LOG_SIGMA_MIN: Final = -6.0
 """Lower soft clip of a learned log scale: sigma is about half a grey level (the paper's choice)."""
@@ -20,6 +22,7 @@ LOG_SIGMA_MAX: Final = 0.0
 RANGE: Final = (-STEP / 2, 1 + STEP / 2)
 """Where the bins of the 256 levels lie, in units of x."""
 OPEN: Final = (-math.inf, math.inf)
+BEYOND: Final = 12.0  # of a Gaussian with a mean in [0, 1] and a scale up to one, 1e-28 lies beyond
 FLAT: Final = 0.1  # rate below which `log_mean_decay` uses its series
 
 
@@ -136,6 +139,25 @@ def log_interval_mass(
 def log_gaussian_mass(lower: Tensor, upper: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     """Return the log mass of intervals under a Gaussian; see `log_interval_mass`."""
     return log_interval_mass(lower, upper, mean, scale, torch.special.log_ndtr)
+
+
+def quick_log_gaussian_mass(lower: Tensor, upper: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    """Return the same to 1e-10 and several times faster, for means in [0, 1] and scales up to one.
+
+    As a difference of two erfc, or where they underflow in log space. Waits for the device.
+    """
+    mean, scale = wide(mean), wide(scale)
+    ends = lower.clamp(min=-BEYOND), upper.clamp(max=BEYOND)
+    distance = ((ends[0] + ends[1]) / 2 - mean).abs() / (math.sqrt(2) * scale)
+    half = (ends[1] - ends[0]) / (2 * math.sqrt(2) * scale)
+    mass = torch.erfc(distance - half) - torch.erfc(distance + half)
+    least = torch.finfo(mass.dtype).tiny / torch.finfo(mass.dtype).eps
+    log_mass = (mass.clamp(min=least) / 2).log()
+    lost = mass < least
+    if lost.any():
+        parts = (part.expand_as(lost)[lost] for part in (lower, upper, mean, scale))
+        log_mass[lost] = log_gaussian_mass(*parts)
+    return log_mass
 
 
 def levels_of_cdf(cdf: Function, x: Tensor) -> tuple[Tensor, Tensor]:

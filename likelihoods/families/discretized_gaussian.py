@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from likelihoods.core.base import Likelihood, Shape
-from likelihoods.core.distributions import GaussianImages, ImageDistribution
+from likelihoods.core.distributions import GaussianImages, ImageDistribution, ScaledImages
 from likelihoods.core.grid import STEP, quantise
 from likelihoods.core.numerics import OPEN, RANGE, bin_edges, mean_level, soft_clip, wide
 from likelihoods.core.registry import register
@@ -95,7 +95,7 @@ class DiscretizedOptimalSigma(OptimalSigma):
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> "GaussianLevels":
         """Return the levels of N(mean, sigma*^2 I), of the batch in training as optimal sigma."""
-        return GaussianLevels(self._gaussian(outputs, target))
+        return GaussianLevels(self._fitted(outputs, target))
 
     def _optimum(self, mean: Tensor, target: Tensor) -> Tensor:
         mse = (target - mean).square().mean(self._axes, keepdim=True)
@@ -105,7 +105,7 @@ class DiscretizedOptimalSigma(OptimalSigma):
 class GaussianLevels(ImageDistribution):
     """The levels of Gaussian values that lie in the range of the bins, their means in [0, 1]."""
 
-    def __init__(self, gaussian: GaussianImages) -> None:
+    def __init__(self, gaussian: ScaledImages) -> None:
         super().__init__(gaussian.mean)
         self._gaussian = gaussian
         self._ends = tuple(torch.full_like(wide(gaussian.mean), edge) for edge in RANGE)

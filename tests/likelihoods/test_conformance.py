@@ -12,6 +12,7 @@ FACTORIES = {name: partial(likelihoods.create, name) for name in likelihoods.nam
     "optimal_sigma share=height, width": partial(
         likelihoods.create, "optimal_sigma", share=("height", "width")
     ),
+    "optimal_laplace share=image": partial(likelihoods.create, "optimal_laplace", share="image"),
     "beta_vae beta=0.001": partial(likelihoods.create, "beta_vae", beta=0.001),
     "logistic_mixture components=1": partial(likelihoods.create, "logistic_mixture", components=1),
 }

@@ -3,7 +3,7 @@
 import gc
 import pickle
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -197,6 +197,36 @@ def test_no_value_is_looked_at_on_a_device() -> None:
     assert sigma.level_cdf(outputs, x)[0].shape == x.shape
     with pytest.raises(RuntimeError, match="meta"):
         D.Laplace(outputs, outputs)  # as torch does by default
+
+
+class Calibrating(Sound):
+    """Of an author, with a state that is set from training images."""
+
+    def calibrate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "likelihood",
+    [
+        Calibrating(SHAPE),
+        *(likelihoods.create(f"optimal_{n}", SHAPE) for n in ("sigma", "laplace")),
+    ],
+)
+def test_what_calibrates_is_not_trained_without_its_target(likelihood: Likelihood) -> None:
+    x = images()
+    outputs = torch.randn(4, likelihood.output_channels, *SHAPE[1:], requires_grad=True)
+    distribution = likelihood.train()(outputs)
+    with pytest.raises(
+        LikelihoodError, match=r"cannot be trained .* likelihood\(outputs, target=x\)"
+    ):
+        distribution.log_prob(x)
+    assert distribution.sample().shape == distribution.mean.shape == x.shape
+    assert likelihood(outputs, target=x).log_prob(x).requires_grad
+    with torch.no_grad():
+        assert likelihood(outputs).log_prob(x).isfinite().all(), "nothing is trained"
+    assert likelihood.eval()(outputs).log_prob(x).requires_grad
+    assert Sound(SHAPE).train()(outputs.repeat(1, 2, 1, 1)[:, :6]).log_prob(x).requires_grad
 
 
 def test_validation_of_torch_is_left_as_it_was_found() -> None:

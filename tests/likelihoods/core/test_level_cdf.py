@@ -120,6 +120,15 @@ def laplace(_: Likelihood, outputs: Tensor) -> Array:
     return closed(stats.laplace(special.expit(location), np.exp(clip(log_scale))))
 
 
+def laplace_of_a_scale(likelihood: Likelihood, outputs: Tensor) -> Array:
+    with torch.no_grad():
+        if likelihood.calibrates:
+            scale = likelihood.get_buffer("average") / likelihood.get_buffer("weight")
+        else:
+            scale = likelihood.get_parameter("log_scale").exp()
+    return closed(stats.laplace(special.expit(parts(outputs, 1)[0]), scale.numpy()))
+
+
 def discretized_logistic(_: Likelihood, outputs: Tensor) -> Array:
     location, log_scale = parts(outputs, 2)
     logistic = stats.logistic(special.expit(location), np.exp(clip(log_scale)))
@@ -173,6 +182,9 @@ REFERENCES: dict[str, Callable[[Likelihood, Tensor], Array]] = {
     "optimal_per_image_sigma": per_image,
     "optimal_per_channel_sigma": per_channel,
     "laplace": laplace,
+    "shared_laplace": laplace_of_a_scale,
+    "optimal_laplace": laplace_of_a_scale,
+    "optimal_per_channel_laplace": laplace_of_a_scale,
     "discretized_logistic": discretized_logistic,
     "discretized_gaussian": discretized_gaussian,
     "truncated_gaussian": truncated_gaussian,

@@ -1,4 +1,4 @@
-"""Facts about the optimal variance."""
+"""Facts about the optimal scale."""
 
 import math
 
@@ -7,11 +7,14 @@ import torch
 from torch import Tensor
 
 import likelihoods
-from likelihoods.core.numerics import RANGE, bin_edges, log_gaussian_mass
-from likelihoods.families.optimal import LOG_VARIANCE_MIN, NEGLIGIBLE, OptimalSigma
+from likelihoods.core.distributions import GAUSSIAN, Density, ScaleMixture
+from likelihoods.core.numerics import OPEN, RANGE, bin_edges, log_gaussian_mass
+from likelihoods.families.laplace import LAPLACE
+from likelihoods.families.optimal import NEGLIGIBLE, Optimal, OptimalSigma
 
 SHAPE = (3, 4, 5)
 D = math.prod(SHAPE)
+LOG_VARIANCE_MIN = -12
 AXES = {"all": (0, 1, 2, 3), "image": (1, 2, 3), "channel": (0, 2, 3), "pixel": (0,)}
 
 
@@ -238,3 +241,108 @@ def test_without_batches_calibration_changes_nothing() -> None:
     before = likelihood.variance
     likelihood.calibrate([])
     assert likelihood.variance == before
+
+
+@pytest.mark.parametrize("name", ["optimal_sigma", "optimal_laplace"])
+def test_beta_weighs_the_divergence_in_training_and_leaves_the_decoder_as_it_is(name: str) -> None:
+    outputs, x = batch()
+    plain, weighted = (likelihoods.create(name, SHAPE, beta=beta) for beta in (1.0, 0.5))
+    assert (plain.kl_weight, weighted.kl_weight) == (1, 0.5)
+    assert torch.equal(plain(outputs, x).log_prob(x), weighted(outputs, x).log_prob(x))
+    assert weighted.eval().kl_weight == 1
+    assert torch.equal(plain.eval()(outputs).log_prob(x), weighted(outputs).log_prob(x))
+    for wrong in (0, -1.0, "1"):
+        with pytest.raises(likelihoods.LikelihoodError, match=f"beta={wrong!r} is not a number"):
+            likelihoods.create(name, SHAPE, beta=wrong)
+
+
+def histogram(density: Density, group: tuple[int, ...], black: bool) -> tuple[ScaleMixture, Tensor]:
+    """A flat prior of 32 scales, but one bin of no weight; images, some far from their means."""
+    torch.manual_seed(0)
+    mean = (2 * torch.randn(8, *SHAPE, dtype=torch.float64) - (6 if black else 0)).sigmoid()
+    noise = torch.tensor([0, 1e-3, 5e-3, 0.02, 0.05, 0.1, 0.3, 1]).double().view(8, 1, 1, 1)
+    x = likelihoods.quantise(mean + noise * torch.randn(8, *SHAPE, dtype=torch.float64))
+    weights = torch.ones(32, dtype=torch.float64)
+    weights[3] = 0
+    log_scales = (torch.arange(32, dtype=torch.float64) + 0.5) * 6 / 32 - 6
+    return ScaleMixture(density, mean, weights / 31, log_scales, group), x
+
+
+def joints(mixture: ScaleMixture, lower: Tensor, upper: Tensor) -> Tensor:
+    """ln(pi_k P(the group between its edges | k)) of every k, without what is quick."""
+    scales = mixture._log_scales.exp()
+    edges = lower.unsqueeze(-1), upper.unsqueeze(-1)
+    masses = mixture._density.log_mass(*edges, mixture.mean.unsqueeze(-1), scales)
+    group = [d - 1 for d in mixture._group]
+    return masses.sum(group, keepdim=True).squeeze(-1 - 4) + mixture._weights.log()
+
+
+@pytest.mark.parametrize("black", [False, True])
+@pytest.mark.parametrize("group", [(-3, -2, -1), (-2, -1)])
+@pytest.mark.parametrize("density", [GAUSSIAN, LAPLACE])
+def test_bins_that_are_left_out_change_nothing(
+    density: Density, group: tuple[int, ...], black: bool
+) -> None:
+    mixture, x = histogram(density, group, black)
+    whole = tuple(torch.full_like(x, edge) for edge in RANGE)
+    for lower, upper in (bin_edges(x), bin_edges(x, OPEN), whole):
+        each = joints(mixture, lower, upper)
+        found, bounds = mixture.log_interval_mass(lower, upper), mixture._bounds(lower, upper)
+        expected = each.logsumexp(-1).flatten(1).sum(1)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-9)
+        assert (bounds >= each - 1e-9).all()
+
+
+def test_most_bins_are_left_out() -> None:
+    """Of 31 scales few can have made an image of 300 values, and only these are worked out."""
+    mixture, x = histogram(GAUSSIAN, (-3, -2, -1), black=False)
+    values = 0
+
+    def counting(lower: Tensor, upper: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+        nonlocal values
+        values += mean.numel()
+        return log_gaussian_mass(lower, upper, mean, scale)
+
+    mean, x = mixture.mean.repeat(1, 1, 5, 1), x.repeat(1, 1, 5, 1)
+    density = GAUSSIAN._replace(quick_log_mass=counting)
+    prior = mixture._weights, mixture._log_scales
+    ScaleMixture(density, mean, *prior, (-3, -2, -1)).log_interval_mass(*bin_edges(x))
+    assert values < 12 * mean.numel()
+
+
+@pytest.mark.parametrize("name", ["optimal_sigma", "optimal_laplace"])
+def test_at_convergence_the_bound_is_a_sum_of_entropies(name: str) -> None:
+    """ELBO = E H[q(z|x)] - H[p(z)] - H[p(x|z)] where no parameter has a gradient (Damm et al. 2023,
+    arXiv:2010.14860): the scale is optimal, and so is that of each code.
+    """
+    torch.manual_seed(0)
+    codes, loadings = torch.randn(400, 2), torch.randn(2, 12)
+    x = likelihoods.quantise((codes @ loadings + 0.3 * torch.randn(400, 12)).sigmoid())
+    x, noise = x.view(-1, 3, 2, 2), torch.randn(400, 2)
+    likelihood = likelihoods.create(name, (3, 2, 2)).train()
+    assert isinstance(likelihood, Optimal)
+    encoder, decoder = torch.nn.Linear(12, 4), torch.nn.Linear(2, 12)
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    optimiser = torch.optim.Adam(parameters, lr=0.02)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1, 0.001, total_iters=1500)
+    for _ in range(1500):
+        mean, log_std = encoder(x.flatten(1) - 0.5).chunk(2, 1)
+        kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(1).mean()
+        outputs = decoder(mean + log_std.exp() * noise).view_as(x)
+        nll = -likelihood(outputs, target=x).log_prob(x).mean()
+        optimiser.zero_grad()
+        (nll + kl).backward()
+        optimiser.step()
+        schedule.step()
+    likelihood.calibrate([(outputs.detach(), x)])
+    shared = likelihood._shared
+    assert shared is not None
+    constant = 0.5 * math.log(2 * math.pi * math.e)
+    of_values = {
+        "optimal_sigma": 0.5 * shared.log().item() + constant,
+        "optimal_laplace": 1 + math.log(2 * shared.item()),
+    }
+    of_codes = 2 * constant - (log_std.sum(1).mean().item() + 2 * constant)
+    assert kl.item() > 2
+    assert nll.item() == pytest.approx(12 * of_values[name], abs=0.01)
+    assert kl.item() == pytest.approx(of_codes, abs=0.02)

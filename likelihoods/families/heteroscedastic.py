@@ -95,5 +95,5 @@ class Faithful(PerPixelSigma):
 
 
 def _log_densities(mean: Tensor, sigma: Tensor, x: Tensor) -> Tensor:
-    log_densities: Tensor = Normal(mean, sigma, validate_args=False).log_prob(x)  # type: ignore[no-untyped-call]
+    log_densities: Tensor = Normal(mean, sigma, validate_args=False).log_prob(x)
     return log_densities

@@ -61,7 +61,7 @@ class _Moments(Normal):
     """A Gaussian of given moments, for the gradients to these."""
 
     def __init__(self, mean: Tensor, sigma: Tensor) -> None:
-        super().__init__(mean, sigma)  # type: ignore[no-untyped-call]
+        super().__init__(mean, sigma)
 
 
 def test_beta_of_zero_trains_the_likelihood_itself() -> None:

@@ -20,7 +20,14 @@ Example:
     torch.Size([5])
 """
 
-from likelihoods.core.base import Likelihood, Measure, Shape, checked_level_cdf, checked_log_mass
+from likelihoods.core.base import (
+    Likelihood,
+    Measure,
+    Shape,
+    checked_level_cdf,
+    checked_log_mass,
+    checked_reconstruction_loss,
+)
 from likelihoods.core.contract import without_validation
 from likelihoods.core.distributions import within_support
 from likelihoods.core.grid import quantise, to_levels
@@ -40,6 +47,7 @@ __all__ = [
     "Shape",
     "checked_level_cdf",
     "checked_log_mass",
+    "checked_reconstruction_loss",
     "create",
     "described",
     "fingerprint",

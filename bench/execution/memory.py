@@ -72,7 +72,8 @@ def _kept(model: Model, x: Tensor) -> int:
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         sampled, targets = model(x), model.targets(x)
         size: int = sampled.outputs.nbytes
-        loss = -model.likelihood(sampled.outputs, targets).log_prob(targets).sum()
+        distribution = model.likelihood(sampled.outputs, targets)
+        loss = model.likelihood.reconstruction_loss(distribution, targets).sum()
     for parameter in model.parameters():
         storages.pop(parameter.untyped_storage().data_ptr(), None)
     del loss

@@ -3,7 +3,17 @@
 import importlib
 import pkgutil
 
-from bench.models.base import Context, Elbo, Model, Sampled, create, get, names, register
+from bench.models.base import (
+    Context,
+    Model,
+    Objective,
+    Sampled,
+    create,
+    get,
+    names,
+    raw_outputs,
+    register,
+)
 from bench.models.normal import Normal
 from bench.models.outside import NamedModel, is_own, references, resolve, version
 
@@ -12,15 +22,16 @@ for _module in pkgutil.iter_modules(__path__):
 
 __all__ = [
     "Context",
-    "Elbo",
     "Model",
     "NamedModel",
     "Normal",
+    "Objective",
     "Sampled",
     "create",
     "get",
     "is_own",
     "names",
+    "raw_outputs",
     "references",
     "register",
     "resolve",

@@ -10,14 +10,17 @@ from torch import Tensor, nn
 
 from bench.errors import UsageError, unknown
 from bench.models.normal import Normal
-from likelihoods import Likelihood, described, within_support
+from likelihoods import Likelihood, checked_reconstruction_loss, described, within_support
 
 
-class Elbo(NamedTuple):
-    """The two parts of the bound, both sums over their dimensions, in nats per item."""
+class Objective(NamedTuple):
+    """The two parts of what training minimises, sums over their dimensions, in nats per item."""
 
-    log_likelihood: Tensor  # (B,), native measure of the likelihood
-    kl: Tensor  # (B,)
+    reconstruction: Tensor
+    """(B,): -ln p(x|z) in the native measure, or what the likelihood has in its place
+    (`Likelihood.reconstruction_loss`)."""
+    kl: Tensor
+    """(B,): KL(q(z|x) || p(z)), or what is to be penalised of it; before any weight."""
 
 
 class Sampled(NamedTuple):
@@ -106,14 +109,15 @@ class Model(nn.Module, ABC):
         """Where the model is."""
         return next(self.parameters()).device
 
-    def elbo(
+    def objective(
         self,
         x: Tensor,
         generator: torch.Generator | None = None,
         dequantisation: torch.Generator | None = None,
-    ) -> Elbo:
-        """Single-sample ELBO of each item: E_q[ln p(x|z)] and KL(q(z|x) || p(z)).
+    ) -> Objective:
+        """Reconstruction loss and KL of each item, for one posterior sample.
 
+        They are the parts of the negative ELBO, unless the likelihood has an objective of its own.
         In training mode a calibrating likelihood is fitted to the batch; in evaluation mode it
         never sees the images that it scores.
 
@@ -135,8 +139,21 @@ class Model(nn.Module, ABC):
         distribution = self.likelihood(sampled.outputs, target=fitted)
         if noisy:
             targets = within_support(distribution, targets)
-        log_likelihood = distribution.log_prob(targets)
-        return Elbo(log_likelihood.unflatten(0, (len(x), -1)).sum(1), sampled.kl)
+        loss = checked_reconstruction_loss(self.likelihood, distribution, targets)
+        return Objective(loss.unflatten(0, (len(x), -1)).sum(1), sampled.kl)
+
+
+def raw_outputs(head: nn.Module, features: Tensor, likelihood: Likelihood) -> Tensor:
+    """Raw outputs (N, channels, H, W) of a head, the last layer of a model, for its input.
+
+    Those that the likelihood wants detached train the head and nothing before it.
+    """
+    outputs: Tensor = head(features)
+    detached = likelihood.detached_outputs * likelihood.shape[0]
+    if detached and features.requires_grad:
+        alone = head(features.detach())
+        outputs = torch.cat([outputs[:, :-detached], alone[:, -detached:]], 1)
+    return outputs
 
 
 M = TypeVar("M", bound=type[Model])

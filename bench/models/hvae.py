@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-from bench.models.base import Context, Model, Sampled, register
+from bench.models.base import Context, Model, Sampled, raw_outputs, register
 from bench.models.layers import ELU, elu
 from bench.models.normal import Normal, divergence, joined, log_ratio, single
 from bench.seeds import seeded
@@ -258,8 +258,7 @@ class HVAE(Model):
 
     def _outputs(self, d: Tensor | None) -> Tensor:
         assert d is not None  # there are two stages at least
-        outputs: Tensor = self.head(elu(d))
-        return outputs
+        return raw_outputs(self.head, elu(d), self.likelihood)
 
 
 def _dense(features: int, outputs: int) -> nn.Sequential:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from bench.models.base import Context, Model, Sampled, register
+from bench.models.base import Context, Model, Sampled, raw_outputs, register
 from bench.models.layers import Same
 from bench.models.normal import Normal, divergence, log_ratio, single
 from bench.seeds import seeded
@@ -308,8 +308,8 @@ class SVG(Model):
         """Features (B, F, G) and the skips of B frames to raw outputs (B * F, channels, H, W)."""
         frames = features.shape[1]
         repeated = [skip.repeat_interleave(frames, dim=0) for skip in skips]
-        outputs: Tensor = self.head(self.decoder(features.flatten(0, 1), repeated))
-        return outputs
+        decoded = self.decoder(features.flatten(0, 1), repeated)
+        return raw_outputs(self.head, decoded, self.likelihood)
 
 
 def _normal(parameters: Tensor) -> Normal:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from bench.models.base import Context, Model, Sampled, register
+from bench.models.base import Context, Model, Sampled, raw_outputs, register
 from bench.models.layers import Same
 from bench.models.normal import Normal, single
 from bench.seeds import seeded
@@ -91,8 +91,7 @@ class VAE(Model):
 
     def decode(self, z: Tensor) -> Tensor:
         """Raw outputs (B, channels, H, W) of latents (B, L)."""
-        outputs: Tensor = self.head(self.decoder(z))
-        return outputs
+        return raw_outputs(self.head, self.decoder(z), self.likelihood)
 
     def prior_outputs(
         self, count: int, generator: torch.Generator | None = None, context: Context | None = None

@@ -86,8 +86,8 @@ def _loss(
     dequantisation: torch.Generator | None,
     kl_share: float | Tensor,
 ) -> Tensor:
-    log_likelihood, kl = model.elbo(x, noise, dequantisation)
-    return (kl_share * model.likelihood.kl_weight * kl - log_likelihood).mean()
+    reconstruction, kl = model.objective(x, noise, dequantisation)
+    return (kl_share * model.likelihood.kl_weight * kl + reconstruction).mean()
 
 
 def steps_of(model: Model, data: Data, training: Training, seed: int) -> Steps:

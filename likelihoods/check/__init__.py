@@ -40,6 +40,7 @@ PROPERTIES: dict[str, Property] = {
     "level_cdf agrees with mass": probability.level_cdf_agrees_with_mass,
     "samples agree with level_cdf": probability.samples_agree_with_level_cdf,
     "gradients": numerics.gradients,
+    "training objective": numerics.training_objective,
     "finite at extremes": numerics.finite_at_extremes,
     "float32 agrees with float64": numerics.float32_agrees_with_float64,
     "memory layout": contract.memory_layout,

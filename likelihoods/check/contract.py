@@ -16,11 +16,18 @@ from likelihoods.check.core import (
     evaluated,
     largest_difference,
     located,
+    loss_of,
     random_images,
     random_outputs,
     trained,
 )
-from likelihoods.core.base import Likelihood, Measure, Shape, checked_log_mass
+from likelihoods.core.base import (
+    Likelihood,
+    Measure,
+    Shape,
+    checked_log_mass,
+    checked_reconstruction_loss,
+)
 from likelihoods.core.options import LikelihoodError
 
 SHAPE: Shape = (3, 4, 5)
@@ -38,6 +45,10 @@ def shapes(factory: Factory) -> Measurement:
         distribution = likelihood.train(mode)(outputs, target)
         answers: dict[str, tuple[Callable[[], Tensor], tuple[int, ...]]] = {
             "log_prob": (partial(distribution.log_prob, x), (2,)),
+            "reconstruction_loss": (
+                partial(checked_reconstruction_loss, likelihood, distribution, x),
+                (2,),
+            ),
             "mean": (partial(getattr, distribution, "mean"), images),
             "sample()": (distribution.sample, images),
             "sample((7,))": (partial(distribution.sample, torch.Size([7])), (7, *images)),
@@ -127,7 +138,7 @@ def calibration(factory: Factory) -> Measurement | Skipped:
     batches = [(random_outputs(likelihood, n), random_images(likelihood, n)) for n in (6, 3)]
     outputs, x = random_outputs(likelihood, 4), random_images(likelihood, 4)
     for batch in batches:
-        likelihood.train()(*batch)
+        loss_of(likelihood.train(), *batch)
         with torch.no_grad():
             likelihood.eval().calibrate(iter(batches))
         answers.append(evaluated(likelihood, outputs, x))
@@ -153,7 +164,7 @@ def any_device(factory: Factory) -> Measurement:
     outputs, x = random_outputs(likelihood, 4), random_images(likelihood, 4)
     outputs, x = outputs.to("meta").requires_grad_(), x.to("meta")
     try:
-        likelihood(outputs, x).log_prob(x).sum().backward()
+        loss_of(likelihood, outputs, x).sum().backward()
     # Reading a value raises one of the first two, a tensor of the CPU the first or the last. An
     # operation without a meta kernel raises the second: most wait (bincount, unique), so it fails.
     except (RuntimeError, NotImplementedError, LikelihoodError) as error:
@@ -177,7 +188,7 @@ def cuda(factory: Factory) -> Measurement | Skipped:
     likelihood.train()
     torch.cuda.set_sync_debug_mode("error")
     try:
-        likelihood(outputs, x).log_prob(x).sum().backward()
+        loss_of(likelihood, outputs, x).sum().backward()
     finally:
         torch.cuda.set_sync_debug_mode("default")
     return Measurement(number, 1e-4, f"largest difference to the CPU, in {where}")

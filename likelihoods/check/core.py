@@ -12,7 +12,13 @@ from typing import Final, Literal, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from likelihoods.core.base import Likelihood, Shape, checked_level_cdf, checked_log_mass
+from likelihoods.core.base import (
+    Likelihood,
+    Shape,
+    checked_level_cdf,
+    checked_log_mass,
+    checked_reconstruction_loss,
+)
 from likelihoods.core.contract import without_validation
 from likelihoods.core.grid import LEVELS, STEP
 from likelihoods.core.options import described
@@ -135,8 +141,13 @@ def trained(factory: Factory, shape: Shape) -> Likelihood:
     """Return a likelihood in evaluation mode that has seen some batches in training."""
     likelihood = factory(shape).train()
     for _ in range(8):
-        likelihood(random_outputs(likelihood, 16), random_images(likelihood, 16))
+        loss_of(likelihood, random_outputs(likelihood, 16), random_images(likelihood, 16))
     return likelihood.eval()
+
+
+def loss_of(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tensor:
+    """Return the reconstruction loss of images that are fitted, (B,)."""
+    return checked_reconstruction_loss(likelihood, likelihood(outputs, x), x)
 
 
 def levels(dtype: torch.dtype = torch.float32) -> Tensor:

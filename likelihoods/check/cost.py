@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from likelihoods.check.core import Factory, Note, random_images, random_outputs
+from likelihoods.check.core import Factory, Note, loss_of, random_images, random_outputs
 from likelihoods.core.base import Shape
 from likelihoods.families.gaussian import Gaussian
 
@@ -18,7 +18,7 @@ ROUNDS: Final = 7  # number of timings; odd, so that the median is one of them
 
 
 def training_time(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) -> Note:
-    """Seconds of forward, log_prob and backward in training mode, as a multiple of the Gaussian's.
+    """Seconds of forward, loss and backward in training mode, as a multiple of the Gaussian's.
 
     Medians over rounds in which both take turns, so that other load affects both. On the GPU if
     there is one.
@@ -27,7 +27,7 @@ def training_time(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) ->
     rounds = [[step.seconds() for step in steps] for _ in range(ROUNDS + 1)]
     seconds = zip(*rounds[1:], strict=True)  # the first includes allocations
     own, gaussian = (statistics.median(timings) * 1e3 for timings in seconds)
-    return _note(own, gaussian, "ms", "for forward, log_prob and backward of", (batch, *shape))
+    return _note(own, gaussian, "ms", "for forward, loss and backward of", (batch, *shape))
 
 
 def training_memory(factory: Factory, shape: Shape = SHAPE, batch: int = BATCH) -> Note:
@@ -87,8 +87,7 @@ class _Step:
         return sum(storages.values()) + self._outputs.nbytes
 
     def _loss(self) -> Tensor:
-        loss: Tensor = -self._likelihood(self._outputs, self._x).log_prob(self._x).sum()
-        return loss
+        return loss_of(self._likelihood, self._outputs, self._x).sum()
 
     def _forget(self) -> None:
         self._outputs.grad = None

@@ -11,9 +11,11 @@ from likelihoods.check.core import (
     EXTREMES,
     Factory,
     Measurement,
+    Skipped,
     evaluated,
     extreme_outputs,
     largest_difference,
+    loss_of,
     random_images,
     random_outputs,
     trained,
@@ -51,6 +53,31 @@ def gradients(factory: Factory) -> Measurement:
             error = max(_slope_error(value, tensor) for _ in range(4))
             worst = max(worst, (error, f"{name}, to {along}"))
     return Measurement(worst[0], SLOPE_ERROR, f"largest relative error of a slope: {worst[1]}")
+
+
+def training_objective(factory: Factory) -> Measurement | Skipped:
+    """A reconstruction loss that is not -log_prob trains every output, and towards log_prob.
+
+    It is finite and so is its gradient, for random and for extreme outputs; the gradient reaches
+    every raw channel; and a small step against it does not lower log_prob. Its own value may rise
+    along such a step where a part of it is taken as constant.
+    """
+    likelihood, wrong = trained(factory, SHAPE), []
+    if type(likelihood).reconstruction_loss is Likelihood.reconstruction_loss:
+        return Skipped("it is -log_prob")
+    for kind, make in {"random": random_outputs, "extreme": extreme_outputs}.items():
+        outputs, x = make(likelihood, 32).requires_grad_(), random_images(likelihood, 32)
+        loss = loss_of(likelihood.train(), outputs, x)
+        slope = _slopes(loss, [outputs]).view_as(outputs)
+        if not (loss.isfinite().all() and slope.isfinite().all()):
+            wrong.append(f"it is not finite, or its gradient is not, for {kind} outputs")
+        elif kind == "random":
+            towards = _slopes(likelihood.eval()(outputs).log_prob(x), [outputs]).view_as(outputs)
+            if unreached := (slope == 0).all(-1).all(-1).all(0).nonzero().flatten().tolist():
+                wrong.append(f"no gradient reaches the raw channels {unreached}")
+            if (slope * towards).sum() > 0:
+                wrong.append("a step against its gradient lowers log_prob")
+    return Measurement(len(wrong), 0, "; ".join(wrong) or "faults of the objective")
 
 
 def finite_at_extremes(factory: Factory) -> Measurement:

@@ -34,8 +34,9 @@ class Likelihood(nn.Module):
 
     A call, and the ``log_prob`` of the distribution that it returns, check their arguments and
     results: shapes, types and devices always, values of images (in [0, 1], on the 8-bit grid for a
-    mass, none nan) on the CPU, where reading them makes nobody wait. `checked_log_mass` and
-    `checked_level_cdf` do the same for methods that a subclass overrides.
+    mass, none nan) on the CPU, where reading them makes nobody wait. `checked_log_mass`,
+    `checked_level_cdf` and `checked_reconstruction_loss` do the same for methods that a subclass
+    overrides.
 
     Args:
         shape: (C, H, W) of the images.
@@ -59,6 +60,9 @@ class Likelihood(nn.Module):
     """What ``log_prob`` measures. "unnormalised": no native likelihood is reported."""
     outputs_per_value: int = 1
     """Raw decoder channels for each channel of the image."""
+    detached_outputs: int = 0
+    """How many of these, the last ones, are to train the last layer of the network alone: their
+    gradient stops before it. For networks that provide it; a likelihood does not see layers."""
     reference: ClassVar[str] = ""
     """Where the likelihood comes from."""
 
@@ -95,6 +99,21 @@ class Likelihood(nn.Module):
                 [0, 1].
         """
         raise NotImplementedError(f"forward of {self.name} is not written")
+
+    def reconstruction_loss(self, distribution: Distribution, target: Tensor) -> Tensor:
+        """Return what training minimises beside ``kl_weight`` times the KL, (B,), nats an image.
+
+        Here it is -ln p(target), and with it the training objective is the negative ELBO. Override
+        it for another objective; evaluation knows the distribution alone. Called once in each
+        training step. In training mode it may update buffers, in place, as `forward` may.
+
+        Args:
+            distribution: what a call with this target returned.
+            target: the images being fitted, (B, C, H, W). Dequantised, they are reflected where
+                the support of the distribution ends.
+        """
+        log_prob: Tensor = distribution.log_prob(target)
+        return -log_prob
 
     def start_from(self, images: Tensor) -> None:
         """Set what is learned to a start that fits training images, (N, C, H, W) in [0, 1].
@@ -264,6 +283,19 @@ def checked_log_mass(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> Tens
     log_mass = likelihood.log_mass(outputs, x)
     likelihood._check_log_mass(outputs, x, log_mass)
     return log_mass
+
+
+def checked_reconstruction_loss(
+    likelihood: Likelihood, distribution: Distribution, target: Tensor
+) -> Tensor:
+    """Return ``likelihood.reconstruction_loss(distribution, target)``, (B,), checked.
+
+    A result of another shape raises a LikelihoodError.
+    """
+    loss = likelihood.reconstruction_loss(distribution, target)
+    what = f"reconstruction_loss of {likelihood.name}"
+    check_shape(loss, distribution.batch_shape, what, "; sum over the image")
+    return loss
 
 
 def checked_level_cdf(likelihood: Likelihood, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

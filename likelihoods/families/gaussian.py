@@ -75,7 +75,7 @@ class SharedSigma(GaussianLikelihood):
     @torch.no_grad()
     def start_from(self, images: Tensor) -> None:
         """Set sigma^2 to the MSE of the mean image, the error of a decoder that knows no more."""
-        mse = (images - images.mean(0)).square().mean()
+        mse = error_of_mean_image(images)
         self.log_sigma.copy_(0.5 * mse.log().clamp(min=2 * LOG_SIGMA_MIN))
 
     @property
@@ -161,3 +161,8 @@ class PerPixelSigma(GaussianLikelihood):
         if self._bounds is not None:
             log_sigma = soft_clip(log_sigma, *self._bounds)
         return GaussianImages(location.sigmoid(), log_sigma)
+
+
+def error_of_mean_image(images: Tensor) -> Tensor:
+    """Return the MSE of the mean of images, (N, C, H, W): that of a decoder without a code."""
+    return (images - images.mean(0)).square().mean()

@@ -338,6 +338,31 @@ class Cancelling(Faulty):
     defect = "cancellation"
 
 
+@fails("training objective")
+class Climbing(Sound):
+    """Minimises log_prob."""
+
+    def reconstruction_loss(self, distribution: Distribution, target: Tensor) -> Tensor:
+        return -super().reconstruction_loss(distribution, target)
+
+
+@fails("training objective")
+class HalfTrained(Sound):
+    """Minimises the squared error, which leaves the scale as it was drawn."""
+
+    def reconstruction_loss(self, distribution: Distribution, target: Tensor) -> Tensor:
+        return sum_image((distribution.mean - target).square())
+
+
+@fails("training objective")
+class Exploding(Sound):
+    """Weighs each value by its precision, and that once more, which float32 cannot hold."""
+
+    def reconstruction_loss(self, distribution: Distribution, target: Tensor) -> Tensor:
+        weight = distribution.stddev.detach().pow(-40)
+        return sum_image(weight) * super().reconstruction_loss(distribution, target)
+
+
 # State, and what it may look at.
 
 

@@ -3,9 +3,10 @@
 from functools import partial
 
 import pytest
+import torch
 
 import likelihoods
-from likelihoods import check
+from likelihoods import Likelihood, check
 
 FACTORIES = {name: partial(likelihoods.create, name) for name in likelihoods.names()} | {
     "optimal_sigma share=pixel": partial(likelihoods.create, "optimal_sigma", share="pixel"),
@@ -43,6 +44,21 @@ def test_the_decoders_of_the_paper_are_there() -> None:
     }
 
 
+OWN_OBJECTIVE = {"beta_nll", "faithful", "geco"}
+
+
+def test_all_others_are_trained_on_log_prob_to_the_bit() -> None:
+    for name in likelihoods.names():
+        likelihood = likelihoods.create(name, (3, 4, 4)).train()
+        overrides = type(likelihood).reconstruction_loss is not Likelihood.reconstruction_loss
+        assert overrides is (name in OWN_OBJECTIVE), name
+        outputs = torch.randn(5, likelihood.output_channels, 4, 4)
+        x = torch.randint(256, (5, 3, 4, 4)) / 255
+        distribution = likelihood(outputs, x)
+        loss = likelihoods.checked_reconstruction_loss(likelihood, distribution, x)
+        assert torch.equal(loss, -distribution.log_prob(x)) is not overrides, name
+
+
 def test_native_measures() -> None:
     measures = {n: likelihoods.create(n, (1, 2, 2)).measure for n in likelihoods.names()}
     assert {n for n, measure in measures.items() if measure == "unnormalised"} == {"bernoulli"}
@@ -59,8 +75,6 @@ def test_native_measures() -> None:
 
 @pytest.mark.parametrize("name", likelihoods.names())
 def test_half_precision_outputs_are_computed_in_float32(name: str) -> None:
-    import torch
-
     likelihood = likelihoods.create(name, (1, 4, 4)).eval()
     outputs = torch.randn(2, likelihood.output_channels, 4, 4).bfloat16()
     x = torch.randint(256, (2, 1, 4, 4)) / 255

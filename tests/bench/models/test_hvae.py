@@ -94,9 +94,9 @@ def test_elbo_against_torch_distributions() -> None:
     decoded = D.Independent(D.Normal(model.head(F.elu(d)).sigmoid(), 1.0), 3)
     kls = [D.kl_divergence(q, p) for q, p in ((q1, p1), (q2, p2), (q3, p3))]
 
-    elbo = model.elbo(x, torch.Generator().manual_seed(3))
-    torch.testing.assert_close(elbo.kl, kls[0] + kls[1] + kls[2])
-    torch.testing.assert_close(elbo.log_likelihood, decoded.log_prob(x))
+    objective = model.objective(x, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(objective.kl, kls[0] + kls[1] + kls[2])
+    torch.testing.assert_close(objective.reconstruction, -decoded.log_prob(x))
     sampled = model(x, torch.Generator().manual_seed(3))
     torch.testing.assert_close(sampled.kl_layers, torch.stack(kls, dim=1))
     layers = zip((q3, q2, q1), (p3, p2, p1), codes, strict=True)
@@ -133,8 +133,8 @@ def test_normalised_layers_start_as_pytorch_draws_them() -> None:
 
 def test_gradients_reach_every_parameter() -> None:
     model = make(shape=(3, 8, 8))
-    elbo = model.elbo(torch.rand(4, 3, 8, 8))
-    (elbo.kl - elbo.log_likelihood).mean().backward()
+    objective = model.objective(torch.rand(4, 3, 8, 8))
+    (objective.kl + objective.reconstruction).mean().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name

@@ -94,8 +94,9 @@ def trained(name: str, latents: int, **options: float) -> Linear:
 def bound(model: Linear) -> float:
     """The elbo of the training data, nats an image, over so many draws that 0.01 is sure."""
     noise = torch.Generator().manual_seed(3)
-    draws = [model.elbo(data(), noise) for _ in range(200)]
-    return torch.stack([elbo.log_likelihood - elbo.kl for elbo in draws]).mean().item()
+    draws = [model(data(), noise) for _ in range(200)]
+    parts = [model.likelihood(draw.outputs).log_prob(data()) - draw.kl for draw in draws]
+    return torch.stack(parts).mean().item()
 
 
 def variance_of(model: Linear) -> float:
@@ -162,3 +163,14 @@ def test_a_stated_variance_uses_the_directions_that_exceed_it(variance: int, use
     assert codes_in_use(model) == used == int((variance * NOISE < EIGENVALUES).sum())
     expected = log_likelihood_of_ppca(variance * NOISE, used)
     assert bound(model) == pytest.approx(expected, abs=0.02)
+
+
+def test_a_tolerated_error_implies_the_variance_at_which_it_is_made() -> None:
+    """GECO: each code in use has an error of sigma^2, each direction left out its eigenvalue."""
+    variance, used = 6, 2
+    error = (used * variance * NOISE + EIGENVALUES[used:].sum().item()) / VALUES
+    model = trained("geco", 5, tolerance=math.sqrt(error), rate=0.03)
+    assert codes_in_use(model) == used
+    assert variance_of(model) == pytest.approx(variance * NOISE, rel=0.05)
+    assert float(model.likelihood.error) == pytest.approx(error, rel=0.06)  # type: ignore[arg-type]
+    assert bound(model) == pytest.approx(log_likelihood_of_ppca(variance * NOISE, used), abs=0.02)

@@ -92,3 +92,27 @@ def test_options_are_keywords_with_defaults(model_name: str) -> None:
     parameters = inspect.signature(models.get(model_name)).parameters.values()
     options = [each for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
     assert all(isinstance(each.default, bool | int | float | str) for each in options)
+
+
+@pytest.mark.parametrize("model_name", MODELS)
+def test_detached_outputs_train_the_head_alone(
+    model_name: str, data_for: DataFor, make_spec: MakeSpec
+) -> None:
+    """The last outputs of a value; the values of all are those of the head."""
+    data = data_for(model_name)
+    found = {}
+    for name in ("faithful", "per_pixel_sigma"):
+        model = build(make_spec(name, model=model_name), data).train()
+        outputs = model(to_float(data.train[:4]), seeds.generator("cpu", 0, "test")).outputs
+        halves = outputs.chunk(2, dim=1)
+        reached = []
+        for half in halves:
+            model.zero_grad()
+            half.square().sum().backward(retain_graph=True)
+            moved = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.any()}
+            reached.append({name.partition(".")[0] for name in moved})
+        found[name] = (outputs, *reached)
+    assert torch.equal(found["faithful"][0], found["per_pixel_sigma"][0])
+    assert found["faithful"][2] == {"head"}
+    assert found["faithful"][1] == found["per_pixel_sigma"][1] == found["per_pixel_sigma"][2]
+    assert len(found["faithful"][1]) > 1

@@ -23,7 +23,7 @@ MODELS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
 }
 
 
-def elbo(name: str, precision: torch.dtype, *, training: bool) -> models.Elbo:
+def objective(name: str, precision: torch.dtype, *, training: bool) -> models.Objective:
     shape, options = MODELS[name]
     channels, height, width = shape[-3:]
     likelihood = likelihoods.create("optimal_sigma", (channels, height, width))
@@ -33,7 +33,7 @@ def elbo(name: str, precision: torch.dtype, *, training: bool) -> models.Elbo:
     if not training:
         outputs = model(x, seeds.generator("cpu", 0, "noise")).outputs
         likelihood.calibrate(iter([(outputs.detach(), model.targets(x))]))
-    found: models.Elbo = model.elbo(x, seeds.generator("cpu", 0, "noise"))
+    found: models.Objective = model.objective(x, seeds.generator("cpu", 0, "noise"))
     assert {part.dtype for part in found} == {torch.float32}
     return found
 
@@ -41,8 +41,8 @@ def elbo(name: str, precision: torch.dtype, *, training: bool) -> models.Elbo:
 @pytest.mark.parametrize("name", MODELS)
 def test_a_training_step_is_nearly_the_same_and_measurements_are_the_same(name: str) -> None:
     for training in (True, False):
-        exact = elbo(name, torch.float32, training=training)
-        lower = elbo(name, torch.bfloat16, training=training)
+        exact = objective(name, torch.float32, training=training)
+        lower = objective(name, torch.bfloat16, training=training)
         for a, b in zip(exact, lower, strict=True):
             assert torch.equal(a, b) is not training
             torch.testing.assert_close(a, b, rtol=0.05, atol=2.0)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 import likelihoods
 from bench import models
@@ -25,24 +26,21 @@ def scored(
     """The items, what the likelihood was fitted to, and what it was scored on."""
     built = build(make_spec(name, model=model), data_for(model)).train()
     x, seen = data_for(model).train[:32] / 255, list[Any]()
-    original = built.likelihood.forward
+    forward, loss = built.likelihood.forward, built.likelihood.reconstruction_loss
 
-    def spy(outputs: Tensor, target: Tensor | None = None) -> Any:
-        distribution: Any = original(outputs, target)
-        log_prob = distribution.log_prob
+    def fitted(outputs: Tensor, target: Tensor | None = None) -> Distribution:
+        seen.append(target)
+        return forward(outputs, target)
 
-        def noted(value: Tensor) -> Tensor:
-            seen.extend((target, value))
-            found: Tensor = log_prob(value)
-            return found
+    def minimised(distribution: Distribution, target: Tensor) -> Tensor:
+        seen.append(target)
+        return loss(distribution, target)
 
-        distribution.log_prob = noted
-        return distribution
-
-    built.likelihood.forward = spy  # type: ignore[method-assign]
+    built.likelihood.forward = fitted  # type: ignore[method-assign]
+    built.likelihood.reconstruction_loss = minimised  # type: ignore[method-assign]
     noise = None if seed is None else torch.Generator().manual_seed(seed)
-    elbo = built.elbo(x, torch.Generator().manual_seed(0), noise)
-    assert elbo.log_likelihood.isfinite().all()
+    objective = built.objective(x, torch.Generator().manual_seed(0), noise)
+    assert objective.reconstruction.isfinite().all()
     return built.targets(x), seen[0], seen[1]
 
 
@@ -91,14 +89,14 @@ def test_training_draws_it_anew_each_step_and_leaves_all_else_alone(
 ) -> None:
     def trained(dequantise: bool) -> tuple[list[Any], Tensor]:
         drawn = list[Any]()
-        original = models.Model.elbo
+        original = models.Model.objective
 
         def spy(model: Any, x: Tensor, generator: Any = None, noise: Any = None) -> Any:
             drawn.append((x.clone(), generator.initial_seed(), noise and noise.initial_seed()))
             return original(model, x, generator, noise)
 
         with monkeypatch.context() as patch:
-            patch.setattr(models.Model, "elbo", spy)
+            patch.setattr(models.Model, "objective", spy)
             training = Training(batch_size=16, steps=6, dequantise=dequantise)
             spec = make_spec("gaussian", training=training)
             model = build(spec, data)

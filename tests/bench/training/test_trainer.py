@@ -33,7 +33,9 @@ def test_the_curve_begins_at_zero_and_ends_at_the_last_step() -> None:
     assert History(points=10).steps(2) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("name", ["optimal_sigma", "shared_sigma", "optimal_per_image_sigma"])
+@pytest.mark.parametrize(
+    "name", ["optimal_sigma", "shared_sigma", "optimal_per_image_sigma", "geco"]
+)
 def test_a_continued_run_is_the_uninterrupted_one(
     name: str, data: Data, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,13 +99,14 @@ def test_divergence_is_recorded_with_its_step(data: Data, make_spec: MakeSpec) -
     spec = make_spec()
     model = build(spec, data)
     calls = iter(range(100))
-    original = model.elbo
+    original = model.objective
 
     def poisoned(*arguments: Any) -> Any:
-        elbo = original(*arguments)
-        return elbo._replace(kl=elbo.kl * math.nan) if next(calls) == 6 else elbo
+        objective = original(*arguments)
+        poison = next(calls) == 6
+        return objective._replace(kl=objective.kl * math.nan) if poison else objective
 
-    model.elbo = poisoned  # type: ignore[method-assign,assignment]
+    model.objective = poisoned  # type: ignore[method-assign,assignment]
     states = list[dict[str, Any]]()
     trajectory = Trainer(model, data, spec.training, spec.history, spec.seed).run(
         save=states.append

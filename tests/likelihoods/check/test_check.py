@@ -89,6 +89,9 @@ def detail(name: str, factory: check.Factory) -> str:
             broken.Overflowing,
             "log_prob .* where all outputs are -10000 or -30",
         ),
+        ("training objective", broken.Climbing, "against its gradient lowers log_prob"),
+        ("training objective", broken.HalfTrained, r"reaches the raw channels \[2, 3\]"),
+        ("training objective", broken.Exploding, "not finite, .* for extreme outputs"),
         ("float32 agrees with float64", broken.Cancelling, "in log_prob"),
         ("saved and restored", broken.Forgetful, "a copy by state_dict, in log_prob"),
         ("saved and restored", broken.Unpicklable, "pickle"),
@@ -126,6 +129,36 @@ def test_an_exception_of_torch_is_placed_where_the_author_called_it() -> None:
 
 def _adds_wrong_shapes(self: Sound, location: Tensor, scale: Tensor) -> Distribution:
     return Sound.laplace(self, location + torch.zeros(7), scale)
+
+
+class Unsummed(Sound):
+    def reconstruction_loss(self, distribution: Distribution, target: Tensor) -> Tensor:
+        return (distribution.mean - target).square()
+
+
+class Looking(Sound):
+    def reconstruction_loss(self, distribution: Distribution, target: Tensor) -> Tensor:
+        loss = super().reconstruction_loss(distribution, target)
+        return loss / abs(loss.mean().item())
+
+
+@pytest.mark.parametrize(
+    ("name", "defective", "words"),
+    [
+        ("shapes", Unsummed, r"\(2, 3, 4, 5\), expected \(2,\); sum over the image"),
+        ("any device", Looking, r"item\(\).*in reconstruction_loss\)"),
+    ],
+)
+def test_an_objective_of_its_own_is_held_to_the_contract(
+    name: str, defective: type[Likelihood], words: str
+) -> None:
+    found = detail(name, defective)
+    assert re.search(words, found), found
+
+
+def test_an_objective_that_is_log_prob_is_not_asked_for() -> None:
+    result = check.check("training objective", check.PROPERTIES["training objective"], Sound)
+    assert (result.passed, result.detail) == (None, "it is -log_prob")
 
 
 def test_a_heading_alone_is_not_the_message() -> None:

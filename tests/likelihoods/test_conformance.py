@@ -13,6 +13,9 @@ FACTORIES = {name: partial(likelihoods.create, name) for name in likelihoods.nam
         likelihoods.create, "optimal_sigma", share=("height", "width")
     ),
     "beta_vae beta=0.001": partial(likelihoods.create, "beta_vae", beta=0.001),
+    "coupled_logistic_mixture components=3": partial(
+        likelihoods.create, "coupled_logistic_mixture", components=3
+    ),
     "logistic_mixture components=1": partial(likelihoods.create, "logistic_mixture", components=1),
 }
 
@@ -46,6 +49,7 @@ def test_native_measures() -> None:
     measures = {n: likelihoods.create(n, (1, 2, 2)).measure for n in likelihoods.names()}
     assert {n for n, measure in measures.items() if measure == "unnormalised"} == {"bernoulli"}
     assert {n for n, measure in measures.items() if measure == "mass"} == {
+        "coupled_logistic_mixture",
         "categorical",
         "bitwise_categorical",
         "discretized_logistic",

@@ -180,7 +180,11 @@ REFERENCES: dict[str, Callable[[Likelihood, Tensor], Array]] = {
 }
 
 
-@pytest.mark.parametrize("name", likelihoods.names())
+CONDITIONAL = {"coupled_logistic_mixture"}
+"""Those whose cdf is given the channels before: the tests of their family have the references."""
+
+
+@pytest.mark.parametrize("name", sorted({*likelihoods.names()} - CONDITIONAL))
 def test_equals_the_cumulative_mass(name: str) -> None:
     torch.manual_seed(0)
     likelihood = likelihoods.create(name, SHAPE).double()

@@ -125,7 +125,8 @@ class Likelihood(nn.Module):
         256 bins hold, from -1/2 to 255 1/2 levels: the density given that the image is one of
         8 bits. So the masses of all images sum to one, and a wide density does not gain from what
         it has outside. The probability of bins and range is the ``log_interval_mass(lower,
-        upper)`` of the distribution, (B,) of images or (B, C, H, W) of values, if it has one. Else
+        upper)`` of the distribution, (B,) of images or (B, C, H, W) of values, if it has one;
+        where that is a lower bound, the range has the upper one ``log_interval_mass_above``. Else
         it is a difference of its ``cdf``, in float64; of a mass below 1e-7, where the difference
         cancels, the density times the part of the bin inside the support. Override it where there
         is no cdf.
@@ -159,7 +160,8 @@ class Likelihood(nn.Module):
             log_mass = images.log_interval_mass(lower, upper)
             if ends == RANGE:
                 start, end = (torch.full_like(lower, edge) for edge in RANGE)
-                log_mass = log_mass - images.log_interval_mass(start, end)
+                whole = getattr(images, "log_interval_mass_above", images.log_interval_mass)
+                log_mass = log_mass - whole(start, end)
             log_mass = log_mass.to(x.dtype)
         self._check_log_mass(outputs, x, log_mass)
         return log_mass
@@ -169,11 +171,10 @@ class Likelihood(nn.Module):
 
         Each (B, C, H, W), float64 where the device has it. Under the mass of ``log_mass``, of each
         value by itself: where a likelihood couples the values of an image, its marginals, or its
-        conditionals given the values before, whose order it states (Rosenblatt 1952). Either is
-        uniform under the likelihood. Below level 0 there is probability 0, up to level 255 there
-        is 1. This default is the
-        distribution's own ``level_cdf`` for those of this package, else from the ``cdf`` of
-        values, in float64. Override it where there is none.
+        conditionals given the values before (Rosenblatt 1952). Below level 0 there is probability
+        0, up to level 255 there is 1. This default is the distribution's own ``level_cdf`` for
+        those of this package, else from the ``cdf`` of values, in float64. Override it where there
+        is none.
 
         Raises:
             NotImplementedError: the distribution has no cdf.

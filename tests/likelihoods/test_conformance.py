@@ -16,6 +16,7 @@ FACTORIES = {name: partial(likelihoods.create, name) for name in likelihoods.nam
     "coupled_logistic_mixture components=3": partial(
         likelihoods.create, "coupled_logistic_mixture", components=3
     ),
+    "low_rank_gaussian rank=1": partial(likelihoods.create, "low_rank_gaussian", rank=1),
     "logistic_mixture components=1": partial(likelihoods.create, "logistic_mixture", components=1),
 }
 

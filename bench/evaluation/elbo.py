@@ -143,7 +143,7 @@ def _smallest_sigma(likelihood: Likelihood, distribution: Distribution) -> Tenso
 
 
 nll_metric = partial(Metric, unit="nats/image", decimals=1, best="lowest", native=True)
-bits_metric = partial(Metric, decimals=3, best="lowest")
+bits_metric = partial(Metric, decimals=3, best="lowest", of_mass=True)
 nats_metric = partial(Metric, unit="nats/image", decimals=2)
 
 _METRICS_OF_A_PART = (

@@ -206,7 +206,8 @@ def _train(
     record: dict[str, Any] = {
         "status": Status.FINISHED,
         "measure": model.likelihood.measure,
-        "outputs_per_value": model.likelihood.outputs_per_value,
+        "mass_is_bound": model.likelihood.mass_is_bound,
+        "outputs_per_value": model.likelihood.output_channels / model.likelihood.shape[0],
         "dimensions": math.prod(model.likelihood.shape),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "steps": trainer.steps,
@@ -295,10 +296,16 @@ METRICS = (
     _words("error", "error", "why a run did not finish, in one line"),
     _words("not_measured", "not measured", "what a finished run lacks, and why of each"),
     _words("measure", "measure", "what the NLL is of: density, mass or unnormalised"),
-    _whole(
+    _words(
+        "mass_is_bound",
+        "bound on the mass",
+        "True where the probability of an 8-bit image is bounded from below, not known",
+    ),
+    Metric(
         "outputs_per_value",
         "raw outputs a value",
-        "raw decoder channels for each data channel",
+        "raw decoder channels for each data channel; a fraction where the channels share some",
+        decimals=1,
         constant=True,
     ),
     _whole(
@@ -346,6 +353,7 @@ METRICS = (
         "the lowest bits/dim of any point of the history, on the validation images of the history, "
         "also of a run that diverged; all else is measured at the last step",
         decimals=3,
+        of_mass=True,
     ),
     _whole("best_validation_step", "best at step", "the step of that point"),
     _seconds("evaluate_seconds", "evaluation", "wall-clock time of all measurements"),

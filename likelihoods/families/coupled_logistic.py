@@ -25,8 +25,8 @@ from likelihoods.families.logistic import (
     mean_logistic_level,
 )
 
-PLACES: Final = 17  # points of a Korobov lattice, at which a mean over the channels before is taken
-GENERATOR: Final = 5
+PLACES: Final = 11  # points of a Korobov lattice, at which a mean over the channels before is taken
+GENERATOR: Final = 3
 
 
 @register("coupled_logistic_mixture")
@@ -97,7 +97,7 @@ class CoupledLogisticImages(ImageDistribution):
         """The expected grey values, (B, C, H, W).
 
         Of the first channel to 0.01 of a grey level. Of another it is, in each component, the
-        average of its mean over 17 places of the channels before it, within a few percent of the
+        average of its mean over 11 places of the channels before it, within a few percent of the
         standard deviation of these, and exact where the ends of the range are out of reach.
         """
         scales = self._scale.unbind(2)

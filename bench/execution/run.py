@@ -27,6 +27,7 @@ from bench.store import Store
 from bench.suite import RunSpec
 from bench.training import Trainer
 from bench.training.trainer import Progress
+from likelihoods import Likelihood
 from reports import Metric, Status
 
 
@@ -205,10 +206,7 @@ def _train(
     store.write_history(run_id, trajectory.history)
     record: dict[str, Any] = {
         "status": Status.FINISHED,
-        "measure": model.likelihood.measure,
-        "mass_is_bound": model.likelihood.mass_is_bound,
-        "outputs_per_value": model.likelihood.output_channels / model.likelihood.shape[0],
-        "dimensions": math.prod(model.likelihood.shape),
+        **_facts(model.likelihood),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "steps": trainer.steps,
         "batch_size": min(spec.training.batch_size, len(data.train)),
@@ -228,6 +226,15 @@ def _train(
         }
     store.write_environment(run_id, store.environment(run_id) | watch.read())
     store.write_record(run_id, record)
+
+
+def _facts(likelihood: Likelihood) -> dict[str, Any]:
+    return {
+        "measure": likelihood.measure,
+        "mass_is_bound": likelihood.mass_is_bound,
+        "outputs_per_value": likelihood.output_channels / likelihood.shape[0],
+        "dimensions": math.prod(likelihood.shape),
+    }
 
 
 def _restore(what: Model | Trainer, state: dict[str, Any], kind: str) -> None:

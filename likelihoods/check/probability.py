@@ -107,7 +107,7 @@ def mass_agrees_with_log_prob(factory: Factory) -> Measurement:
             native = density.view(-1, len(weights)) @ weights * (upper - lower).squeeze(1)
             native = native / native.sum()
             excess = (log_mass.exp() - native) / (native + 1e-4)
-            worst.append((excess if likelihood.mass_is_bound else excess.abs()).max())
+            worst.append(excess.clamp(min=0 if likelihood.mass_is_bound else -math.inf).abs().max())
         difference = torch.stack(worst)
     else:
         difference = mass - _natives(likelihood, outputs)
@@ -184,7 +184,9 @@ def level_cdf_agrees_with_mass(factory: Factory) -> Measurement | Skipped:
             return Skipped(NO_CDF)
         below, above = (torch.stack(edge).view(-1, LEVELS) for edge in zip(*edges, strict=True))
         bound = likelihood.mass_is_bound
-        masses = log_masses(likelihood, outputs).exp() if bound else _frequencies(likelihood, outputs)
+        masses = (
+            log_masses(likelihood, outputs).exp() if bound else _frequencies(likelihood, outputs)
+        )
         if kind == "extreme":  # `finite_at_extremes` judges the others
             finite = (below + above + masses).isfinite().all(1)
             below, above, masses = below[finite], above[finite], masses[finite]

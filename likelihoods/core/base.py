@@ -121,8 +121,8 @@ class Likelihood(nn.Module):
         """Return the log probability of 8-bit images, in nats, (B,).
 
         A lower bound of it where ``mass_is_bound``, so that the masses of all images sum to at most
-        one. Of a density it is the share of the bins, of width 1/255 around each level, in all that the
-        256 bins hold, from -1/2 to 255 1/2 levels: the density given that the image is one of
+        one. Of a density it is the share of the bins, of width 1/255 around each level, in all that
+        the 256 bins hold, from -1/2 to 255 1/2 levels: the density given that the image is one of
         8 bits. So the masses of all images sum to one, and a wide density does not gain from what
         it has outside. The probability of bins and range is the ``log_interval_mass(lower,
         upper)`` of the distribution, (B,) of images or (B, C, H, W) of values, if it has one;
@@ -242,7 +242,9 @@ class Likelihood(nn.Module):
     def _check_outputs(self, outputs: Tensor) -> None:
         expected = (self.output_channels, *self.shape[1:])
         if outputs.dim() != 4 or tuple(outputs.shape[1:]) != expected:
-            of_pixel = f"{self.outputs_per_pixel} for each pixel and " * bool(self.outputs_per_pixel)
+            of_pixel = f"{self.outputs_per_pixel} for each pixel and " * bool(
+                self.outputs_per_pixel
+            )
             raise LikelihoodError(
                 f"outputs of shape {tuple(outputs.shape)} do not fit {self.name}: expected "
                 f"(B, {', '.join(map(str, expected))}), that is {of_pixel}{self.outputs_per_value} "

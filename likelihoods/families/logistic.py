@@ -146,7 +146,9 @@ def chosen(logits: Tensor, *parameters: Tensor) -> list[Tensor]:
     pixel or, where C is one, what its N values share; those returned lack the K.
     """
     # logits - ln E is largest at k with probability softmax(logits)_k.
-    exponentials = torch.empty(logits.shape, dtype=logits.dtype, device=logits.device).exponential_()
+    exponentials = torch.empty(
+        logits.shape, dtype=logits.dtype, device=logits.device
+    ).exponential_()
     component = (logits - exponentials.log()).argmax(-4, keepdim=True)
     drawn = []
     for parameter in parameters:

@@ -71,7 +71,9 @@ def _protocols(subject: Subject) -> str:
     if any(DAGGER in each for each in marks):
         line += f" {DAGGER} marks what is no better than the last rows, which know no image."
     if any(BOUND in each for each in marks):
-        line += f" {BOUND} marks bits/dim of a bound on the mass: they may be too high, not too low."
+        line += (
+            f" {BOUND} marks bits/dim of a bound on the mass: they may be too high, not too low."
+        )
     return paragraphs(
         line, fold("How to read the tables", reading, known, *dict.fromkeys(captions))
     )

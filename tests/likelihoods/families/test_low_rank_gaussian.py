@@ -121,16 +121,17 @@ def integrated(images: LowRankGaussianImages, lower: Tensor, upper: Tensor) -> T
         a, b = np.where(a + b > 0, -b, a), np.where(a + b > 0, -a, b)
         far, near = special.log_ndtr(a), special.log_ndtr(b)
         masses = (near + np.log(-np.expm1(far - near))).sum((1, 2, 3))
-        logs.append(special.logsumexp(masses + stats.norm.logpdf(factor.ravel())) + np.log(factor[1] - factor[0]).item())
+        logs.append(
+            special.logsumexp(masses + stats.norm.logpdf(factor.ravel()))
+            + np.log(factor[1] - factor[0]).item()
+        )
     return torch.tensor(np.array(logs))
 
 
 @pytest.mark.parametrize("loading", [0.3, 3.0, 10.0])
 @pytest.mark.parametrize("sigma", [math.exp(-6), 0.01, 0.1])
 @pytest.mark.parametrize("size", [1, 3, 20])
-def test_the_bounds_enclose_the_mass_of_one_factor(
-    sigma: float, loading: float, size: int
-) -> None:
+def test_the_bounds_enclose_the_mass_of_one_factor(sigma: float, loading: float, size: int) -> None:
     images = one_factor(sigma, loading, size)
     x = likelihoods.quantise(images.sample())
     lower, upper = bin_edges(x)

@@ -111,7 +111,8 @@ class LowRankGaussianImages(ImageDistribution):
         explained = torch.linalg.solve_triangular(root, projected, upper=False)
         distance = errors.square().sum(-1) - explained.square().sum((-2, -1))
         log_volume = sum_image(wide(self._log_scale)) + _log_determinant(root)
-        log_prob = -0.5 * (distance + LOG_TWO_PI * self.event_shape.numel()) - log_volume
+        distance = distance + LOG_TWO_PI * self.event_shape.numel()
+        log_prob: Tensor = -0.5 * distance - log_volume
         return log_prob.to(self._mean.dtype)
 
     @torch.no_grad()
@@ -131,7 +132,7 @@ class LowRankGaussianImages(ImageDistribution):
         edges = self._standardised(lower), self._standardised(upper)
         means = [w * _log_masses(*edges, at + node * spread).sum(1) for node, w in QUADRATURE]
         second_moment = inverse.square().sum((1, 2)) + peak.square().sum((1, 2))
-        divergence = 0.5 * (second_moment - root.shape[1]) + _log_determinant(root)
+        divergence: Tensor = 0.5 * (second_moment - root.shape[1]) + _log_determinant(root)
         return torch.stack(means).sum(0) - divergence
 
     @torch.no_grad()
@@ -183,7 +184,8 @@ class LowRankGaussianImages(ImageDistribution):
         for _ in range(TANGENTS):
             at = (factors.mT @ loadings).squeeze(1)
             masses = _log_masses(*edges, at)
-            slope, curvature = _slope_and_curvature(*(edge - at for edge in edges), masses)
+            below, above = (edge - at for edge in edges)
+            slope, curvature = _slope_and_curvature(below, above, masses)
             gradient, root = loadings @ slope.unsqueeze(2), _root(loadings, curvature)
             yield _Near(factors, at, masses, slope, curvature, gradient, root)
             factors = factors + torch.cholesky_solve(gradient - factors, root)

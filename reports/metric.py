@@ -36,6 +36,8 @@ class Metric:
     """Paper with its arXiv identifier, and the equation; "" for what is plain."""
     native: bool = False
     """Whether it compares only between decoders of the same measure."""
+    of_mass: bool = False
+    """Whether it rests on the probability of the 8-bit image, which some decoders only bound."""
     constant: bool = False
     """Whether it is the same for every seed, so that a spread says nothing."""
     headline: bool = False

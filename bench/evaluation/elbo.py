@@ -99,7 +99,8 @@ def estimate_elbo(
         parts = (log_prob, log_mass, censored, sampled.kl, errors, *layers)
         sums = [part.double().sum() for part in parts]
         totals = totals + torch.stack(sums)
-        smallest = torch.minimum(smallest, _smallest_sigma(model.likelihood, distribution, smallest))
+        sigma = _smallest_sigma(model.likelihood, distribution, smallest)
+        smallest = torch.minimum(smallest, sigma)
         count += len(targets)
         of_items = [part.double().view(len(x), -1).sum(1) for part in (log_prob, log_mass)]
         bounds.append(sampled.kl - torch.stack(of_items))
@@ -143,7 +144,7 @@ def _smallest_sigma(likelihood: Likelihood, distribution: Distribution, like: Te
 
 
 nll_metric = partial(Metric, unit="nats/image", decimals=1, best="lowest", native=True)
-bits_metric = partial(Metric, decimals=3, best="lowest")
+bits_metric = partial(Metric, decimals=3, best="lowest", of_mass=True)
 nats_metric = partial(Metric, unit="nats/image", decimals=2)
 
 _METRICS_OF_A_PART = (

@@ -27,6 +27,7 @@ from bench.store import Store
 from bench.suite import RunSpec
 from bench.training import Trainer
 from bench.training.trainer import Progress
+from likelihoods import Likelihood
 from reports import Metric, Status
 
 
@@ -205,9 +206,7 @@ def _train(
     store.write_history(run_id, trajectory.history)
     record: dict[str, Any] = {
         "status": Status.FINISHED,
-        "measure": model.likelihood.measure,
-        "outputs_per_value": model.likelihood.outputs_per_value,
-        "dimensions": math.prod(model.likelihood.shape),
+        **_facts(model.likelihood),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "steps": trainer.steps,
         "batch_size": min(spec.training.batch_size, len(data.train)),
@@ -227,6 +226,15 @@ def _train(
         }
     store.write_environment(run_id, store.environment(run_id) | watch.read())
     store.write_record(run_id, record)
+
+
+def _facts(likelihood: Likelihood) -> dict[str, Any]:
+    return {
+        "measure": likelihood.measure,
+        "mass_is_bound": likelihood.mass_is_bound,
+        "outputs_per_value": likelihood.output_channels / likelihood.shape[0],
+        "dimensions": math.prod(likelihood.shape),
+    }
 
 
 def _restore(what: Model | Trainer, state: dict[str, Any], kind: str) -> None:
@@ -295,10 +303,16 @@ METRICS = (
     _words("error", "error", "why a run did not finish, in one line"),
     _words("not_measured", "not measured", "what a finished run lacks, and why of each"),
     _words("measure", "measure", "what the NLL is of: density, mass or unnormalised"),
-    _whole(
+    _words(
+        "mass_is_bound",
+        "bound on the mass",
+        "True where the probability of an 8-bit image is bounded from below, not known",
+    ),
+    Metric(
         "outputs_per_value",
         "raw outputs a value",
-        "raw decoder channels for each data channel",
+        "raw decoder channels for each data channel; a fraction where the channels share some",
+        decimals=1,
         constant=True,
     ),
     _whole(
@@ -346,6 +360,7 @@ METRICS = (
         "the lowest bits/dim of any point of the history, on the validation images of the history, "
         "also of a run that diverged; all else is measured at the last step",
         decimals=3,
+        of_mass=True,
     ),
     _whole("best_validation_step", "best at step", "the step of that point"),
     _seconds("evaluate_seconds", "evaluation", "wall-clock time of all measurements"),

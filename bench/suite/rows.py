@@ -88,6 +88,7 @@ def made(name: str, shape: Shape, options: Mapping[str, Any]) -> Likelihood:
         raise likelihoods.LikelihoodError(f"{name} cannot be made: {located(error)}") from error
     choice(f"{name}: measure", likelihood.measure, get_args(likelihoods.Measure))
     integer(f"{name}: outputs_per_value", likelihood.outputs_per_value, 1)
+    integer(f"{name}: outputs_per_pixel", likelihood.outputs_per_pixel, 0)
     return likelihood
 
 

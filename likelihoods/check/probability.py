@@ -36,6 +36,7 @@ KOLMOGOROV: Final = 2.2
 """Distance of Kolmogorov and Smirnov, times the root of the number of values, that one in 10^4
 uniform samples exceeds."""
 KINDS: Final = {"random": random_outputs, "extreme": extreme_outputs}
+BOUND: Final = "its log_mass is a bound, with which samples need not agree"
 NO_CDF: Final = "it has no level_cdf, so its calibration is not measured"
 _stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 
@@ -44,7 +45,8 @@ _stats: Any = scipy.stats  # typed the same with and without scipy-stubs
 def mass_sums_to_one(factory: Factory) -> Measurement:
     """In float32, the masses of the 256 levels sum to one, for random and for extreme outputs.
 
-    Sums that are nan at extreme outputs are left out: `finite_at_extremes` checks that.
+    Those of a bound sum to at most one. Sums that are nan at extreme outputs are left out:
+    `finite_at_extremes` checks that.
     """
     likelihood = trained(factory, ONE_VALUE)
     worst = (0.0, "random", 1.0)
@@ -53,7 +55,8 @@ def mass_sums_to_one(factory: Factory) -> Measurement:
         if kind == "extreme":
             totals = totals[~totals.isnan()]
         for total in totals.tolist():
-            error = math.inf if math.isnan(total) else abs(total - 1)
+            error = total - 1 if likelihood.mass_is_bound else abs(total - 1)
+            error = math.inf if math.isnan(total) else error
             worst = max(worst, (error, kind, total))
     error, kind, total = worst
     return Measurement(error, 1e-4, f"largest |sum - 1|: a sum of {total:.6g}, {kind} outputs")
@@ -87,7 +90,7 @@ def log_prob_is_normalised(factory: Factory) -> Measurement | Skipped:
 def mass_agrees_with_log_prob(factory: Factory) -> Measurement:
     """The mass of a level is its bin's share of the density in all bins, or the native mass itself.
 
-    An unnormalised log_prob differs from it by the same number at all levels.
+    An unnormalised log_prob differs from it by the same number at all levels. A bound is no larger.
     """
     likelihood = trained(factory, ONE_VALUE).double()
     outputs = random_outputs(likelihood, 8).double()
@@ -103,7 +106,8 @@ def mass_agrees_with_log_prob(factory: Factory) -> Measurement:
             density = _density(likelihood, o, x.flatten())
             native = density.view(-1, len(weights)) @ weights * (upper - lower).squeeze(1)
             native = native / native.sum()
-            worst.append(((log_mass.exp() - native) / (native + 1e-4)).abs().max())
+            excess = (log_mass.exp() - native) / (native + 1e-4)
+            worst.append(excess.clamp(min=0 if likelihood.mass_is_bound else -math.inf).abs().max())
         difference = torch.stack(worst)
     else:
         difference = mass - _natives(likelihood, outputs)
@@ -114,13 +118,15 @@ def mass_agrees_with_log_prob(factory: Factory) -> Measurement:
 
 
 @torch.no_grad()
-def samples_agree_with_mass(factory: Factory) -> Measurement:
+def samples_agree_with_mass(factory: Factory) -> Measurement | Skipped:
     """Of 10^5 samples, those in the range of the bins are as frequent as the masses say.
 
     The number is the largest of Pearson's chi-squared over a few outputs, in standard deviations;
     levels that are rarely expected are pooled with their neighbours.
     """
     likelihood = trained(factory, ONE_VALUE)
+    if likelihood.mass_is_bound:
+        return Skipped(BOUND)
     outputs = random_outputs(likelihood, 3)
     samples = _samples(likelihood, outputs)
     off_grid = (samples - quantise(samples)).abs().max().item()
@@ -166,7 +172,7 @@ def samples_agree_with_mean(factory: Factory) -> Measurement:
 def level_cdf_agrees_with_mass(factory: Factory) -> Measurement | Skipped:
     """From level to level the cdf rises from 0 to 1, each time by the mass of the level.
 
-    In float64, for random and for extreme outputs.
+    By no less, where that is a bound. In float64, for random and for extreme outputs.
     """
     likelihood = trained(factory, ONE_VALUE).double()
     worst = (0.0, "")
@@ -177,14 +183,19 @@ def level_cdf_agrees_with_mass(factory: Factory) -> Measurement | Skipped:
         except NotImplementedError:  # allowed: then nothing but the calibration is missing
             return Skipped(NO_CDF)
         below, above = (torch.stack(edge).view(-1, LEVELS) for edge in zip(*edges, strict=True))
-        masses = _frequencies(likelihood, outputs)
+        bound = likelihood.mass_is_bound
+        masses = (
+            log_masses(likelihood, outputs).exp() if bound else _frequencies(likelihood, outputs)
+        )
         if kind == "extreme":  # `finite_at_extremes` judges the others
             finite = (below + above + masses).isfinite().all(1)
             below, above, masses = below[finite], above[finite], masses[finite]
         errors = {
             "at level 0": below[:, :1],
             "at level 255": above[:, -1:] - 1,
-            "against the mass of a level": above - below - masses,
+            "against the mass of a level": (above - below - masses).clamp(
+                max=0 if bound else math.inf
+            ),
             "between neighbours": below[:, 1:] - above[:, :-1],
             "by which it falls": (below - above).clamp(min=0),
         }

@@ -63,6 +63,10 @@ class Likelihood(nn.Module):
     detached_outputs: int = 0
     """How many of these, the last ones, are to train the last layer of the network alone: their
     gradient stops before it. For networks that provide it; a likelihood does not see layers."""
+    outputs_per_pixel: int = 0
+    """Raw decoder channels beside those, for all channels of a pixel together; they come first."""
+    mass_is_bound: bool = False
+    """Whether ``log_mass`` is a lower bound, where the probability itself has no closed form."""
     reference: ClassVar[str] = ""
     """Where the likelihood comes from."""
 
@@ -138,11 +142,13 @@ class Likelihood(nn.Module):
     def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return the log probability of 8-bit images, in nats, (B,).
 
-        Of a density it is the share of the bins, of width 1/255 around each level, in all that the
-        256 bins hold, from -1/2 to 255 1/2 levels: the density given that the image is one of
+        A lower bound of it where ``mass_is_bound``, so that the masses of all images sum to at most
+        one. Of a density it is the share of the bins, of width 1/255 around each level, in all that
+        the 256 bins hold, from -1/2 to 255 1/2 levels: the density given that the image is one of
         8 bits. So the masses of all images sum to one, and a wide density does not gain from what
         it has outside. The probability of bins and range is the ``log_interval_mass(lower,
-        upper)`` of the distribution, (B,) of images or (B, C, H, W) of values, if it has one. Else
+        upper)`` of the distribution, (B,) of images or (B, C, H, W) of values, if it has one;
+        where that is a lower bound, the range has the upper one ``log_interval_mass_above``. Else
         it is a difference of its ``cdf``, in float64; of a mass below 1e-7, where the difference
         cancels, the density times the part of the bin inside the support. Override it where there
         is no cdf.
@@ -176,7 +182,8 @@ class Likelihood(nn.Module):
             log_mass = images.log_interval_mass(lower, upper)
             if ends == RANGE:
                 start, end = (torch.full_like(lower, edge) for edge in RANGE)
-                log_mass = log_mass - images.log_interval_mass(start, end)
+                whole = getattr(images, "log_interval_mass_above", images.log_interval_mass)
+                log_mass = log_mass - whole(start, end)
             log_mass = log_mass.to(x.dtype)
         self._check_log_mass(outputs, x, log_mass)
         return log_mass
@@ -185,10 +192,11 @@ class Likelihood(nn.Module):
         """Return the probability of all levels below that of each value, and of it included.
 
         Each (B, C, H, W), float64 where the device has it. Under the mass of ``log_mass``, of each
-        value by itself: where a likelihood couples the values of an image, its marginals. Below
-        level 0 there is probability 0, up to level 255 there is 1. This default is the
-        distribution's own ``level_cdf`` for those of this package, else from the ``cdf`` of
-        values, in float64. Override it where there is none.
+        value by itself: where a likelihood couples the values of an image, its marginals, or its
+        conditionals given the values before (Rosenblatt 1952). Below level 0 there is probability
+        0, up to level 255 there is 1. This default is the distribution's own ``level_cdf`` for
+        those of this package, else from the ``cdf`` of values, in float64. Override it where there
+        is none.
 
         Raises:
             NotImplementedError: the distribution has no cdf.
@@ -213,7 +221,7 @@ class Likelihood(nn.Module):
     @property
     def output_channels(self) -> int:
         """Channels that the decoder has to produce."""
-        return self.outputs_per_value * self.shape[0]
+        return self.outputs_per_pixel + self.outputs_per_value * self.shape[0]
 
     @property
     def kl_weight(self) -> float:
@@ -230,10 +238,15 @@ class Likelihood(nn.Module):
 
         Outputs of another shape than (B, output_channels, H, W) raise a LikelihoodError.
         """
-        self._check_outputs(outputs)
-        if outputs.dtype in (torch.float16, torch.bfloat16):
-            outputs = outputs.float()  # a grey level is finer than half precision
-        return torch.unflatten(outputs, 1, (self.outputs_per_value, self.shape[0]))
+        of_values = self._floats(outputs)[:, self.outputs_per_pixel :]
+        return torch.unflatten(of_values, 1, (self.outputs_per_value, self.shape[0]))
+
+    def shared(self, outputs: Tensor) -> Tensor:
+        """Return a view (B, outputs_per_pixel, H, W) of what channels share, at least float32.
+
+        It raises what `stack` raises.
+        """
+        return self._floats(outputs)[:, : self.outputs_per_pixel]
 
     def split(self, outputs: Tensor) -> tuple[Tensor, ...]:
         """Return one view (B, C, H, W) of the raw channels for each output of a value (`stack`)."""
@@ -248,12 +261,20 @@ class Likelihood(nn.Module):
         check_distribution(distribution, len(outputs), self.shape, self.name)
         return distribution
 
+    def _floats(self, outputs: Tensor) -> Tensor:
+        self._check_outputs(outputs)
+        is_half = outputs.dtype in (torch.float16, torch.bfloat16)
+        return outputs.float() if is_half else outputs  # a grey level is finer than half precision
+
     def _check_outputs(self, outputs: Tensor) -> None:
         expected = (self.output_channels, *self.shape[1:])
         if outputs.dim() != 4 or tuple(outputs.shape[1:]) != expected:
+            of_pixel = f"{self.outputs_per_pixel} for each pixel and " * bool(
+                self.outputs_per_pixel
+            )
             raise LikelihoodError(
-                f"outputs of shape {tuple(outputs.shape)} do not fit {self.name}: "
-                f"expected (B, {', '.join(map(str, expected))}), that is {self.outputs_per_value} "
+                f"outputs of shape {tuple(outputs.shape)} do not fit {self.name}: expected "
+                f"(B, {', '.join(map(str, expected))}), that is {of_pixel}{self.outputs_per_value} "
                 f"for each value of an image of shape {self.shape}"
             )
         if not outputs.is_floating_point():

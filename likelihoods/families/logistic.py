@@ -109,25 +109,9 @@ class LogisticMixtureImages(ImageDistribution):
         return (self._logits.softmax(1) * means).sum(1) * STEP
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return the log probability of 8-bit images, (B,), in nats.
-
-        With F the cdf, F(b) - F(a) = F(b) (1 - F(a)) (1 - e^(a - b)) for edges a < b in units of
-        the scale: a product of positive factors, accurate in both tails, where the plain
-        difference cancels and the reference resorts to the density.
-        """
-        level = to_levels(value).unsqueeze(-4)
-        first, last = level == 0, level == LAST
-        centre = level.to(self._scale.dtype)
-        lower = torch.where(first, -FAR, centre - 0.5)
-        upper = torch.where(last, FAR, centre + 0.5)
-        precision = self._scale.reciprocal()
-        closed = (~(first | last)).to(precision.dtype)
-        log_mass = (
-            closed * log1mexp(precision)
-            - softplus((self._location - upper) * precision)
-            - softplus((lower - self._location) * precision)
-        )
-        return sum_image(torch.logsumexp(log_mass + self._logits.log_softmax(1), -4))
+        """Return the log probability of 8-bit images, (B,), in nats."""
+        masses = log_masses(to_levels(value).unsqueeze(-4), self._location, self._scale)
+        return sum_image(torch.logsumexp(masses + self._logits.log_softmax(1), -4))
 
     def level_cdf(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cdf of each 8-bit value without and with its level, each (B, C, H, W)."""
@@ -140,17 +124,54 @@ class LogisticMixtureImages(ImageDistribution):
         return lower, upper.clamp(max=1)
 
     def _draw(self, shape: torch.Size) -> Tensor:
-        exponentials = torch.empty(
-            *shape[:-4], *self._logits.shape, dtype=self._scale.dtype, device=self._scale.device
-        ).exponential_()
-        # logits - ln E is largest at k with probability softmax(logits)_k.
-        component = (self._logits - exponentials.log()).argmax(-4, keepdim=True)
-        location, scale = (
-            parameter.expand_as(exponentials).gather(-4, component).squeeze(-4)
-            for parameter in (self._location, self._scale)
-        )
-        logistic = torch.rand_like(scale).clamp(min=torch.finfo(scale.dtype).tiny).logit()
-        return (location + scale * logistic).clamp(0, LAST).round() * STEP
+        logits = self._logits.expand(*shape[:-4], *self._logits.shape)
+        return draw_level(*chosen(logits, self._location, self._scale)) * STEP
+
+
+def log_masses(level: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+    """Return the log mass of integer levels under logistics, the first and the last bin open.
+
+    With F the cdf, F(b) - F(a) = F(b) (1 - F(a)) (1 - e^(a - b)) for edges a < b in units of the
+    scale: a product of positive factors, accurate in both tails, where the plain difference cancels
+    and the reference resorts to the density. Locations and scales are in levels.
+    """
+    first, last = level == 0, level == LAST
+    centre = level.to(scale.dtype)
+    lower = torch.where(first, -FAR, centre - 0.5)
+    upper = torch.where(last, FAR, centre + 0.5)
+    precision = scale.reciprocal()
+    closed = (~(first | last)).to(precision.dtype)
+    return (
+        closed * log1mexp(precision)
+        - softplus((location - upper) * precision)
+        - softplus((lower - location) * precision)
+    )
+
+
+def chosen(logits: Tensor, *parameters: Tensor) -> list[Tensor]:
+    """Draw components of mixtures, and return each of their parameters.
+
+    The logits are (..., K, C, H, W). Parameters, (..., K, N, H, W), are those of the C values of a
+    pixel or, where C is one, what its N values share; those returned lack the K.
+    """
+    # logits - ln E is largest at k with probability softmax(logits)_k.
+    exponentials = torch.empty(
+        logits.shape, dtype=logits.dtype, device=logits.device
+    ).exponential_()
+    component = (logits - exponentials.log()).argmax(-4, keepdim=True)
+    drawn = []
+    for parameter in parameters:
+        *_, values, _, _ = parameter.shape
+        which = component.expand(*component.shape[:-3], values, *component.shape[-2:])
+        every = parameter.expand(*component.shape[:-4], *parameter.shape[-4:])
+        drawn.append(every.gather(-4, which).squeeze(-4))
+    return drawn
+
+
+def draw_level(location: Tensor, scale: Tensor) -> Tensor:
+    """Draw levels, as floats, from discretised logistics; locations and scales are in levels."""
+    logistic = torch.rand_like(scale).clamp(min=torch.finfo(scale.dtype).tiny).logit()
+    return (location + scale * logistic).clamp(0, LAST).round()
 
 
 def mean_logistic_level(location: Tensor, scale: Tensor) -> Tensor:

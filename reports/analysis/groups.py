@@ -76,6 +76,10 @@ class Entry:
         """What the native NLL is of: density, mass or unnormalised; None if not recorded."""
         return recorded(self.every_run, "measure")
 
+    def bounds(self, metric: Metric) -> bool:
+        """Tell whether the mass that a metric rests on is a bound of this decoder's."""
+        return metric.of_mass and recorded(self.every_run, "mass_is_bound") == str(True)
+
     @property
     def every_run(self) -> pd.DataFrame:
         """The runs of all values of the sweep."""

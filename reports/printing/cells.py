@@ -21,6 +21,7 @@ from reports.printing.words import decimals_for, number, short
 NOT_RUN, NOT_CHOSEN, NOT_MEASURED = "not run", "not chosen", "not measured"
 NOT_NORMALISED, UNNORMALISED = "not normalised", "unnormalised"
 DAGGER = "†"
+BOUND = "§"
 
 
 def leaders(entries: Sequence[Entry], metric: Metric) -> list[Entry]:
@@ -89,8 +90,8 @@ def cell(entry: Entry, metric: Metric, best: bool = False) -> str:
 
 
 def mark(entry: Entry, metric: Metric) -> str:
-    """Return a dagger if an entry is no better than a row without a code, else ""."""
-    return DAGGER if without_code(entry, metric) else ""
+    """Return the marks of an entry: it is no better than a row without a code; it is a bound."""
+    return DAGGER * without_code(entry, metric) + BOUND * entry.bounds(metric)
 
 
 def gap(entry: Entry, metric: Metric | None = None) -> str:

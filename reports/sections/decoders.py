@@ -15,7 +15,7 @@ from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import estimate, values
 from reports.content import LACKING, Content, Status
 from reports.printing import tables
-from reports.printing.cells import DAGGER, absent, cell, mark
+from reports.printing.cells import BOUND, DAGGER, absent, cell, mark
 from reports.printing.markup import (
     LEFT,
     RIGHT,
@@ -67,8 +67,13 @@ def _protocols(subject: Subject) -> str:
     captions = [caption([e.runs for e in group.entries]) for group in subject.groups]
     known = bullets(protocols) or "- no distance was measured."
     line = "Lower is better (↓)."
-    if any(mark(e, m) for g in subject.groups for e in g.entries for m in compared_metrics(g)):
+    marks = {mark(e, m) for g in subject.groups for e in g.entries for m in compared_metrics(g)}
+    if any(DAGGER in each for each in marks):
         line += f" {DAGGER} marks what is no better than the last rows, which know no image."
+    if any(BOUND in each for each in marks):
+        line += (
+            f" {BOUND} marks bits/dim of a bound on the mass: they may be too high, not too low."
+        )
     return paragraphs(
         line, fold("How to read the tables", reading, known, *dict.fromkeys(captions))
     )

@@ -35,6 +35,8 @@ TERMS = {
     f"{LEAST_KL:g} nats, or its MSE is at least {SHARE:.0%} of the mean image's. Its numbers are "
     "those of a constant, so it is never the best and decides nothing.",
     "†": "no better than a row without a code.",
+    "§": "of a lower bound on the probability of the 8-bit image, which this decoder does not have "
+    "in closed form: its bits/dim may be too high, not too low.",
     "diverged (k/n)": "the loss of k of n runs became infinite or not a number. *failed*: stopped "
     "by an error. *too large*: not tried, since memory is too small. *out of time*: stopped after "
     "as many seconds of training as were allowed. *not run*: no such run is in the results. *not "

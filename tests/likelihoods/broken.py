@@ -179,6 +179,13 @@ class ScaledMass(Sound):
         return super().log_mass(outputs, x) + math.prod(self.shape) * math.log(1.05)
 
 
+@fails("mass sums to one", "mass agrees with log_prob", "level_cdf agrees with mass")
+class HighBound(ScaledMass):
+    """Says that its masses are lower bounds, and they are above."""
+
+    mass_is_bound = True
+
+
 @fails("mass agrees with log_prob", "samples agree with mass", "level_cdf agrees with mass")
 class OpenEndBins(Sound):
     """Gives black and white what lies beyond them, as if its samples were clipped."""

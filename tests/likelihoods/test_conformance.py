@@ -15,6 +15,10 @@ FACTORIES = {name: partial(likelihoods.create, name) for name in likelihoods.nam
     ),
     "optimal_laplace share=image": partial(likelihoods.create, "optimal_laplace", share="image"),
     "beta_vae beta=0.001": partial(likelihoods.create, "beta_vae", beta=0.001),
+    "coupled_logistic_mixture components=3": partial(
+        likelihoods.create, "coupled_logistic_mixture", components=3
+    ),
+    "low_rank_gaussian rank=1": partial(likelihoods.create, "low_rank_gaussian", rank=1),
     "logistic_mixture components=1": partial(likelihoods.create, "logistic_mixture", components=1),
 }
 
@@ -63,6 +67,7 @@ def test_native_measures() -> None:
     measures = {n: likelihoods.create(n, (1, 2, 2)).measure for n in likelihoods.names()}
     assert {n for n, measure in measures.items() if measure == "unnormalised"} == {"bernoulli"}
     assert {n for n, measure in measures.items() if measure == "mass"} == {
+        "coupled_logistic_mixture",
         "categorical",
         "bitwise_categorical",
         "discretized_logistic",

@@ -55,6 +55,20 @@ def test_every_property_has_a_defect() -> None:
     }
 
 
+class LowMass(Sound):
+    def log_mass(self, outputs: Tensor, x: Tensor) -> Tensor:
+        return super().log_mass(outputs, x) - 0.5
+
+
+class LowBound(LowMass):
+    mass_is_bound = True
+
+
+def test_a_bound_on_the_mass_may_be_low() -> None:
+    assert failures(LowBound) == set()
+    assert "mass sums to one" in failures(LowMass)
+
+
 def test_a_likelihood_without_a_cdf_is_not_held_to_have_one() -> None:
     class NoCdf(Sound):
         def level_cdf(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

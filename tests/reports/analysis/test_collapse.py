@@ -146,6 +146,20 @@ def test_rows_without_a_code_stand_below_and_what_does_not_beat_them_is_marked()
     assert "†" not in natives["Wide"] + natives["Soft"]
 
 
+def test_a_bound_on_the_mass_is_marked_where_it_counts() -> None:
+    runs = [
+        run("fit", bits_per_dim=2.0, nll_nats=61.0, mass_is_bound=True, **ALIVE),
+        run("soft", bits_per_dim=2.5, nll_nats=100.0, mass_is_bound=False, **ALIVE),
+    ]
+    report = content(runs)
+    table = decoder_table(groups(report)[0], "quick")
+    assert cells(table, "Fit")[BITS] == "**2.000§**"
+    assert cells(table, "Soft")[BITS] == "2.500"
+    assert table.count("§") == 1  # not at the NLL
+    assert whole(report).count("§ marks bits/dim of a bound") == 1
+    assert "§ marks" not in whole(content(runs[1:]))
+
+
 def test_what_the_mark_says_stands_only_where_it_does() -> None:
     reference: dict[str, Any] = {"mean_image_bits_per_dim": 7.0}
     for bits, times in ((2.0, 0), (8.0, 1)):

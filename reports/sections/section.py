@@ -53,7 +53,7 @@ class Subject:
             return ""
         file = f"{name}-{group.slug}.png"
         self.figures[file] = drawn
-        return f"![{escape(words or f'{name}: {group.title}')}](figures/{file})"
+        return f"![{escape(words or f'{name}: {group.heading}')}](figures/{file})"
 
 
 def section(title: str, text: str, anchor: str = "") -> str:

@@ -42,6 +42,8 @@ SETTINGS: dict[Any, Any] = {
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.6,
     "lines.markersize": 5,
+    "pdf.fonttype": 42,  # TrueType: venues refuse Type 3
+    "svg.hashsalt": "figure",  # or names in it are random
 }
 house_style = partial(mpl_style.context, SETTINGS, after_reset=True)
 """Context, or decorator, that draws so whatever the caller's settings, which it then restores."""

@@ -352,8 +352,9 @@ def test_missing_runs_are_named_with_their_command() -> None:
 
 def test_a_baseline_with_fewer_seeds_is_missing_runs_too() -> None:
     runs = seeded({"fit": BITS["fit"], "wide": BITS["wide"][:2]})
-    assert "- Wide, on Blobs, in place of SVHN (VAE) (2 seeds so far): `wide` with 5 seeds" in readme(
-        content(runs), "fit", "wide"
+    assert (
+        "- Wide, on Blobs, in place of SVHN (VAE) (2 seeds so far): `wide` with 5 seeds"
+        in readme(content(runs), "fit", "wide")
     )
 
 

@@ -117,7 +117,7 @@ def as_parquet(table: pd.DataFrame) -> bytes:
 
 def _parsed(file: StringIO | Path) -> pd.DataFrame:
     # A collapsed run has a reason, any other none: no number is missing there.
-    table = pd.read_csv(file, float_precision="round_trip", low_memory=False)
+    table = pd.read_csv(file, low_memory=False)
     texts = [name for name in (COLLAPSED, "stands_for") if name in table]
     return table.assign(**{name: table[name].astype(object).fillna("") for name in texts})
 
@@ -127,17 +127,17 @@ def results_table(content: Content) -> pd.DataFrame:
 
     Metrics are in the order of their descriptions; what nothing describes follows.
     """
-    results = content.results
-    if not results.empty:
-        key = [name for name in KEY if name in results]
-        held = results.drop(columns=[*PLACE, COLLAPSED], errors="ignore")
-        results = held.merge(_places(content, key), how="left", on=key)
-        results["chosen"] = results["chosen"].eq(True)  # one that no row shows is not
+    if content.results.empty:
+        return pd.DataFrame(columns=["run", *PLACE])
+    key = [name for name in KEY if name in content.results]
+    held = content.results.drop(columns=[*PLACE, COLLAPSED], errors="ignore")
+    results = held.merge(_places(content, key), how="left", on=key)
+    results["chosen"] = results["chosen"].eq(True)  # one that no row shows is not
     identification = [Metric(key, key, "which run it is") for key in IDENTIFICATION]
     known = described([*identification, *content.metrics], map(str, results))
     order = [each.key for own in known.values() for each in own]
     ordered = results[[*order, *(key for key in map(str, results) if key not in order)]]
-    return ordered.sort_values([name for name in KEY if name in ordered])
+    return ordered.sort_values(key)
 
 
 def _places(content: Content, key: list[str]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ only those before it:
     content, metric, published     what a report is made from; the numbers of the paper
     analysis                       groups, means, intervals, ranks, take-off: nothing is printed
     frames                         runs, histories, values of each image as tables of pandas
-    printing                       Markdown, cells and tables
+    printing                       Markdown, LaTeX, cells and tables
     claims                         what the results say of the claims of the paper
     figures                        one file a kind of figure
     sections                       the sections of a report, in order

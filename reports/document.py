@@ -83,6 +83,7 @@ class Document:
             with tempfile.TemporaryDirectory(prefix=STAGE, dir=output) as name:
                 staged = self._stage(Path(name))
                 old = _shown(output)
+                (output / FIGURES).mkdir(exist_ok=True)
                 for path in staged:
                     (output / path).parent.mkdir(exist_ok=True)
                     os.replace(Path(name) / path, output / path)

@@ -17,7 +17,7 @@ from bench.suite import RunSpec
 EVENTS = "events.out.tfevents.*"
 """What TensorBoard calls its files."""
 
-Log = Callable[[Sequence[Mapping[str, Any]]], None]
+Log = Callable[[Sequence[Mapping[Any, Any]]], None]
 """Is given all rows of a history so far, and writes what is new."""
 
 
@@ -47,7 +47,7 @@ def written(folder: Path | None) -> Iterator[Log]:
         writer = board.SummaryWriter(str(folder))
     began, done = time.time(), 0
 
-    def log(rows: Sequence[Mapping[str, Any]]) -> None:
+    def log(rows: Sequence[Mapping[Any, Any]]) -> None:
         nonlocal done
         with _writing(folder):
             for row in rows[done:]:

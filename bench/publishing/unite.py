@@ -59,15 +59,16 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 def _asked(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """What a command names that adds to the runs of both plans."""
     mine, others = (plan.get("asked") or {} for plan in (one, other))
-    words = [asked.get("own", ()) for asked in (mine, others)]
-    pairs = [list(zip(each[::2], each[1::2], strict=True)) for each in words]
+    words = (asked.get("own", []) for asked in (mine, others))
+    first, second = (list(zip(each[::2], each[1::2], strict=True)) for each in words)
     # A command may bring several data, but has one size, crop and model.
-    own = _added(*pairs, lambda pair: pair if pair[0] == DATA else pair[0])
+    own = _added(first, second, lambda pair: pair if pair[0] == DATA else pair[0])
     brought = any(word == DATA for word, _ in own)
-    names = [_named(plan, every=brought) for plan in (one, other)]
+    mine_named, others_named = (_named(plan, every=brought) for plan in (one, other))
+    some = brought or (mine_named and others_named)
     return {
         "suite": mine.get("suite", one["suite"]),
-        "data_sets": _added(*names, str) if brought or all(names) else [],
+        "data_sets": _added(mine_named, others_named, str) if some else [],
         "own": list(chain.from_iterable(own)),
     }
 

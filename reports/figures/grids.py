@@ -81,8 +81,8 @@ def _grid(title: str, rows: Sequence[tuple[str, Images]], frames: Sequence[str] 
             canvas[top : top + height, left : left + width] = image
     scale = (WIDTH - LABELS - MARGIN) / max(count, FEWEST) / (width + GAP)  # inches a pixel
     tall, wide = (side * scale for side in canvas.shape[:2])
-    lines = len(textwrap.wrap(plain(title), TITLE))
-    whole = tall + HEAD + (lines - 1) * LINE + MARGIN + (NUMBERS if frames else 0)
+    more = len(textwrap.wrap(plain(title), TITLE)) - 1
+    whole = tall + HEAD + more * LINE + MARGIN + (NUMBERS if frames else 0)
     drawn = figure(whole, title, ABOVE)
     drawn.set_layout_engine("none")
     axes = drawn.add_axes((LABELS / WIDTH, MARGIN / whole, wide / WIDTH, tall / whole))

@@ -24,8 +24,9 @@ class Board:
     """Stands for SummaryWriter, and keeps what it is given."""
 
     def __init__(self, folder: str) -> None:
-        self.folder, self.scalars, self.closed = Path(folder), [], False
-        self.path = self.folder / "events.out.tfevents.1"
+        self.scalars: list[tuple[str, float, int, float]] = []
+        self.closed = False
+        self.path = Path(folder) / "events.out.tfevents.1"
         self.path.write_text("")
 
     def add_scalar(self, tag: str, value: float, global_step: int, walltime: float) -> None:
@@ -43,8 +44,9 @@ def boards(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     made: list[Any] = []
 
     def make(folder: str) -> Board:
-        made.append(Board(folder))
-        return made[-1]
+        board = Board(folder)
+        made.append(board)
+        return board
 
     monkeypatch.setattr(curves, "import_module", lambda _: SimpleNamespace(SummaryWriter=make))
     return made

@@ -197,7 +197,7 @@ def test_runs_that_diverged_take_the_verdict_away() -> None:
 
 def test_the_csv_holds_every_pair_and_metric() -> None:
     made = reports.compare(content(seeded(BITS)), "fit", ["wide", "soft"])
-    table = pd.read_csv(StringIO(made.document.tables["differences.csv"]))
+    table = pd.read_csv(StringIO(str(made.document.tables["differences.csv"])))
     assert len(table) == 2 * 3  # bits/dim, NLL and FID
     of_wide = table[(table["baseline"] == "Wide") & (table["metric"] == "bits_per_dim")]
     wide = of_wide.iloc[0].to_dict()

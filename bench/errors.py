@@ -6,6 +6,7 @@ import difflib
 import os
 import shutil
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -25,6 +26,23 @@ class DiskError(UsageError):
             f"{str(path)!r} ({size / 1e6:.1f} MB) cannot be written: {error.strerror or error} "
             f"(the disk at {str(disk)!r} has {free:.1f} MB free); what was stored before is whole, "
             "and the same command goes on from it"
+        )
+
+
+def require(package: str, what: str, extra: str) -> None:
+    """Make sure that a package of an extra of this project is installed.
+
+    Args:
+        package: the name under which it is imported.
+        what: what needs it, as the user gave it.
+        extra: the name of the extra.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if find_spec(package) is None:
+        raise UsageError(
+            f"{what} needs {package}, which is not installed: pip install '.[{extra}]'"
         )
 
 

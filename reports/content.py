@@ -29,7 +29,13 @@ APART = ("data_set", "model", "column_key", "likelihood", "options", "option_{na
 TIMED_ON = "timed_on"
 """Text column of the results: machine and version of the code behind the times of a run; several,
 joined by " | ", if it was continued or measured on another."""
-IDENTIFICATION = ("run", "column", *APART, "learning_rate", "budget", "status", "device", TIMED_ON)
+PLACE = ("heading", "stands_for", "label", "chosen")
+"""Columns of results.csv that say where a report shows a run: under which heading, what the data
+stand in for, in the row of which decoder, and whether it is of the value that a sweep chose."""
+IDENTIFICATION = (
+    *("run", "column", *PLACE, *APART, "learning_rate", "budget", "status", "collapsed", "device"),
+    TIMED_ON,
+)
 """Columns of the results that say which run it is, and no metric; in the order of results.csv."""
 
 COMMAND = "command"

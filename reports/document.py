@@ -12,25 +12,42 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.content import IDENTIFICATION, Content, ReportError
-from reports.figures.files import write_png
+from reports.content import Content, ReportError
+from reports.figures.files import VECTORS, write_png, write_vector
 from reports.figures.style import house_style
-from reports.metric import Metric, described
+from reports.frames import as_csv, as_frames, as_parquet, results_table
+from reports.printing.latex import latex, preview
 from reports.printing.markup import bullets, escape, paragraphs
-from reports.sections import PAGES, SECTIONS, Subject, budget, recommended
+from reports.sections import PAGES, SECTIONS, Subject, budget, note, recommended
 
-README, FIGURES = "README.md", "figures"
-RESULTS = "results.csv"
-"""One row a run and column, sorted by run so that the order of execution does not show."""
+README, FIGURES, TABLES = "README.md", "figures", "tables"
+RESULTS, PER_IMAGE = "results", "per_image"
+"""Names of tables without their end. The first has one row a run and column, sorted by run so that
+the order of execution does not show."""
+PREVIEW = "all"
+"""Name of the document that shows all tables of LaTeX."""
 BACK = f"[Back to the report]({README})"
 """The first line of a page, by which a page of a report is told from other files."""
 
 
 STAGE, STALE = ".report-", 3600.0
 """Begins the name of the folder in which a report is drawn, and seconds that none takes."""
+
+
+@dataclass(frozen=True)
+class Also:
+    """What is written beside Markdown, PNG and results.csv."""
+
+    latex: bool = False
+    """tables/NAME.tex: each table that shows runs."""
+    parquet: bool = False
+    """NAME.parquet beside each NAME.csv."""
+    per_image: bool = False
+    """per_image.csv: the values of each test image."""
+    figures: tuple[str, ...] = ()
+    """Of `VECTORS`: each figure in these formats."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +58,19 @@ class Document:
     """Markdown; refers to figures/NAME and to the tables."""
     figures: Mapping[str, Figure]
     """File name -> figure."""
-    tables: Mapping[str, str]
-    """File name -> CSV."""
+    tables: Mapping[str, str | bytes]
+    """Path -> CSV, Parquet or LaTeX."""
     pages: Mapping[str, str] = field(default_factory=dict)
     """File name -> Markdown of a page that the README links to; begins with BACK."""
+    vectors: tuple[str, ...] = ()
+    """Formats of the figures beside PNG."""
 
     def write(self, output: Path) -> Path:
         """Write README.md, pages, tables and figures/ into the folder `output`; return the README.
 
         Everything is drawn and written in a folder beside the old one first. Then file after file
         takes its place, README.md last, so a report that fails half-way leaves the old one as it
-        was. Pages and figures that only the old report had are removed; other files are left alone.
+        was. What only the old report had is removed; other files are left alone.
 
         Raises:
             ReportError: the folder cannot be written.
@@ -66,6 +85,7 @@ class Document:
                 old = _shown(output)
                 (output / FIGURES).mkdir(exist_ok=True)
                 for path in staged:
+                    (output / path).parent.mkdir(exist_ok=True)
                     os.replace(Path(name) / path, output / path)
             for path in old - set(staged):
                 (output / path).unlink(missing_ok=True)
@@ -77,33 +97,42 @@ class Document:
     @house_style()
     def _stage(self, folder: Path) -> list[Path]:
         """Write everything into `folder`; return the paths in it, in the order of moving."""
-        (folder / FIGURES).mkdir()
+        for name in (FIGURES, TABLES):
+            (folder / name).mkdir()
         paths = [Path(FIGURES, name) for name in self.figures]
-        for path, figure in zip(paths, self.figures.values(), strict=True):
+        for path, figure in zip(tuple(paths), self.figures.values(), strict=True):
             write_png(figure, folder / path)
+            for end in self.vectors:
+                paths.append(path.with_suffix(f".{end}"))
+                write_vector(figure, folder / paths[-1])
         texts = {**self.tables, **self.pages, README: self.readme}
         for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
         return [*paths, *map(Path, texts)]
 
 
 def _shown(output: Path) -> set[Path]:
-    """Return the pages and figures of the report that is in a folder."""
-    found: set[Path] = set()
+    """Return what there is of the report that is in a folder."""
+    found = {Path(f"{PER_IMAGE}.csv"), *(Path(f"{n}.parquet") for n in (RESULTS, PER_IMAGE))}
+    if (output / TABLES / f"{PREVIEW}.tex").is_file():
+        text = (output / TABLES / f"{PREVIEW}.tex").read_text("utf-8", errors="replace")
+        found |= {Path(TABLES, f"{name}.tex") for name in (PREVIEW, *re.findall(_INPUT, text))}
     texts = [output / README]
     while texts:
         path = texts.pop()
         text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
         if path.name != README and not text.startswith(BACK):
             continue  # somebody's own, such as the definitions of the metrics
-        found |= {Path(FIGURES, name) for name in re.findall(_FIGURE, text)}
+        for name in re.findall(_FIGURE, text):
+            found |= {Path(FIGURES, f"{name}.{end}") for end in ("png", *VECTORS)}
         found |= {Path(path.name)} - {Path(README)}
         if path.name == README:
             texts += {output / name for name in re.findall(_PAGE, text)}
     return found
 
 
-_FIGURE, _PAGE = rf"\({FIGURES}/([\w.-]+\.png)\)", r"\(([\w-]+\.md)(?:#[\w.-]*)?\)"
+_INPUT = r"\\input\{([\w-]+)\}"
+_FIGURE, _PAGE = rf"\({FIGURES}/([\w.-]+)\.png\)", r"\(([\w-]+\.md)(?:#[\w.-]*)?\)"
 _WITHIN = re.compile(r"\[([^\[\]]*)\]\(#([\w.-]+)\)")
 
 
@@ -115,25 +144,51 @@ def _remove_stale(output: Path) -> None:
                 shutil.rmtree(folder)
 
 
-def document(content: Content) -> Document:
-    """Return the report on `content`; the same content gives the same text."""
+def document(content: Content, also: Also | None = None) -> Document:
+    """Return the report on `content`; the same content gives the same text.
+
+    Raises:
+        ReportError: Parquet is asked for, and pyarrow is not installed.
+
+    """
+    also = also or Also()
+    tables = _tables(content, also)
     subject = Subject(content)
+    first = [section(subject) for section in SECTIONS]
     said = {name: [part(subject) for part in page.sections] for name, page in PAGES.items()}
     said = {name: parts for name, parts in said.items() if any(parts)}
     texts = {README: [f"# {escape(content.title)}", budget(subject)]}
-    texts[README] += [*(section(subject) for section in SECTIONS), _contents(said)]
+    texts[README] += [*first, _contents(said)]
     for name, parts in said.items():
         title = f"# {PAGES[name].title}: {escape(content.title)}"
         texts[name] = [BACK, title, budget(subject), *parts]
     pages = linked({name: paragraphs(*parts) + "\n" for name, parts in texts.items()})
-    table = results_table(content).to_csv(index=False, lineterminator="\n")
-    return Document(pages.pop(README), subject.figures, {RESULTS: table}, pages)
+    if also.latex:
+        tables |= _latex(subject)
+    return Document(pages.pop(README), subject.figures, tables, pages, also.figures)
+
+
+def _tables(content: Content, also: Also) -> dict[str, str | bytes]:
+    every = {RESULTS: results_table(content)}
+    if also.per_image:
+        every[PER_IMAGE] = as_frames(content).per_image
+    made: dict[str, str | bytes] = {f"{name}.csv": as_csv(each) for name, each in every.items()}
+    if also.parquet:
+        made |= {f"{name}.parquet": as_parquet(each) for name, each in every.items()}
+    return made
+
+
+def _latex(subject: Subject) -> dict[str, str]:
+    titles = {name: title for name, (title, _) in subject.tables.items()}
+    made = {f"{name}.tex": latex(each, t, note(each)) for name, (t, each) in subject.tables.items()}
+    made[f"{PREVIEW}.tex"] = preview(titles)
+    return {f"{TABLES}/{name}": text for name, text in made.items()}
 
 
 def _contents(pages: Iterable[str]) -> str:
     """Return the list of what lies beside README.md."""
     lines = [f"[{PAGES[name].title}]({name})" for name in pages]
-    table = f"[{RESULTS}]({RESULTS}): every run with every number, its unit in the name"
+    table = f"[{RESULTS}.csv]({RESULTS}.csv): every run with every number, its unit in the name"
     return paragraphs("## More", bullets([*lines, table]))
 
 
@@ -164,19 +219,6 @@ def recommend(content: Content, report: str = README) -> str:
     return re.sub(r"\(#", f"({report}#", recommended(Subject(content)))
 
 
-def results_table(content: Content) -> pd.DataFrame:
-    """Return the results as results.csv holds them: what identifies a run, then every metric.
-
-    Metrics are in the order of their descriptions; what nothing describes follows.
-    """
-    results = content.results
-    identification = [Metric(key, key, "which run it is") for key in IDENTIFICATION]
-    known = described([*identification, *content.metrics], map(str, results))
-    order = [each.key for own in known.values() for each in own]
-    ordered = results[[*order, *(key for key in map(str, results) if key not in order)]]
-    return ordered.sort_values([name for name in ("run", "column_key") if name in ordered])
-
-
-def write(content: Content, output: Path) -> Path:
+def write(content: Content, output: Path, also: Also | None = None) -> Path:
     """Write README.md, pages, results.csv and figures/; return the README: see Document.write."""
-    return document(content).write(output)
+    return document(content, also).write(output)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
-import shlex
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -12,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cli.arguments import names, own
+from bench.cli.arguments import handling, names, own
 from bench.cli.arguments.paths import path
 from bench.errors import UsageError
 from bench.progress import duration, say
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 HELP = "run a suite and write its report"
 BUDGET_BY_DEVICE = {"cuda": "paper", "cpu": "quick"}
-MOST_JOBS = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,27 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print what would be trained, measured and fetched, and the expected time",
     )
-    _add_terms(parser)
-
-
-def _add_terms(parser: argparse.ArgumentParser) -> None:
-    """How runs are done, which changes no number."""
-    add = parser.add_argument
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    add(
-        "--jobs",
-        type=int,
-        metavar="N",
-        help="runs at a time; default: one a core on the CPU, one on a GPU",
-    )
-    add(
-        "--max-seconds-per-run",
-        type=float,
-        metavar="S",
-        help="stop a run after so many seconds of training; with more it goes on from there",
-    )
-    add("--however-long", action="store_true", help="begin even what is to take over a year")
-    add("--retry-failed", action="store_true", help="try runs and measurements that failed again")
+    handling.add_arguments(parser)
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
@@ -134,14 +111,14 @@ def check(options: argparse.Namespace) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Plan, train and measure what is missing, and write the report."""
     from bench.environment import device
-    from bench.execution import outlook
+    from bench.execution import curves, outlook
     from bench.execution.estimate import refuse_years
     from bench.execution.schedule import pending
     from bench.execution.tuning import at_most, settle
     from bench.publishing import publish
     from bench.store import Store
 
-    terms, share = _terms(options), _share(options)
+    terms, share = handling.terms(options), _share(options)
     on = share.device if share else device(options.device)
     suite, budget = _suite(options, on.type)
     store = (Store.readable if options.dry_run else Store.writable)(options.results)
@@ -177,6 +154,8 @@ def execute(options: argparse.Namespace) -> int:
         if not options.dry_run:
             _say_what_is_there(plan, store)
         raise
+    if options.log:
+        curves.complete(plan.runs, store)
     print(publish(store, store.report_folder))
     return _status(plan, store, terms)
 
@@ -190,22 +169,6 @@ def _status(plan: Plan, store: Store, terms: Terms) -> int:
     again = "; --retry-failed tries them again" if _failed(plan, store, terms) else ""
     say(f"some runs or measurements failed: the report says which{again}")
     return 1
-
-
-def _terms(options: argparse.Namespace) -> Terms:
-    """How runs are done; checks the numbers."""
-    from bench.execution.run import Terms
-
-    if options.jobs is not None and not 1 <= options.jobs <= MOST_JOBS:
-        raise UsageError(f"jobs must be from 1 to {MOST_JOBS}, not {options.jobs}")
-    limit = options.max_seconds_per_run
-    if limit is not None and not 0 < limit < math.inf:
-        raise UsageError(f"max-seconds-per-run must be a number above 0, not {limit:g}")
-    return Terms(_command(options), options.retry_failed, limit)
-
-
-def _command(options: argparse.Namespace) -> str:
-    return shlex.join(["python", "-m", "bench", *options.words])
 
 
 def _compute(
@@ -380,7 +343,7 @@ def _record(
 
     old = store.read_plan() or {}
     how = {
-        "command": _command(options),
+        "command": handling.command(options),
         "asked": {"suite": options.suite, "data_sets": options.datasets, **own.asked(options)},
         "jobs": jobs,
         "wall_seconds": seconds,

@@ -21,11 +21,12 @@ from bench.data import Data, on_device
 from bench.environment import Watch, circumstances
 from bench.errors import DiskError, UsageError
 from bench.evaluation import Measurement, Outcome, Result, Trained, take
+from bench.execution import curves
 from bench.execution.memory import TooLargeError, check_memory
 from bench.models import Model
 from bench.store import Store
 from bench.suite import RunSpec
-from bench.training import Trainer
+from bench.training import Trainer, Trajectory
 from bench.training.trainer import Progress
 from likelihoods import Likelihood
 from reports import Metric, Status
@@ -58,6 +59,8 @@ class Terms:
     """Whether runs and measurements that failed are tried again."""
     max_seconds: float | None = None
     """Seconds of training after which a run is stopped, those of earlier commands included."""
+    log: bool = False
+    """Whether curves are written for TensorBoard."""
 
     def leaves(self, record: Mapping[str, Any]) -> bool:
         """Whether a run that ended like this stays as it is."""
@@ -191,13 +194,7 @@ def _train(
     trainer = Trainer(model, data, spec.training, spec.history, spec.seed)
     if state := store.state(run_id, "checkpoint", data.device):
         _restore(trainer, state, "checkpoint")
-    save = partial(store.write_state, run_id, "checkpoint")
-
-    def stop(seconds: float) -> bool:
-        return interrupts.came() or (limit is not None and seconds > limit)
-
-    with interrupts.postponed():
-        trajectory = trainer.run(save=save, progress=progress, stop=stop)
+    trajectory = _trajectory(task, trainer, store, progress)
     if trajectory.stopped_step is not None:
         raise OutOfTimeError(
             f"stopped after {trajectory.seconds:.0f} s of training, at step "
@@ -235,6 +232,24 @@ def _facts(likelihood: Likelihood) -> dict[str, Any]:
         "outputs_per_value": likelihood.output_channels / likelihood.shape[0],
         "dimensions": math.prod(likelihood.shape),
     }
+
+
+def _trajectory(task: Task, trainer: Trainer, store: Store, progress: Progress) -> Trajectory:
+    run_id, limit = task.spec.run_id, task.terms.max_seconds
+
+    def stop(seconds: float) -> bool:
+        return interrupts.came() or (limit is not None and seconds > limit)
+
+    with curves.written(store.beside(run_id) if task.terms.log else None) as log:
+
+        def save(state: dict[str, Any]) -> None:
+            log(state["rows"])
+            store.write_state(run_id, "checkpoint", state)
+
+        with interrupts.postponed():
+            trajectory = trainer.run(save=save, progress=progress, stop=stop)
+        log(trajectory.history.to_dict("records"))
+    return trajectory
 
 
 def _restore(what: Model | Trainer, state: dict[str, Any], kind: str) -> None:

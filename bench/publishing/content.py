@@ -31,14 +31,33 @@ from bench.store import Store
 T = TypeVar("T")
 
 
-def publish(store: Store, output: Path) -> Path:
+def publish(store: Store, output: Path, also: reports.Also | None = None) -> Path:
     """Write the report of a results folder; returns the path of its README.
+
+    Args:
+        store: holds the runs.
+        output: where the report goes.
+        also: what is written beside Markdown, PNG and CSV.
 
     Raises:
         UsageError: the folder holds no results.
         reports.ReportError: the report cannot be written.
     """
-    return reports.write(content(store, output), output)
+    return reports.write(content(store, output), output, also)
+
+
+def load(place: Path) -> reports.Frames:
+    """Return what a results folder, the folder of a report or a results.csv holds.
+
+    Raises:
+        UsageError: there are no results there.
+        reports.ReportError: the results.csv cannot be read.
+    """
+    table = place / "results.csv" if place.is_dir() else place
+    if table.is_file():
+        return reports.read(table)
+    store = Store.existing(place)
+    return reports.as_frames(content(store, store.report_folder))
 
 
 def recommend(store: Store, report: Path) -> str:

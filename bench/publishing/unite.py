@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from bench.errors import UsageError
@@ -11,6 +12,8 @@ from bench.store import Store
 from bench.suite import RunSpec
 
 Named = Callable[[Any], object]
+DATA = "--data"
+"""The word of a command that brings data; each such word is followed by its value."""
 
 
 def unite(stores: Sequence[Store]) -> dict[str, Any]:
@@ -41,7 +44,6 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     measured = _by_key(one["measurements"], other["measurements"], _label)
     labels = {_label(each) for own in measured.values() for each in own}
     absent = one["unavailable"] | other["unavailable"]
-    mine, others = ((plan.get("asked") or {}).get("data_sets", ()) for plan in (one, other))
     return {
         **one,
         "columns": _added(one["columns"], other["columns"], _heading),
@@ -50,13 +52,37 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
         "trials": _by_key(one["trials"], other["trials"], str),
         "measurements": measured,
         "unavailable": {label: why for label, why in absent.items() if label not in labels},
-        # None named means all.
-        "asked": {
-            "suite": (one.get("asked") or one)["suite"],
-            "data_sets": _added(mine, others, str) if mine and others else [],
-            "own": (one.get("asked") or {}).get("own", []),
-        },
+        "asked": _asked(one, other),
     }
+
+
+def _asked(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """What a command names that adds to the runs of both plans."""
+    mine, others = (plan.get("asked") or {} for plan in (one, other))
+    words = (asked.get("own", []) for asked in (mine, others))
+    first, second = (list(zip(each[::2], each[1::2], strict=True)) for each in words)
+    # A command may bring several data, but has one size, crop and model.
+    own = _added(first, second, lambda pair: pair if pair[0] == DATA else pair[0])
+    brought = any(word == DATA for word, _ in own)
+    mine_named, others_named = (_named(plan, every=brought) for plan in (one, other))
+    some = brought or (mine_named and others_named)
+    return {
+        "suite": mine.get("suite", one["suite"]),
+        "data_sets": _added(mine_named, others_named, str) if some else [],
+        "own": list(chain.from_iterable(own)),
+    }
+
+
+def _named(plan: Mapping[str, Any], *, every: bool) -> list[str]:
+    """The data sets that a command named; none, where it brought no data either, means all.
+
+    Beside data that another brought that would be none: `every` names them.
+    """
+    asked = plan.get("asked") or {}
+    names = list(asked.get("data_sets", ()))
+    if names or DATA in asked.get("own", ()) or not every:
+        return names
+    return list(dict.fromkeys(each["data_set"] for each in plan["columns"] if each["data_set"]))
 
 
 def _contradiction(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:

@@ -212,6 +212,10 @@ class Store:
         """What `write_state` kept; None if there is none, or if it is damaged."""
         return files.read_tensors(self._folder(run_id) / f"{kind}.pt", device)
 
+    def beside(self, run_id: str) -> Path:
+        """The folder in which other programs find what was written for them of a run."""
+        return self._folder(run_id)
+
     # --- who does a run ---
 
     def leases(self) -> lease.Leases:

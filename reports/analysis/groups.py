@@ -113,18 +113,10 @@ class Group:
         return "; ".join(column.title for column in self.columns)
 
     @property
-    def title(self) -> str:
-        """The group in the title of a figure."""
-        return ", ".join(self._names)
-
-    @property
     def slug(self) -> str:
         """The group in a file name."""
-        return re.sub(r"[^a-z0-9]+", "-", " ".join(self._names).lower()).strip("-")
-
-    @property
-    def _names(self) -> list[str]:
-        return [self.data_set, self.model, *(each.heading for each in self.columns if self.named)]
+        names = [self.data_set, self.model, *(c.heading for c in self.columns if self.named)]
+        return slug(" ".join(names))
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -173,6 +165,11 @@ class Group:
             return None
         keys = [column.published for column in self.columns if column.stands_for is None]
         return next((key for key in keys if key in TABLE_B), None)
+
+
+def slug(text: str) -> str:
+    """Return a text as a part of the name of a file."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def tuned(content: Content, group: Group) -> bool:

@@ -49,7 +49,7 @@ def convergence(content: Content, group: Group, styles: Mapping[Row, Style]) -> 
     rows = [row for row in rows if row[2]]
     if not rows:
         return None
-    drawn = figure(1.4 + 2.5 * len(rows), f"Convergence on validation: {group.title}")
+    drawn = figure(1.4 + 2.5 * len(rows), f"Convergence on validation: {group.heading}")
     axes = drawn.subplots(len(rows), 2, sharey="row", sharex="col", squeeze=False)
     for (measured, label, curves), (left, right) in zip(rows, axes, strict=True):
         for panel, over in ((left, "step"), (right, "seconds")):

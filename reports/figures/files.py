@@ -16,6 +16,16 @@ SIZES: Final = ((256, 1.0), (128, 1.0), (256, 0.5), (128, 0.5), (64, 0.5))
 taken. Lines need few colours and photographs few dots."""
 
 
+VECTORS: Final = ("pdf", "svg")
+"""Formats of figures for papers."""
+
+
+def write_vector(figure: Figure, path: Path) -> None:
+    """Write a figure in the format of the file's name; the same figure gives the same bytes."""
+    undated = {"pdf": "CreationDate", "svg": "Date"}[path.suffix[1:]]
+    figure.savefig(path, metadata={undated: None})
+
+
 def write_png(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG with a palette, a third of the size of one without."""
     for colours, part in SIZES:

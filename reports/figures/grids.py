@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from reports.analysis.groups import Entry, Group
 from reports.analysis.statistics import finished
 from reports.content import Content, Images
-from reports.figures.style import WIDTH, figure, house_style, plain
+from reports.figures.style import TITLE, WIDTH, figure, house_style, plain
 
 SHOWN = 12
 """Images in a row: the first ones, not selected."""
@@ -22,6 +22,8 @@ LABELS = 1.75
 LETTERS = 24
 HEAD, MARGIN = 0.4, 0.05
 """Inches above, where the title is, and at the other edges."""
+LINE, ABOVE = 0.19, 0.1
+"""Inches that each further line of the title takes, and above the first."""
 NUMBERS = 0.2
 """Inches that the numbers of frames take."""
 FEWEST = 8
@@ -41,7 +43,7 @@ def sample_grid(content: Content, group: Group) -> Figure | None:
         truths = (shown_run(entry, content.reconstructions) for entry in group.entries)
         truth = [content.reconstructions[run][0] for run in truths if run][:1]
         rows = [*(("ground truth", images) for images in truth), *rows]
-    return _grid(f"Samples: {group.title}", rows, group.shown_frames) if rows else None
+    return _grid(f"Samples: {group.heading}", rows, group.shown_frames) if rows else None
 
 
 @house_style()
@@ -59,7 +61,7 @@ def reconstruction_grid(content: Content, group: Group) -> Figure | None:
                 rows.append(("original", originals))
             above = originals
             rows.append((entry.label, reconstructed))
-    return _grid(f"Reconstructions: {group.title}", rows, group.shown_frames) if rows else None
+    return _grid(f"Reconstructions: {group.heading}", rows, group.shown_frames) if rows else None
 
 
 def shown_run(entry: Entry, images: Mapping[str, Images]) -> str | None:
@@ -79,8 +81,9 @@ def _grid(title: str, rows: Sequence[tuple[str, Images]], frames: Sequence[str] 
             canvas[top : top + height, left : left + width] = image
     scale = (WIDTH - LABELS - MARGIN) / max(count, FEWEST) / (width + GAP)  # inches a pixel
     tall, wide = (side * scale for side in canvas.shape[:2])
-    whole = tall + HEAD + MARGIN + (NUMBERS if frames else 0)
-    drawn = figure(whole, title)
+    more = len(textwrap.wrap(plain(title), TITLE)) - 1
+    whole = tall + HEAD + more * LINE + MARGIN + (NUMBERS if frames else 0)
+    drawn = figure(whole, title, ABOVE)
     drawn.set_layout_engine("none")
     axes = drawn.add_axes((LABELS / WIDTH, MARGIN / whole, wide / WIDTH, tall / whole))
     axes.imshow(canvas, interpolation="nearest", aspect="auto")

@@ -45,7 +45,7 @@ def calibration(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
     metric = group.metric("calibration_error")
     across = min(DECODERS_ACROSS, len(histograms))
     down = math.ceil(len(histograms) / across)
-    drawn = figure(0.9 + 1.75 * down, f"Calibration: {group.title}")
+    drawn = figure(0.9 + 1.75 * down, f"Calibration: {group.heading}")
     panels = drawn.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
     top = min(TOP, 1.1 * max(2.0, *(bars.max() for bars in histograms.values())))
     for panel, (entry, bars) in zip(panels, histograms.items(), strict=False):

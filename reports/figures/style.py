@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,8 @@ WIDTH = 9.0
 """Inches. At 100 points an inch this is the width at which Markdown viewers show a figure."""
 LETTERS = 124
 """That fit into a line of a legend; a key takes the room of about seven."""
+TITLE = 80
+"""Letters of a title that fit into one line."""
 RESOLUTION = 200
 """Dots an inch of the file, twice that of the page, for dense screens."""
 
@@ -39,6 +42,8 @@ SETTINGS: dict[Any, Any] = {
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.6,
     "lines.markersize": 5,
+    "pdf.fonttype": 42,  # TrueType: venues refuse Type 3
+    "svg.hashsalt": "figure",  # or names in it are random
 }
 house_style = partial(mpl_style.context, SETTINGS, after_reset=True)
 """Context, or decorator, that draws so whatever the caller's settings, which it then restores."""
@@ -99,10 +104,15 @@ def _colour(index: int) -> str:
     return to_hex(colorsys.hls_to_rgb(extra * GOLDEN % 1, lightness, 0.55)).upper()
 
 
-def figure(height: float, title: str) -> Figure:
-    """Return an empty figure of full width, `height` inches high, without global state."""
+def figure(height: float, title: str, above: float | None = None) -> Figure:
+    """Return an empty figure of full width, `height` inches high, without global state.
+
+    `above` are the inches above the title; None leaves its place to matplotlib.
+    """
     drawn = Figure(figsize=(WIDTH, height), layout="constrained", dpi=RESOLUTION)
-    drawn.suptitle(plain(title), fontsize=11, fontweight="bold")
+    lines = textwrap.wrap(plain(title), TITLE)
+    place = {} if above is None else {"y": 1 - above / height}
+    drawn.suptitle("\n".join(lines), fontsize=11, fontweight="bold", **place)
     return drawn
 
 

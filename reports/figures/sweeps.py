@@ -48,7 +48,7 @@ def inflection(content: Content, group: Group, styles: Mapping[Row, Style]) -> F
     if not swept:
         return None
     single = learned(content, group)
-    drawn = figure(4.3, f"Information against variance: {group.title}")
+    drawn = figure(4.3, f"Information against variance: {group.heading}")
     for panel, (measured, name) in zip(drawn.subplots(1, 2), PANELS, strict=True):
         for entry in swept:
             style, points = styles[entry.decoder], _sweep(entry, measured)
@@ -120,7 +120,7 @@ def rate_distortion(group: Group, styles: Mapping[Row, Style]) -> Figure | None:
     points_of = {entry: points for entry in group.entries if (points := _points(entry))}
     if not points_of:
         return None
-    drawn = figure(5.2, f"Rate and distortion: {group.title}")
+    drawn = figure(5.2, f"Rate and distortion: {group.heading}")
     panel = drawn.subplots()
     handles = []
     for entry, points in points_of.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -44,22 +45,26 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence
     printed as they are: escape text that comes from elsewhere.
     """
     sides = align or [LEFT, *[RIGHT] * (len(headers) - 1)]
-    columns = zip(headers, sides, zip(*rows, strict=True), strict=True) if rows else ()
-    widths = [width(*column) for column in columns] or [0] * len(headers)
-    parts: list[list[int]] = [[0]]
-    for i in range(1, len(headers)):
-        if len(parts[-1]) > 1 and sum(widths[j] for j in parts[-1]) + widths[i] > WIDEST:
-            parts.append([0])
-        parts[-1].append(i)
-    return paragraphs(*(_table(headers, rows, sides, part) for part in parts))
+    columns = list(zip(*rows, strict=True)) or [()] * len(headers)
+    return table_of(list(zip(headers, sides, columns, strict=True)))
 
 
-def _table(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], sides: Sequence[str], of: Sequence[int]
-) -> str:
-    held = [[_KEPT.sub(_on_one_line, row[i]) for i in of] for row in rows]
-    cells = pd.DataFrame(held, columns=[headers[i] for i in of], dtype=str)
-    return cells.to_markdown(index=False, colalign=[sides[i] for i in of], disable_numparse=True)
+def narrow(fields: Sequence[Field]) -> list[list[Field]]:
+    """Return the fields of each of the tables that together show these, none wider than WIDEST."""
+    first, *others = fields
+    parts = [[first]]
+    for each in others:
+        if len(parts[-1]) > 1 and sum(width(*field) for field in (*parts[-1], each)) > WIDEST:
+            parts.append([first])
+        parts[-1].append(each)
+    return parts
+
+
+def _table(fields: Sequence[Field]) -> str:
+    headings, sides, columns = zip(*fields, strict=True)
+    held = [[_KEPT.sub(_on_one_line, cell) for cell in row] for row in zip(*columns, strict=True)]
+    cells = pd.DataFrame(held, columns=list(headings), dtype=str)
+    return cells.to_markdown(index=False, colalign=sides, disable_numparse=True)
 
 
 _KEPT = re.compile(r" ± |(?<=\d), (?=[-\d∞])")
@@ -91,22 +96,37 @@ def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
+Field = tuple[str, str, Sequence[str]]
+"""Heading, side and cells of what stands below one heading of a table."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table that shows runs; as text it is Markdown."""
+
+    fields: Sequence[Field]
+    shown: Sequence[pd.DataFrame]
+    """The runs that each row shows; rows after these show none."""
+
+    def __str__(self) -> str:
+        return table_of(self.fields)
+
+
+Part = str | Table
+"""What a section is made of."""
+
+
 def fold(summary: str, *parts: str) -> str:
     """Return paragraphs that a reader opens by a click on their summary, a plain line."""
     line = " ".join(summary.split()).replace("<", "&lt;")
     return paragraphs(f"<details>\n<summary>{line}</summary>", *parts, "</details>")
 
 
-def paragraphs(*parts: str) -> str:
+def paragraphs(*parts: Part) -> str:
     """Join what is not empty by empty lines."""
-    return "\n\n".join(part for part in parts if part)
-
-
-Field = tuple[str, str, Sequence[str]]
-"""Heading, side and cells of what stands below one heading of a table."""
+    return "\n\n".join(text for part in parts if (text := str(part)))
 
 
 def table_of(fields: Sequence[Field]) -> str:
-    """Return the table with these fields side by side."""
-    headings, sides, columns = zip(*fields, strict=True)
-    return table(headings, list(zip(*columns, strict=True)), sides)
+    """Return the table with these fields side by side; see `table`."""
+    return paragraphs(*map(_table, narrow(fields)))

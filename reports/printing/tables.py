@@ -12,7 +12,7 @@ from reports.analysis.statistics import values
 from reports.analysis.takeoff import near_cap
 from reports.metric import Metric
 from reports.printing.cells import cell, cells, decimals_of
-from reports.printing.markup import LEFT, RIGHT, Field, escape, table_of
+from reports.printing.markup import LEFT, RIGHT, Field, Part, Table, escape
 from reports.printing.words import listing, number
 
 
@@ -26,10 +26,17 @@ def metric_fields(entries: Sequence[Entry], metrics: Sequence[Metric]) -> list[F
     return [(metric.heading, RIGHT, cells(entries, metric)) for metric in metrics]
 
 
-def metric_table(group: Group, metrics: Sequence[Metric]) -> str:
+def table_of_entries(entries: Sequence[Entry], fields: Sequence[Field]) -> Table:
+    """Return the table with these fields side by side, a row an entry; others may follow."""
+    return Table(fields, [entry.runs for entry in entries])
+
+
+def metric_table(group: Group, metrics: Sequence[Metric]) -> Part:
     """Return the table of these metrics, rows without a code below; "" without any."""
     fields = [decoders(group.entries), *metric_fields(group.entries, metrics)]
-    return table_of(with_references(group, fields, metrics)) if metrics else ""
+    return (
+        table_of_entries(group.entries, with_references(group, fields, metrics)) if metrics else ""
+    )
 
 
 def with_references(
@@ -70,7 +77,7 @@ def without_information(group: Group) -> str:
     return f"{names} were not measured: {reason}."
 
 
-def layer_table(group: Group) -> str:
+def layer_table(group: Group) -> Part:
     """Return the KL of each stochastic layer of a hierarchical model; "" for any other."""
     layers = group.measured("kl_layer_{layer}_nats")
     return metric_table(group, [*layers, group.metric("kl_nats")] if layers else [])

@@ -11,7 +11,7 @@ from reports.sections.audit import published
 from reports.sections.claims import claims, claims_in_short
 from reports.sections.decoders import decoder_tables, layers, sweep_tables, videos
 from reports.sections.differences import differences, rank_sections
-from reports.sections.overview import budget, columns_not_run, reading, what_was_run
+from reports.sections.overview import budget, columns_not_run, note, reading, what_was_run
 from reports.sections.rates import learning_rates
 from reports.sections.section import Subject
 from reports.sections.training import best_points, costs, speed, stability
@@ -56,4 +56,4 @@ PAGES = {
     ),
 }
 
-__all__ = ["PAGES", "SECTIONS", "Page", "Subject", "budget", "recommended"]
+__all__ = ["PAGES", "SECTIONS", "Page", "Subject", "budget", "note", "recommended"]

@@ -19,11 +19,12 @@ from reports.printing.cells import BOUND, DAGGER, absent, cell, mark
 from reports.printing.markup import (
     LEFT,
     RIGHT,
+    Part,
+    Table,
     bullets,
     escape,
     fold,
     paragraphs,
-    table_of,
 )
 from reports.printing.words import listing, number, short
 from reports.sections.audit import published_sweep
@@ -80,7 +81,7 @@ def _protocols(subject: Subject) -> str:
 
 
 @by_group("Results", _protocols, nothing="There are no runs to show.", anchor="table-b")
-def decoder_tables(subject: Subject, group: Group) -> Iterator[str]:
+def decoder_tables(subject: Subject, group: Group) -> Iterator[Part]:
     """Yield table B of a group; what is special in it folds."""
     content = subject.content
     unsettled = {entry: share for entry in group.entries if (share := moving(content, entry))}
@@ -104,7 +105,7 @@ def _special(content: Content, group: Group) -> str:
     return fold("; ".join(counts), *parts) if shown else ""
 
 
-def decoder_table(group: Group, budget: str, marked: Collection[Entry] = ()) -> str:
+def decoder_table(group: Group, budget: str, marked: Collection[Entry] = ()) -> Table:
     """Return table B of one group: native NLL, bits/dim and distances of every decoder."""
     entries = group.entries
     heading, side, labels = tables.decoders(entries)
@@ -122,7 +123,7 @@ def decoder_table(group: Group, budget: str, marked: Collection[Entry] = ()) -> 
         beside = [paper.TABLE_B[published].get(entry.decoder.name) for entry in entries]
         for name, key in (("NLL", "nll_nats"), ("FID", "fid")):
             fields.append((f"published {name}", RIGHT, [_published(each, key) for each in beside]))
-    return table_of(tables.with_references(group, fields, compared))
+    return tables.table_of_entries(entries, tables.with_references(group, fields, compared))
 
 
 def _unsettled(shares: Mapping[Entry, float]) -> str:
@@ -175,7 +176,7 @@ def _notes(content: Content, group: Group) -> Iterator[str]:
 
 
 @by_group("Prediction of videos", "", nothing="")
-def videos(_: Subject, group: Group) -> Iterator[str]:
+def videos(_: Subject, group: Group) -> Iterator[Part]:
     """Yield how near the best predictions of a video model are, and the bounds of whole videos."""
     if not group.video:
         return
@@ -192,7 +193,7 @@ def videos(_: Subject, group: Group) -> Iterator[str]:
 
 
 @by_group("KL of each stochastic layer", LAYERS, nothing="")
-def layers(_: Subject, group: Group) -> Iterator[str]:
+def layers(_: Subject, group: Group) -> Iterator[Part]:
     """Yield the KL of each stochastic layer of a hierarchical model."""
     yield tables.layer_table(group)
 
@@ -238,7 +239,7 @@ def _head(subject: Subject) -> str:
 
 
 @by_group(_head, SWEPT, nothing="", anchor="table-a")
-def sweep_tables(subject: Subject, group: Group) -> Iterator[str]:
+def sweep_tables(subject: Subject, group: Group) -> Iterator[Part]:
     """Yield table A of a group with a sweep: every value, then each learned variance."""
     swept = [entry for entry in group.entries if entry.settings]
     if not swept:
@@ -252,7 +253,7 @@ def sweep_tables(subject: Subject, group: Group) -> Iterator[str]:
         *tables.metric_fields(rows, compared),
         *tables.information_fields(group, rows),
     ]
-    yield table_of(tables.with_references(group, fields, compared))
+    yield tables.table_of_entries(rows, tables.with_references(group, fields, compared))
     yield caption([entry.runs for entry in tried])
     yield _cap(group) or escape(tables.without_information(group))
     if group.published(subject.content.budget) == paper.SWEEP_COLUMN:

@@ -16,7 +16,7 @@ from reports.figures import curves, grids, panels, sweeps
 from reports.metric import Metric
 from reports.printing import tables
 from reports.printing.cells import NOT_MEASURED, absent, cell, decimals_of, gap, short_interval
-from reports.printing.markup import RIGHT, bullets, escape, paragraphs, table_of
+from reports.printing.markup import RIGHT, Part, bullets, escape, paragraphs
 from reports.printing.words import listing, number, short
 from reports.sections.section import Subject, by_group
 
@@ -86,7 +86,7 @@ def _protocols(content: Content) -> Iterator[str]:
     lambda subject: paragraphs(GENERATED, bullets(_protocols(subject.content))),
     nothing="Nothing was measured of generated images.",
 )
-def quality_tables(subject: Subject, group: Group) -> Iterator[str]:
+def quality_tables(subject: Subject, group: Group) -> Iterator[Part]:
     """Yield the metrics of generated images, one table for each kind of features."""
     for features in subject.content.features:
         metrics = group.measured(*(m.key for m in _metrics(subject.content, features)))
@@ -110,7 +110,7 @@ def _floors(metrics: list[Metric], group: Group) -> str:
 
 
 @by_group("Tighter bounds", TIGHTER, nothing="The importance-weighted bound was not measured.")
-def iwae(subject: Subject, group: Group) -> Iterator[str]:
+def iwae(subject: Subject, group: Group) -> Iterator[Part]:
     """Yield ELBO and importance-weighted bound of each decoder."""
     if not group.measured("iwae_bits_per_dim"):
         return
@@ -127,7 +127,7 @@ def iwae(subject: Subject, group: Group) -> Iterator[str]:
     nothing="The calibration was not measured.",
     anchor="calibration",
 )
-def calibration(_: Subject, group: Group) -> Iterator[str]:
+def calibration(_: Subject, group: Group) -> Iterator[Part]:
     """Yield the error and the coverage of intervals of each decoder."""
     error, covered = (group.measured(key) for key in ("calibration_error", "coverage_{c}_percent"))
     yield tables.metric_table(group, [*error, *covered] if error else [])
@@ -145,7 +145,7 @@ def histograms(subject: Subject, group: Group) -> Iterator[str]:
 
 
 @by_group("Codes", LATENTS)
-def latents(subject: Subject, group: Group) -> Iterator[str]:
+def latents(subject: Subject, group: Group) -> Iterator[Part]:
     """Yield what each decoder makes of the latents: KL, information, what is read off them."""
     entries = group.entries
     measured = [group.metric("kl_nats"), group.metric("mse")]
@@ -155,7 +155,7 @@ def latents(subject: Subject, group: Group) -> Iterator[str]:
         cells = [_active_units(entry, active) for entry in entries]
         fields += [*tables.information_fields(group, entries), (active.heading, RIGHT, cells)]
     fields += tables.metric_fields(entries, group.measured("probe_accuracy"))
-    yield table_of(tables.with_references(group, fields, measured))
+    yield tables.table_of_entries(entries, tables.with_references(group, fields, measured))
     caps = sorted({short(cap) for cap in values(group.runs, "information_cap_nats")})
     unknown = escape(tables.without_information(group))
     yield f"The cap ln N is {listing(caps)} nats." if caps else unknown
@@ -179,7 +179,7 @@ def _active_units(entry: Entry, active: Metric) -> str:
     "Measurements without a section of their own; the glossary below defines each.",
     nothing="",
 )
-def other(subject: Subject, group: Group) -> tuple[str, str]:
+def other(subject: Subject, group: Group) -> tuple[Part, str]:
     """Return the metrics that no other section shows."""
     metrics = [m for m in group.measured(*group.described) if not m.own_section]
     table = tables.metric_table(group, [metric for metric in metrics if not metric.count])

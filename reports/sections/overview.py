@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from reports.analysis.collapse import LEAST_KL, SHARE
 from reports.analysis.intervals import FEWEST, LEVEL
+from reports.analysis.moving import AWAY
 from reports.analysis.statistics import values
 from reports.content import COMMAND, PAPER, Content
 from reports.metric import PLACEHOLDER, described
-from reports.printing.markup import bullets, code, escape, paragraphs
+from reports.printing.markup import Table, bullets, code, escape, paragraphs
 from reports.printing.tables import counts
-from reports.sections.section import Subject, section
+from reports.sections.section import Subject, caption, section
 
 IMAGES = ("test_images", "calibration_images", "frechet_images")
 FACTS = ("steps", "batch_size", "test_sequences", "predicted_frames", *IMAGES)
@@ -37,12 +39,26 @@ TERMS = {
     "†": "no better than a row without a code.",
     "§": "of a lower bound on the probability of the 8-bit image, which this decoder does not have "
     "in closed form: its bits/dim may be too high, not too low.",
+    "‡": f"the variance has not arrived when training ends: {AWAY}.",
+    "near cap": "the estimate of I_e cannot exceed ln N, N the number of images; one near it comes "
+    "out too low, and its KL(m‖p) too high.",
     "diverged (k/n)": "the loss of k of n runs became infinite or not a number. *failed*: stopped "
     "by an error. *too large*: not tried, since memory is too small. *out of time*: stopped after "
     "as many seconds of training as were allowed. *not run*: no such run is in the results. *not "
     "measured*: the run finished without this measurement.",
 }
 """Words of the report that are no metric."""
+ENDS = "diverged|failed|too large|out of time|not run|not measured"
+SIGNS = {
+    "frame": "/frame",
+    "measure": "^measure$",
+    "collapsed": "collapsed",
+    "†": "†",
+    "‡": "‡",
+    "near cap": "near cap",
+    "diverged (k/n)": ENDS,
+}
+"""Word of `TERMS` -> what it is told by in a cell or heading that needs it."""
 
 
 def budget(subject: Subject) -> str:
@@ -97,6 +113,15 @@ def reading(subject: Subject) -> str:
     terms = (f"**{term}**: {text}" for term, text in TERMS.items())
     lines = bullets([*_definitions(content), *terms])
     return section("How to read each number", paragraphs(lines, more))
+
+
+def note(table: Table) -> str:
+    """Return what a reader has to know of a table that stands alone: ±, bold, and each mark."""
+    texts = [text for heading, _, cells in table.fields for text in (heading, *cells)]
+    bold = any("**" in text for text in texts)
+    marks = [word for word, sign in SIGNS.items() if any(re.search(sign, t) for t in texts)]
+    terms = (f"*{word}*: {TERMS[word]}" for word in marks)
+    return " ".join([caption(table.shown, marked=bold), *terms])
 
 
 def _definitions(content: Content) -> Iterator[str]:

@@ -9,12 +9,12 @@ from functools import cached_property, wraps
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.analysis.groups import Group, decoders, groups
+from reports.analysis.groups import Group, decoders, groups, slug
 from reports.analysis.intervals import FEWEST
 from reports.content import Column, Content, Row
 from reports.figures.style import Style, styles
 from reports.printing.cells import outcome
-from reports.printing.markup import escape, paragraphs
+from reports.printing.markup import Part, Table, escape, paragraphs
 from reports.printing.words import listing
 
 
@@ -25,6 +25,8 @@ class Subject:
     content: Content
     figures: dict[str, Figure] = field(default_factory=dict)
     """File name in the folder `figures` -> figure; filled while the sections are made."""
+    tables: dict[str, tuple[str, Table]] = field(default_factory=dict)
+    """File name without its end -> what it is of, and a table that shows runs; filled likewise."""
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -53,7 +55,17 @@ class Subject:
             return ""
         file = f"{name}-{group.slug}.png"
         self.figures[file] = drawn
-        return f"![{escape(words or f'{name}: {group.title}')}](figures/{file})"
+        return f"![{escape(words or f'{name}: {group.heading}')}](figures/{file})"
+
+    def keep(self, title: str, group: Group, parts: Iterable[Part]) -> None:
+        """Keep the tables among the parts of a section on a group, for other forms than Markdown.
+
+        Of several, the second and later names have a number.
+        """
+        every = [part for part in parts if isinstance(part, Table)]
+        for number, each in enumerate(every, start=1):
+            name = f"{slug(title)}-{group.slug}" + (f"-{number}" if number > 1 else "")
+            self.tables[name] = (f"{title}: {group.heading}", each)
 
 
 def section(title: str, text: str, anchor: str = "") -> str:
@@ -74,16 +86,20 @@ def by_group(
     *,
     nothing: str = "There are no runs.",
     anchor: str = "",
-) -> Callable[[Callable[[Subject, Group], Iterable[str]]], Callable[[Subject], str]]:
+) -> Callable[[Callable[[Subject, Group], Iterable[Part]]], Callable[[Subject], str]]:
     """Make a section of a function that gives the paragraphs on one group; a decorator.
 
     The groups without any share one line, which says `nothing`; if that is "", they are left out.
     """
 
-    def section_of(part: Callable[[Subject, Group], Iterable[str]]) -> Callable[[Subject], str]:
+    def section_of(part: Callable[[Subject, Group], Iterable[Part]]) -> Callable[[Subject], str]:
         @wraps(part)
         def made(subject: Subject) -> str:
-            said = {group: paragraphs(*part(subject, group)) for group in subject.groups}
+            named = title if isinstance(title, str) else title(subject)
+            made_of = {group: [*part(subject, group)] for group in subject.groups}
+            for group, every in made_of.items():
+                subject.keep(named, group, every)
+            said = {group: paragraphs(*every) for group, every in made_of.items()}
             parts = [
                 paragraphs(_anchor(anchor, group), f"### {escape(group.heading)}", text)
                 for group, text in said.items()
@@ -96,7 +112,7 @@ def by_group(
                 head = reading if isinstance(reading, str) else reading(subject)
                 last = f"{silent}: {nothing}" if silent and nothing else ""
                 text = paragraphs(head, *parts, last)
-            return section(title if isinstance(title, str) else title(subject), text, anchor)
+            return section(named, text, anchor)
 
         return made
 
@@ -107,11 +123,15 @@ def _anchor(name: str, group: Group) -> str:
     return f'<a id="{name}-{group.slug}"></a>' if name else ""
 
 
-def caption(shown: Sequence[pd.DataFrame]) -> str:
-    """Say what ± and bold are, for a table of which each row shows the runs of one element."""
+def caption(shown: Sequence[pd.DataFrame], *, marked: bool = True) -> str:
+    """Say what ± and bold are, for a table of which each row shows the runs of one element.
+
+    `marked` tells whether there may be bold in it.
+    """
     counts = {len(runs) for runs in shown if len(runs)}
     if counts <= {1}:
-        return "One run each: bold marks the best value, nothing more; the spread is unknown."
+        best = ": bold marks the best value, nothing more" if marked else ""
+        return f"One run each{best}; the spread is unknown."
     over = f"{max(counts)} seeds" if len(counts) == 1 else "the seeds that were run"
     bold = f"Fewer than {FEWEST} runs each: bold marks the best mean, nothing more."
     if max(counts) >= FEWEST:
@@ -122,4 +142,5 @@ def caption(shown: Sequence[pd.DataFrame]) -> str:
         )
     if any(outcome(runs) for runs in shown if len(runs)):
         bold += " A mean over only the runs that finished is never bold."
-    return f"Mean ± sample standard deviation (divisor n − 1) over {over}. {bold}"
+    spread = f"Mean ± sample standard deviation (divisor n − 1) over {over}."
+    return f"{spread} {bold}" if marked else spread

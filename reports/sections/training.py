@@ -12,8 +12,8 @@ from reports.analysis.speed import BITS, curves, machines, reach, targets
 from reports.analysis.statistics import estimate, summary
 from reports.content import Content, Status
 from reports.printing.cells import NOT_MEASURED, absent, gap, outcome, with_spread
-from reports.printing.markup import RIGHT, escape, paragraphs, table, table_of
-from reports.printing.tables import decoders, metric_fields
+from reports.printing.markup import RIGHT, Part, Table, escape, paragraphs, table
+from reports.printing.tables import decoders, metric_fields, table_of_entries
 from reports.printing.words import listing, number, plural, short
 from reports.sections.section import Subject, by_group
 
@@ -86,7 +86,7 @@ def _speed(subject: Subject) -> str:
     nothing="No finished run recorded bits/dim during training.",
     anchor="speed",
 )
-def speed(subject: Subject, group: Group) -> Iterator[str]:
+def speed(subject: Subject, group: Group) -> Iterator[Part]:
     """Yield steps and seconds to two stated values of bits/dim."""
     name = group.metric(BITS).label
     timed = targets(subject.content, group, BITS)
@@ -110,7 +110,7 @@ def speed(subject: Subject, group: Group) -> Iterator[str]:
                 parts = [part for part in (text, lost, outcome(entry.runs)) if part]
                 cells.append(", ".join(parts) if every else gap(entry))
             fields.append((f"{over} to {short(target)}", RIGHT, cells))
-    yield table_of(fields)
+    yield table_of_entries(group.entries, fields)
 
 
 @by_group(
@@ -150,7 +150,7 @@ def _clock(subject: Subject) -> str:
 
 
 @by_group("Costs", _clock, nothing="")
-def costs(subject: Subject, group: Group) -> tuple[str, str]:
+def costs(subject: Subject, group: Group) -> tuple[Table, str]:
     """Return what each decoder cost, and who took longer to evaluate than to train."""
     times = [group.metric("train_seconds"), group.metric("evaluate_seconds")]
     metrics = [group.metric("parameters"), *group.measured("step_memory_megabytes"), *times]
@@ -160,7 +160,7 @@ def costs(subject: Subject, group: Group) -> tuple[str, str]:
         ("runs", RIGHT, [str(len(entry.every_run)) for entry in group.entries]),
         ("all runs (s)", RIGHT, [_total(entry) for entry in group.entries]),
     ]
-    return table_of(fields), _slower(group)
+    return table_of_entries(group.entries, fields), _slower(group)
 
 
 def _slower(group: Group) -> str:

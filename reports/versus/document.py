@@ -111,7 +111,7 @@ def _reading(content: Content, name: str) -> str:
 def _on(subject: Subject, matched: Match) -> Iterator[str]:
     group = matched.group
     yield f"## {escape(group.heading)}, model {escape(group.model)}"
-    words = f"Differences on {group.title}"
+    words = f"Differences on {group.heading}"
     if shows := subject.picture(group, "differences", _forest(subject, matched), words):
         yield shows
         yield (
@@ -119,17 +119,17 @@ def _on(subject: Subject, matched: Match) -> Iterator[str]:
             "marker; a hollow marker is one that has no interval or whose interval contains 0."
         )
     for metric in matched.metrics:
-        yield f"### {escape(group.title)}: {metric.label}"
+        yield f"### {escape(group.heading)}: {metric.label}"
         yield tables.metric_table(matched, metric)
-    yield f"### {escape(group.title)}: ranks"
+    yield f"### {escape(group.heading)}: ranks"
     yield (
         "Among all decoders of the group (by NLL, of the same measure), 1 the best; one that lost "
         "a run ranks behind all that did not."
     )
     yield tables.rank_table(matched)
-    yield f"### {escape(group.title)}: equal steps and equal seconds"
+    yield f"### {escape(group.heading)}: equal steps and equal seconds"
     yield from _equal(subject, matched)
-    yield f"### {escape(group.title)}: costs"
+    yield f"### {escape(group.heading)}: costs"
     yield (
         "Wall-clock seconds of one run; they compare only if nothing else ran on the machine. The "
         f"ratio is the training of {escape(matched.new.label)} over that of the baseline."
@@ -159,7 +159,7 @@ def _equal(subject: Subject, matched: Match) -> Iterator[str]:
         )
     compared = replace(matched.group, entries=(matched.new, *matched.baselines))
     drawn = curves.convergence(matched.content, compared, subject.styles)
-    yield subject.picture(compared, "convergence", drawn, f"Convergence on {compared.title}")
+    yield subject.picture(compared, "convergence", drawn, f"Convergence on {compared.heading}")
 
 
 def _forest(subject: Subject, matched: Match) -> Figure | None:
@@ -167,7 +167,7 @@ def _forest(subject: Subject, matched: Match) -> Figure | None:
     for metric, each in matched.differences.items():
         side = "left" if metric.best == "lowest" else "right"
         drawn.append((f"Δ {metric.label}\n(better on the {side})", [d.effect for d in each]))
-    title = f"{matched.new.label} minus each baseline: {matched.group.title}"
+    title = f"{matched.new.label} minus each baseline: {matched.group.heading}"
     names = [entry.label for entry in matched.baselines]
     return panels.forest(
         title, names, [subject.styles[e.decoder] for e in matched.baselines], drawn
@@ -275,7 +275,7 @@ def _missing(
         for entry, seeds in _lacking(match):
             count = len(_seeds(entry))
             so_far = f"{plural(count, 'seed')} so far" if count else "no runs"
-            where = f"{escape(match.group.title)} ({so_far})"
+            where = f"{escape(match.group.heading)} ({so_far})"
             places.setdefault((entry.decoder, seeds), []).append(where)
     seeds = 1 + max(map(int, content.results.get("seed", ())), default=0)
     ran = {id(column) for match in matches for column in match.group.columns}

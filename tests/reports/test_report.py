@@ -17,7 +17,9 @@ from matplotlib.figure import Figure
 
 import reports
 from reports import Column, Metric, ReportError
-from reports.document import document
+from reports.analysis.collapse import COLLAPSED
+from reports.content import PLACE
+from reports.document import Also, document
 from reports.figures.files import write_png
 from reports.printing.markup import LEFT, RIGHT, table, width
 from tests.reports.example import MNIST, PATCHES, example
@@ -145,8 +147,9 @@ def test_one_seed_of_four_columns_is_short() -> None:
 def test_results_survive_the_file(written: Path) -> None:
     read = pd.read_csv(written.parent / "results.csv")
     handed = example().results.sort_values("run", ignore_index=True)
-    assert set(read) == set(handed)
-    pd.testing.assert_frame_equal(read, handed[list(read)], check_dtype=False, check_exact=True)
+    assert set(read) == {*handed, *PLACE, COLLAPSED}
+    of_it = read[[name for name in read if name in set(handed)]]
+    pd.testing.assert_frame_equal(of_it, handed[list(of_it)], check_dtype=False, check_exact=True)
 
 
 def test_results_say_first_which_run_it_is_then_what_was_measured_in_the_order_described() -> None:
@@ -165,7 +168,8 @@ def test_results_say_first_which_run_it_is_then_what_was_measured_in_the_order_d
         "run": "a",
     }
     text = document(content([table])).tables["results.csv"]
-    identification = "run,data_set,model,likelihood,option_b,seed,status"
+    identification = "run,heading,stands_for,label,chosen,data_set,model,likelihood,option_b,seed"
+    identification += ",status,collapsed"
     assert text.splitlines()[0] == f"{identification},steps,nll_nats,pit_01,pit_02,mine"
 
 
@@ -301,6 +305,28 @@ def test_old_pages_and_figures_go_and_foreign_files_stay(tmp_path: Path) -> None
     assert (tmp_path / "mine.md").read_bytes() == b"mine", "linked, and no page of a report"
     assert not (tmp_path / "sweep.md").exists()
     assert (tmp_path / "codes.md").is_file()
+
+
+def test_what_is_written_besides_is_of_the_same_results_or_gone(tmp_path: Path) -> None:
+    also = Also(latex=True, per_image=True, figures=("pdf", "svg"))
+    given = replace(small(), per_image={"a": {"mse": np.array([1.0, 2.0])}})
+    reports.write(given, tmp_path, also)
+    plain = {path.name for path in reports.write(given, tmp_path / "plain").parent.rglob("*")}
+    besides = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")}
+    besides = {path for path in besides if path.parts[0] != "plain" and path.name not in plain}
+    ends = {path.suffix for path in besides}
+    assert ends == {"", ".csv", ".pdf", ".svg", ".tex"}
+    pictures = {path.stem for path in (tmp_path / "plain/figures").iterdir()}
+    for end in ("pdf", "svg"):
+        assert {path.stem for path in besides if path.suffix == f".{end}"} == pictures
+    first = {path: (tmp_path / path).read_bytes() for path in besides if path.suffix}
+    assert not any(b"/Type3" in content for content in first.values())
+    reports.write(given, tmp_path, also)
+    assert first == {path: (tmp_path / path).read_bytes() for path in first}
+    (tmp_path / "tables" / "mine.tex").write_bytes(b"mine")
+    reports.write(given, tmp_path)
+    assert [path for path in first if (tmp_path / path).exists()] == []
+    assert (tmp_path / "tables" / "mine.tex").is_file()
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from reports import Column, Content, Metric, Row
 from reports.document import document
+from reports.printing.markup import Part
 
 MEASURES = {"soft": "mass", "hard": "mass", "wide": "density", "fit": "density", "odd": "density"}
 ROWS = (
@@ -134,11 +135,11 @@ def whole(subject: Content) -> str:
     return "\n".join([made.readme, *made.pages.values()]).replace("\u00a0", " ")
 
 
-def cells(markdown: str, label: str, table: int = 0) -> dict[str, str]:
+def cells(markdown: Part, label: str, table: int = 0) -> dict[str, str]:
     """Return the cells of the row that starts with `label`, by heading, in the n-th such table."""
     found = -1
     headings: list[str] = []
-    lines = markdown.replace("\u00a0", " ").splitlines()
+    lines = str(markdown).replace("\u00a0", " ").splitlines()
     for index, line in enumerate(lines):
         parts = [part.strip() for part in line.strip("|").split("|")]
         if index + 1 < len(lines) and lines[index + 1].startswith("|:"):

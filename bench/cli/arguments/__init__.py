@@ -1,1 +1,1 @@
-"""Arguments that commands share: names, paths, and what users bring."""
+"""Arguments that commands share: names, paths, what users bring, how runs are done."""

@@ -18,6 +18,8 @@ FOLDERS = {
     "likelihood": "likelihoods/families",
     "model": "bench/models",
 }
+FIXED = {"format of tables": ["latex", "parquet"], "format of figures": ["pdf", "svg"]}
+"""Kinds whose names are these."""
 REGISTERED = re.compile(r'^@register\("(\w+)"', re.MULTILINE)
 PLUGINS = "likelihood_bench"
 """The entry points by which packages offer likelihoods (`likelihoods.outside.plugins`)."""
@@ -25,7 +27,9 @@ PLUGINS = "likelihood_bench"
 
 @cache
 def names(kind: str) -> list[str]:
-    """The registered names of a kind of `FOLDERS`, or of suites; as read in the source, sorted."""
+    """The names of a kind of `FIXED`, or of `FOLDERS` or suites, as read in the source, sorted."""
+    if kind in FIXED:
+        return FIXED[kind]
     if kind == "suite":
         return sorted(path.stem for path in (CHECKOUT / "bench" / "suites").glob("*.toml"))
     files = (CHECKOUT / FOLDERS[kind]).glob("*.py")
@@ -42,6 +46,8 @@ def check(kind: str, word: str) -> None:
     """
     name = word.partition("(")[0]
     elsewhere = ".toml" in word or ":" in word or word.endswith(".py")
+    if kind in FIXED and word not in FIXED[kind]:
+        raise unknown(kind, word, FIXED[kind])
     if elsewhere or set(name) & set("*?[") or name in names(kind):
         return
     if kind == "likelihood" and entry_points(group=PLUGINS):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bench.cli import main
+from bench.publishing import unite
 from bench.store import Store
 from tests.bench.conftest import TINY
 
@@ -125,6 +126,32 @@ def test_what_cannot_be_one_is_refused(
     shutil.rmtree(strange)
     run(tiny, strange, "--likelihoods", "gaussian")
     assert "iwae is measured with other parameters in each" in refused(strange)
+
+
+def test_what_each_command_brought_is_kept(parts: tuple[Path, Path]) -> None:
+    """The command that adds to the merged runs repeats it."""
+
+    def asked(folder: Path, names: list[str], own: list[str]) -> Store:
+        plan = json.loads((folder / "plan.json").read_text())
+        plan["asked"] = {"suite": "tiny.toml", "data_sets": names, "own": own}
+        (folder / "plan.json").write_text(json.dumps(plan))
+        return Store(folder)
+
+    one, other = parts
+    cats, dogs = ["--data", "cats"], ["--data", "dogs"]
+    for mine, theirs, names, own in (
+        (([], []), ([], []), [], []),
+        ((["digits"], []), ([], []), [], []),
+        ((["digits"], []), (["mnist"], []), ["digits", "mnist"], []),
+        (([], cats), ([], [*dogs, "--model", "n.py:N"]), [], [*cats, *dogs, "--model", "n.py:N"]),
+        (([], cats), (["digits"], cats), ["digits"], cats),
+        # One that names nothing means all, which beside other data has to be said.
+        (([], cats), ([], []), ["digits"], cats),
+        (([], []), ([], [*cats, "--data-size", "64"]), ["digits"], [*cats, "--data-size", "64"]),
+        (([], ["--model", "a.py:A"]), ([], ["--model", "b.py:B"]), [], ["--model", "a.py:A"]),
+    ):
+        united = unite([asked(one, *mine), asked(other, *theirs)])["asked"]
+        assert united == {"suite": "tiny.toml", "data_sets": names, "own": own}
 
 
 def test_two_runs_in_one_place_are_refused(

@@ -131,7 +131,7 @@ def test_rows_without_a_code_stand_below_and_what_does_not_beat_them_is_marked()
     ]
     (group,) = groups(content(runs))
     table = decoder_table(group, "quick")
-    mean, histogram = table.splitlines()[-2:]
+    mean, histogram = str(table).splitlines()[-2:]
     assert mean.startswith("| *mean image")
     assert "7.000" in mean
     assert "60.0" in mean

@@ -64,6 +64,6 @@ def test_columns_of_one_data_set_and_model_are_told_apart_by_their_key() -> None
         ["vae lost"],
     ]
     assert [sorted(group.runs["run"]) for group in found] == [["a"], ["b", "c"], ["d"]]
-    assert len({group.slug for group in found}) == len({group.title for group in found}) == 3
+    assert len({group.slug for group in found}) == len({group.heading for group in found}) == 3
     (alone,) = groups(content(runs[:1], columns=[slow]))
-    assert (alone.slug, alone.title) == ("blobs-vae", "blobs, vae")
+    assert (alone.slug, alone.heading) == ("blobs-vae", "Blobs, in place of svhn (Slow)")

@@ -197,7 +197,7 @@ def test_runs_that_diverged_take_the_verdict_away() -> None:
 
 def test_the_csv_holds_every_pair_and_metric() -> None:
     made = reports.compare(content(seeded(BITS)), "fit", ["wide", "soft"])
-    table = pd.read_csv(StringIO(made.document.tables["differences.csv"]))
+    table = pd.read_csv(StringIO(str(made.document.tables["differences.csv"])))
     assert len(table) == 2 * 3  # bits/dim, NLL and FID
     of_wide = table[(table["baseline"] == "Wide") & (table["metric"] == "bits_per_dim")]
     wide = of_wide.iloc[0].to_dict()
@@ -343,8 +343,8 @@ def test_missing_runs_are_named_with_their_command() -> None:
     subject = content(runs, columns=(STAND_IN, other))
     made = reports.compare(subject, "fit", ["wide"], command)
     text = made.document.readme
-    assert "- Fit, on blobs, vae (1 seed so far): `make fit 5`" in text
-    assert "- Fit, on blots, vae (no runs): `make fit 2`" in text
+    assert "- Fit, on Blobs, in place of SVHN (VAE) (1 seed so far): `make fit 5`" in text
+    assert "- Fit, on Other (Blots) (no runs): `make fit 2`" in text
     assert [(row.name, seeds) for row, seeds in asked] == [("fit", 5), ("fit", 2)]
     assert "On blots (vae), Fit has no difference in bits/dim: Fit: not run." in made.summary
     assert "None: on all data" in readme(content(seeded(BITS)), "fit", "wide")
@@ -352,8 +352,9 @@ def test_missing_runs_are_named_with_their_command() -> None:
 
 def test_a_baseline_with_fewer_seeds_is_missing_runs_too() -> None:
     runs = seeded({"fit": BITS["fit"], "wide": BITS["wide"][:2]})
-    assert "- Wide, on blobs, vae (2 seeds so far): `wide` with 5 seeds" in readme(
-        content(runs), "fit", "wide"
+    assert (
+        "- Wide, on Blobs, in place of SVHN (VAE) (2 seeds so far): `wide` with 5 seeds"
+        in readme(content(runs), "fit", "wide")
     )
 
 

@@ -280,19 +280,25 @@ from bench.training import trainer
 from likelihoods import Likelihood
 
 trainer.CHECKPOINT_SECONDS = 0.2
-put_back = trainer.Trainer.load_state_dict
-steps = 0
+put_back, run = trainer.Trainer.load_state_dict, trainer.Trainer.run
 
 
 def tell(self, state):
-    global steps
-    steps = HALF
     with Path("LOG").open("a") as log:
         log.write(f"{self.seed} goes on from {state['step']}\\n")
     put_back(self, state)
 
 
-trainer.Trainer.load_state_dict = tell
+def wait_half_way(self, progress, **others):
+    def wait(done):
+        progress(done)
+        while done >= 0.5 and not Path("MAY_END").exists():
+            time.sleep(0.1)
+
+    return run(self, progress=wait, **others)
+
+
+trainer.Trainer.load_state_dict, trainer.Trainer.run = tell, wait_half_way
 
 
 class Slow(Likelihood):
@@ -300,12 +306,8 @@ class Slow(Likelihood):
     outputs_per_value = 1
 
     def forward(self, outputs, target=None):
-        global steps
         if self.training:
             time.sleep(0.1)
-            steps += 1
-            while steps > HALF and not Path("MAY_END").exists():
-                time.sleep(0.1)
         return D.Independent(D.Laplace(outputs.sigmoid(), scale_of(self)), 3)
 """
 
@@ -317,8 +319,9 @@ def test_a_suite_survives_machines_and_its_driver(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 20.0)  # the file of the test changes both
-    monkeypatch.setattr(trainer.Trainer, "load_state_dict", trainer.Trainer.load_state_dict)
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 20.0)  # the file of the test changes all
+    for name in ("load_state_dict", "run"):
+        monkeypatch.setattr(trainer.Trainer, name, getattr(trainer.Trainer, name))
     no_features(tiny)
     tiny.write_text(tiny.read_text().replace("steps = 6", f"steps = {STEPS}"))
     log, on = tmp_path / "log", tmp_path / "on"  # half-way the slow runs wait for this file

@@ -191,14 +191,20 @@ class Ray(Executor):
         return end
 
     def _lost(self, task: _Task, error: Exception) -> End | None:
-        """Submit a task again, unless it may be its own fault that its process is gone."""
-        known, reason = self._ray.exceptions, str(error).strip().splitlines()
-        if isinstance(error, known.RayTaskError):
-            return Failed(task.name, RuntimeError(reason[-1]))
+        """Submit a task again, unless it may be its own fault that its process is gone.
+
+        An error of the task itself comes as its end: any other is of the machine, which lacks a
+        package or is just going with the code that was sent to it.
+        """
+        known, lines = self._ray.exceptions, str(error).strip().splitlines()
+        of_machine = isinstance(error, known.RayTaskError)
+        reason = lines[-1 if of_machine else 0]
         if isinstance(error, known.OutOfMemoryError) or task.losses == LOSSES:
-            died = DiedError(f"its process died ({reason[0]}); was it out of memory?")
+            if of_machine:
+                return Failed(task.name, RuntimeError(reason))
+            died = DiedError(f"its process died ({reason}); was it out of memory?")
             return Failed(task.name, died)
-        say(f"{task.name} is lost; it goes on elsewhere from its last checkpoint ({reason[0]})")
+        say(f"{task.name} is lost; it goes on elsewhere from its last checkpoint ({reason})")
         task.losses += 1
         self._waiting.appendleft(task)
         return None

@@ -16,12 +16,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pandas as pd
 
 from bench.cli import main
+from bench.store.files import PARTIAL
 from bench.training import trainer
 from reports import TIMED_ON
 
@@ -86,14 +88,24 @@ def start(folder: Path, results: Path) -> BaseProcess:
 
 
 def newest(results: Path) -> tuple[float, str]:
-    """When a results folder changed last, and what was written there."""
+    """When a file of a results folder was written last, and what it is."""
     found = [(0.0, "nothing")]
     for path in results.rglob("*"):
-        try:
-            found.append((path.stat().st_mtime, path.name))
-        except FileNotFoundError:  # a file that was being written has its name now
-            continue
+        with suppress(FileNotFoundError):  # a file that was being written has its name now
+            if path.is_file():
+                found.append((path.stat().st_mtime, what_is(path.relative_to(results))))
     return max(found)
+
+
+def what_is(path: Path) -> str:
+    """A file of a results folder in words."""
+    half = path.suffix == PARTIAL
+    name = ".".join(path.name.split(".")[1:-2]) if half else path.name
+    if path.parts[0] == "report":
+        name = "report"
+    elif path.parent.name == "measurements" or name.endswith(".png"):
+        name = "measurement"
+    return f"{name}, half-written" if half else name
 
 
 def kill_once(folder: Path, results: Path, seconds: float) -> str | None:
@@ -137,9 +149,9 @@ def chaos(folder: Path, kills: int, seed: int, *, steps: int, seeds: int) -> Cou
     results = folder / "chaos-0"
     while killed.total() < kills:
         # Most moments are early: so each command does a part of the suite.
-        last = kill_once(folder, results, longest * moments.random() ** 3)
+        last = kill_once(folder, results, longest * moments.random() ** 2)
         if last is not None:
-            killed[last.split(".")[1] if last.startswith(".") else last] += 1
+            killed[last] += 1
             continue
         assert table(results) == expected, f"suite {suites} differs"
         suites += 1

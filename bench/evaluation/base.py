@@ -75,6 +75,10 @@ class Measured:
     """Key of a metric -> its value for each test item, (n,), in the fixed order of the items."""
 
 
+ENOUGH = 0.25
+"""Seconds beside which what is done in a first call alone (allocations) does not count."""
+
+
 class Trial:
     """Times a few items of a model that need not be trained, for the estimate of a run."""
 
@@ -86,9 +90,32 @@ class Trial:
     def seconds(self, name: str, work: Callable[[Tensor], object]) -> float:
         """Seconds that `work` takes for each of a few items; under one name it is timed once."""
         if name not in self._seconds:
-            seconds = timed(lambda: work(self.few), self.trained.model.device)
-            self._seconds[name] = seconds / len(self.few)
+            self._seconds[name] = timed_by_item(
+                lambda count: work(self.few[:count]), len(self.few), self.trained.model.device
+            )
         return self._seconds[name]
+
+
+def timed_by_item(
+    work: Callable[[int], object],
+    items: int,
+    device: torch.device,
+    *,
+    fewest: int = 1,
+    enough: float = ENOUGH,
+) -> float:
+    """Seconds of work on so many items, divided by their number.
+
+    On a CPU fewer are tried first, until they take `enough` seconds for a clock.
+    """
+    count = fewest
+    while device.type == "cpu" and count < items:
+        started = clock(device)
+        work(count)
+        if (seconds := clock(device) - started) > enough:
+            return seconds / count
+        count *= 4
+    return timed(lambda: work(items), device) / items
 
 
 def timed(work: Callable[[], object], device: torch.device) -> float:

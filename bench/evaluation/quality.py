@@ -8,6 +8,7 @@ and the histogram of each value, which know nothing of an image (`without_code`)
 import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import cache
 from itertools import chain
 from typing import Annotated, Any, ClassVar, Self
 
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from bench.data import images, subset
 from bench.errors import unknown
-from bench.evaluation.base import Measured, Measurement, Trained, Trial
+from bench.evaluation.base import Measured, Measurement, Trained, Trial, timed_by_item
 from bench.evaluation.generation import Generated, generate, generate_both, repeated
 from bench.evaluation.reference import SUBSETS, Reference, kernel, network, reference
 from bench.evaluation.without_code import fitted
@@ -238,20 +239,23 @@ class Quality(Measurement):
         model, seed = trial.trained.model, trial.trained.seed
         if not extractors.available(self.extractor):
             return 0.0  # nothing is fetched for an estimate
-        eyes = network(self.extractor, model.device)
-
-        def work(few: Tensor) -> None:
-            for kind in generate_both(model, few, seed, 0):
-                eyes(images(kind))
-
-        frames = len(model.targets(trial.few)) // len(trial.few)
-        return self.frechet_images / frames * trial.seconds(self.label, work)
+        frames = model.targets(trial.few)
+        generating = trial.seconds("generation", lambda few: generate_both(model, few, seed, 0))
+        looking = _seconds_to_look(self.extractor, model.device, frames.shape[1:])
+        return self.frechet_images * (generating * len(trial.few) / len(frames) + 2 * looking)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Distances, shares and numbers of images."""
         of_each = (metrics_of(extractors.describe(name)) for name in self.features)
         return (*SIZES, *chain.from_iterable(of_each))
+
+
+@cache
+def _seconds_to_look(extractor: str, device: torch.device, shape: torch.Size) -> float:
+    """Seconds that a network takes for an image (C, H, W), whatever model has generated it."""
+    eyes, some = network(extractor, device), torch.zeros(8, *shape, dtype=torch.uint8)
+    return timed_by_item(lambda count: eyes(some[:count]), len(some), device)
 
 
 def _kernel(column: str, seen: Tensor, real: Reference) -> dict[str, float]:

@@ -16,7 +16,7 @@ import likelihoods
 from bench.data import Data, on_device
 from bench.errors import UsageError
 from bench.evaluation import Trained, Trial
-from bench.evaluation.base import timed
+from bench.evaluation.base import ENOUGH, timed, timed_by_item
 from bench.evaluation.elbo import scoring_seconds
 from bench.execution.executors import Ended, Executor
 from bench.execution.memory import check_memory
@@ -61,8 +61,11 @@ def kind(task: Task, more: Mapping[str, Any] = MappingProxyType({})) -> str:
 
 
 @likelihoods.without_validation()
-def estimate(task: Task, device: torch.device) -> Estimate:
-    """Time two steps and a few evaluated images of a task on a device, and scale up."""
+def estimate(task: Task, device: torch.device, *, roughly: bool = False) -> Estimate:
+    """Time two steps and a few evaluated images of a task on a device, and scale up.
+
+    Roughly: a step that takes long on a CPU is one on fewer items, and memory is not checked.
+    """
     spec = task.spec
     data = on_device(spec.data_set, device)
     model = build(spec, data)
@@ -71,8 +74,11 @@ def estimate(task: Task, device: torch.device) -> Estimate:
     trial = Trial(Trained(model, data, spec.seed), few)
     train = 0.0
     if task.train:
-        check_memory(model, data, spec.training)
-        steps, train = _training_seconds(model, data, spec)
+        if not roughly:
+            check_memory(model, data, spec.training)
+        steps = spec.training.total_steps(len(data.train))
+        by_item = roughly and device.type == "cpu"
+        train = steps * (_seconds_by_item if by_item else _step_seconds)(model, data, spec)
         points, size = len(spec.history.steps(steps)), spec.history.batch_size
         scored = min(spec.history.images, len(data.validation)) * points
         train += scored * scoring_seconds(trial, size)
@@ -84,8 +90,8 @@ def estimate(task: Task, device: torch.device) -> Estimate:
         return Estimate(train, sum(each.seconds(trial) for each in task.measurements))
 
 
-def _training_seconds(model: Model, data: Data, spec: RunSpec) -> tuple[int, float]:
-    """Number of steps, and seconds that they take."""
+def _step_seconds(model: Model, data: Data, spec: RunSpec) -> float:
+    """Seconds of a training step."""
     training = steps_of(model, data, spec.training, spec.seed)
     model.train()
     # On a GPU the first ones are not like the others, and one alone is too short for a clock.
@@ -97,20 +103,36 @@ def _training_seconds(model: Model, data: Data, spec: RunSpec) -> tuple[int, flo
             training.take(number)
 
     work(before)
-    seconds = timed(lambda: work(several), data.device) / several
-    return training.total, training.total * seconds
+    return timed(lambda: work(several), data.device) / several
 
 
-def estimates(tasks: list[Task], device: torch.device, executor: Executor) -> dict[str, Estimate]:
+def _seconds_by_item(model: Model, data: Data, spec: RunSpec) -> float:
+    """The same from a step on fewer items, if that one takes long."""
+    batch = min(spec.training.batch_size, len(data.train))
+    model.train()
+
+    def step(items: int) -> None:
+        training = spec.training.model_copy(update={"batch_size": items})
+        steps_of(model, data, training, spec.seed).take(0)
+
+    # Fewer than two have no batch statistics; what a step does once needs more to count little.
+    return batch * timed_by_item(step, batch, data.device, fewest=2, enough=2 * ENOUGH)
+
+
+def estimates(
+    tasks: list[Task], device: torch.device, executor: Executor, *, roughly: bool = False
+) -> dict[str, Estimate]:
     """Expected seconds of each task by its run, measured once for each kind of task.
 
     Args:
         tasks: what is expected to take how long.
         device: where they are done.
         executor: takes the times.
+        roughly: as in `estimate`.
     """
+    work = partial(estimate, roughly=roughly)
     for name, task in {kind(task): task for task in tasks}.items():
-        executor.submit(name, estimate, task, device)
+        executor.submit(name, work, task, device)
     measured = {end.name: end.result for end in executor.ends() if isinstance(end, Ended)}
     # What cannot take two steps will fail in its run, where the reason is kept.
     known = list(measured.values()) or [Estimate(1.0, 1.0)]
@@ -131,9 +153,9 @@ def from_few(tasks: list[Task], device: torch.device, executor: Executor) -> dic
     for group in groups.values():
         group.sort(key=_outputs)
     ends = [task for group in groups.values() for task in (group[0], group[-1])]
-    timed = estimates(ends, device, executor)
+    known = estimates(ends, device, executor, roughly=True)
     return {
-        task.spec.run_id: _between(task, group[0], group[-1], timed)
+        task.spec.run_id: _between(task, group[0], group[-1], known)
         for group in groups.values()
         for task in group
     }

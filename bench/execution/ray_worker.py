@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import tempfile
 import threading
@@ -9,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -17,6 +19,7 @@ import ray
 import torch
 
 import datasets
+from bench import interrupts
 from bench.data import take_from
 from bench.execution.executors import Ended, Failed, base
 from bench.execution.executors.ray import Message, StoreThere
@@ -39,13 +42,31 @@ def serve(*task: Any) -> Iterator[Message]:
     yield message
 
 
+@cache
+def _obey(bell: Any) -> None:
+    """From now on end the task of this process when the bell is rung; cached: one thread a bell."""
+    threading.Thread(target=_hear, args=(bell,), daemon=True).start()
+
+
+def _hear(bell: Any) -> None:
+    try:
+        ray.get(bell)
+    except ray.exceptions.TaskCancelledError:
+        try:
+            interrupts.hear()  # training ends its step and writes a checkpoint
+        except KeyboardInterrupt:
+            os._exit(interrupts.STATUS)
+    except ray.exceptions.RayError:
+        return  # it cannot be rung any more
+
+
 _prepared = False
 
 
 def _carry_out(task: tuple[Any, ...], send: Callable[[Message], object]) -> None:
     """Do a task and send its last message, whatever happens."""
     global _prepared  # noqa: PLW0603 - a process is prepared once
-    name, work, brought, cache, data = task
+    name, work, brought, features, data, (bell,) = task
     told = 0.0
 
     def listener(name: str, done: float) -> None:
@@ -55,11 +76,12 @@ def _carry_out(task: tuple[Any, ...], send: Callable[[Message], object]) -> None
             send(Message(done))
 
     def lend(path: str) -> bytes | None:
-        return ray.get(cache[path]) if path in cache else None
+        return ray.get(features[path]) if path in features else None
 
     end: Ended | Failed
     try:
         base.configure()
+        _obey(bell)
         take_from(lambda wanted: _data_set(wanted, data))
         prepare, function, arguments = pickle.loads(work)
         if not _prepared:

@@ -187,4 +187,4 @@ def test_a_piece_of_work_is_timed_once(
         calls.append(len(few))
 
     assert trial.seconds("work", work) == trial.seconds("work", work) >= 0
-    assert calls == [4, 4]  # once to warm up, once by the clock
+    assert calls == [1, 4, 4]  # too quick for a clock, so all: to warm up, and by the clock

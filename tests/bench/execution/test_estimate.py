@@ -72,7 +72,8 @@ def test_from_few_times_the_ends_and_puts_the_others_between(
 ) -> None:
     timed: list[str] = []
 
-    def known(tasks: list[Task], *_: object) -> dict[str, Estimate]:
+    def known(tasks: list[Task], *_: object, roughly: bool) -> dict[str, Estimate]:
+        assert roughly
         timed.extend(task.spec.likelihood for task in tasks)
         seconds = {"gaussian": Estimate(1.0, 2.0), "categorical": Estimate(256.0, 2.0)}
         return {task.spec.run_id: seconds[task.spec.likelihood] for task in tasks}

@@ -93,7 +93,7 @@ def statistics(features: Tensor) -> Statistics:
     Example:
         >>> import torch
         >>> from bench.metrics.frechet import statistics
-        >>> statistics(torch.tensor([[0.0, 1.0], [2.0, 1.0]])).covariance.tolist()
+        >>> statistics(torch.tensor([[0.0, 1.0], [2.0, 1.0]])).covariance.round(decimals=9).tolist()
         [[2.0, 0.0], [0.0, 0.0]]
     """
     if features.ndim != 2 or not 2 <= len(features) <= features.shape[1]:

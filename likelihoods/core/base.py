@@ -61,8 +61,7 @@ class Likelihood(nn.Module):
     outputs_per_value: int = 1
     """Raw decoder channels for each channel of the image."""
     detached_outputs: int = 0
-    """How many of these, the last ones, are to train the last layer of the network alone: their
-    gradient stops before it. For networks that provide it; a likelihood does not see layers."""
+    """How many of these, the last ones, train the last layer alone, if the network provides it."""
     outputs_per_pixel: int = 0
     """Raw decoder channels beside those, for all channels of a pixel together; they come first."""
     mass_is_bound: bool = False

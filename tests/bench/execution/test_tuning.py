@@ -65,7 +65,7 @@ def test_nothing_is_chosen_before_all_trials_are_done(plan: Plan, store: Store) 
 
 def test_test_images_have_no_say(plan: Plan, store: Store) -> None:
     for rate, run in trials(plan).items():
-        end(plan, store, run, **scored(rate), bits_per_dim=1 / rate, nll_nats=1 / rate)
+        end(plan, store, run, **scored(1000 * rate), bits_per_dim=1 / rate, nll_nats=1 / rate)
     settle(plan, store)
     assert chosen(plan) == {3e-4}
 

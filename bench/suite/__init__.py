@@ -4,9 +4,10 @@ from bench.suite.loading import load, names
 from bench.suite.plan import Choices, Plan, ids, make
 from bench.suite.schema import Budget, Suite
 from bench.suite.spec import RunSpec
-from bench.suite.tuning import SELECTOR, Score, Search
+from bench.suite.tuning import LEAD, SELECTOR, Score, Search
 
 __all__ = [
+    "LEAD",
     "SELECTOR",
     "Budget",
     "Choices",

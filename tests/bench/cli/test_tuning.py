@@ -13,7 +13,7 @@ from bench.cli import main
 from bench.execution import run as module
 from bench.execution.run import Task
 from bench.store import Store
-from bench.suite import LEAD, SELECTOR, RunSpec
+from bench.suite import SELECTOR, RunSpec
 from bench.training import Training
 from tests.reports.typed import cells
 

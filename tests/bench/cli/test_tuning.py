@@ -13,7 +13,7 @@ from bench.cli import main
 from bench.execution import run as module
 from bench.execution.run import Task
 from bench.store import Store
-from bench.suite import SELECTOR, RunSpec
+from bench.suite import LEAD, SELECTOR, RunSpec
 from bench.training import Training
 from tests.reports.typed import cells
 
@@ -89,7 +89,8 @@ def test_trials_choose_and_nothing_is_trained_twice(
         assert len(own) == 2
         paths = [next((store.root / "runs" / t.run_id).glob("*/elbo-*")) for t in own]
         bits = [pd.read_json(path, typ="series")["columns"][SELECTOR] for path in paths]
-        best = min(zip(bits, own, strict=True), key=lambda pair: pair[0])[1]
+        lead = [LEAD if t.training.learning_rate == FIXED else 0.0 for t in own]
+        best = min(zip(bits, lead, own, strict=True), key=lambda each: each[0] - each[1])[2]
         assert row["learning_rate"] == best.training.learning_rate
     shared = chosen["run"][chosen["learning_rate"] == FIXED]
     assert set(shared) <= set(fixed["run"])

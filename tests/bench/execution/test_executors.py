@@ -151,8 +151,14 @@ def error(outcome: End) -> str:
 
 def workers() -> list[psutil.Process]:
     """The processes that this one has started, without the tracker that Python adds."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children(recursive=True) if is_worker(child)]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # it has ended since it was listed, or is a zombie
+        return False
 
 
 def is_alive(process: psutil.Process) -> bool:

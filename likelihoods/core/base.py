@@ -180,7 +180,7 @@ class Likelihood(nn.Module):
             lower, upper = bin_edges(x, ends)
             log_mass = images.log_interval_mass(lower, upper)
             if ends == RANGE:
-                start, end = (torch.full_like(lower, edge) for edge in RANGE)
+                start, end = (lower.new_full((), edge).expand_as(lower) for edge in RANGE)
                 whole = getattr(images, "log_interval_mass_above", images.log_interval_mass)
                 log_mass = log_mass - whole(start, end)
             log_mass = log_mass.to(x.dtype)

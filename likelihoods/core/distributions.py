@@ -21,7 +21,6 @@ from likelihoods.core.numerics import (
     bin_edges,
     levels_of_cdf,
     log_gaussian_mass,
-    quick_log_gaussian_mass,
     wide,
 )
 
@@ -111,8 +110,6 @@ class Density(NamedTuple):
     draw: Callable[[torch.Size, Tensor], Tensor]
     """Values of a shape, of the type and on the device of a tensor."""
     log_mass: Mass
-    quick_log_mass: Mass
-    """The same to 1e-10; it may wait for the device."""
 
     def log_scale(self, mean_error: Tensor) -> Tensor:
         """Return the log of the most likely scale."""
@@ -127,7 +124,6 @@ GAUSSIAN: Final = Density(
     cdf=torch.special.ndtr,
     draw=lambda shape, like: torch.randn(shape, dtype=like.dtype, device=like.device),
     log_mass=log_gaussian_mass,
-    quick_log_mass=quick_log_gaussian_mass,
 )
 
 
@@ -250,22 +246,42 @@ class ScaleMixture(ImageDistribution):
         """Return the log probability that every value lies between its edges, (B,), in float64.
 
         Of each image the likeliest bins of the histogram first, by a bound, until those that are
-        left are nothing beside them. Waits for the device.
+        left are nothing beside them. Where all means lie between their edges, a wider scale leaves
+        less between them: there the narrowest come first, and bound all that follow. Waits for the
+        device.
         """
         lower, upper, mean = torch.broadcast_tensors(lower, upper, self._mean)
-        bounds, order = self._bounds(lower, upper).sort(-1, descending=True)
+        bounds, order, inside = self._in_order(lower, upper)
+        log_weights = wide(self._weights).log()
         best, terms = torch.full_like(bounds[..., 0], -math.inf), []
+        narrower = torch.zeros_like(best)  # ln P of a narrower scale, where all means are inside
         for bound, bins in zip(bounds.unbind(-1), order.unbind(-1), strict=True):
-            images = (bound > best - NOTHING).flatten(1).any(1).nonzero().flatten()
+            limit = bound.minimum(narrower + log_weights[bins])
+            images = (limit > best - NOTHING).flatten(1).any(1).nonzero().flatten()
             if not len(images):
-                break
+                continue
             parts = (each[images] for each in (bins, lower, upper, mean))
             joint = self._log_joint(*parts)[0]
             terms.append(torch.full_like(best, -math.inf).index_put((images,), joint))
             best = best.maximum(terms[-1].detach())
+            within = torch.where(inside[images], joint.detach() - log_weights[bins[images]], 0.0)
+            narrower = narrower.index_put((images,), within)
         return sum_image(torch.stack(terms).logsumexp(0))
 
     @torch.no_grad()
+    def _in_order(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return bounds of the bins in the order in which they are looked at, and the bins.
+
+        Each (B, groups, K); and of which groups all means lie between their edges, (B, groups).
+        """
+        inside = ((lower <= self._mean) & (self._mean <= upper)).all(self._group[0], keepdim=True)
+        for dimension in self._group[1:]:
+            inside = inside.all(dimension, keepdim=True)
+        bounds = self._bounds(lower, upper)
+        first = torch.where(inside.unsqueeze(-1), -wide(self._log_scales), bounds)
+        order = first.argsort(-1, descending=True)
+        return bounds.gather(-1, order), order, inside
+
     def _bounds(self, lower: Tensor, upper: Tensor) -> Tensor:
         """Return what ln(pi_k P(the group between its edges | k)) does not exceed, a group and k.
 
@@ -311,7 +327,7 @@ class ScaleMixture(ImageDistribution):
         The bins k are one of all groups, (), or of each group one.
         """
         scales = wide(self._log_scales)[bins].exp()
-        masses = self._density.quick_log_mass(lower, upper, mean, scales)
+        masses = self._density.log_mass(lower, upper, mean, scales)
         return masses.sum(self._group, keepdim=True) + wide(self._weights)[bins].log(), masses
 
     def _draw(self, shape: torch.Size) -> Tensor:

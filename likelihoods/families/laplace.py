@@ -70,7 +70,6 @@ LAPLACE: Final = Density(
     cdf=lambda z: log_cdf(z).exp(),
     draw=_draw,
     log_mass=log_laplace_mass,
-    quick_log_mass=log_laplace_mass,
 )
 
 

@@ -164,12 +164,19 @@ def log_tail(distance: Tensor, df: Tensor) -> Tensor:
     """Return ln P(X < -distance) of the standard Student-t, for distance of at least `TAIL`.
 
     Half the regularised incomplete beta function I_y(df / 2, 1 / 2), y = df / (df + distance^2), by
-    its continued fraction (DLMF 8.17.22), here of 40 terms, which settle where y is small.
+    its continued fraction (DLMF 8.17.22). Two terms divide its error by ((1 + s) / (1 - s))^2 with
+    s = sqrt(1 - y): 14 leave 1e-12 where y is below 0.2, 40 settle it where y is not near one.
     """
-    a = 0.5 * df
-    y = df / (df + distance.square())
-    fraction = torch.ones_like(y)
-    for m in range(20, 0, -1):
+    y, log_tails = df / (df + distance.square()), torch.empty_like(distance)
+    heavy = y < 0.2
+    for values, pairs in ((heavy, 7), (~heavy, 20)):
+        log_tails[values] = _log_tail(distance[values], df[values], y[values], pairs)
+    return log_tails
+
+
+def _log_tail(distance: Tensor, df: Tensor, y: Tensor, pairs: int) -> Tensor:
+    a, fraction = 0.5 * df, torch.ones_like(y)
+    for m in range(pairs, 0, -1):
         odd = (a + m) * (a + m + 0.5) * y / ((a + 2 * m) * (a + 2 * m + 1))
         even = m * (0.5 - m) * y / ((a + 2 * m - 1) * (a + 2 * m))
         fraction = 1 + even / (1 - odd / fraction)

@@ -304,7 +304,7 @@ def test_most_bins_are_left_out() -> None:
         return log_gaussian_mass(lower, upper, mean, scale)
 
     mean, x = mixture.mean.repeat(1, 1, 5, 1), x.repeat(1, 1, 5, 1)
-    density = GAUSSIAN._replace(quick_log_mass=counting)
+    density = GAUSSIAN._replace(log_mass=counting)
     prior = mixture._weights, mixture._log_scales
     ScaleMixture(density, mean, *prior, (-3, -2, -1)).log_interval_mass(*bin_edges(x))
     assert values < 12 * mean.numel()

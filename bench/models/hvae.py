@@ -170,7 +170,7 @@ class HVAE(Model):
     5 in the first stage and 3 above, height and width halved by the first and the last stage, six
     layers of 48 (nearest to the image) to 8 units, all weight-normalised. The skip connections of
     the generative path add the features from above to the projection of z_l.
-    docs/architecture.md says layer by layer what differs from public code, and why.
+    docs/networks.md says layer by layer what differs from public code, and why.
 
     Args:
         likelihood: any likelihood whose height and width are multiples of four.

@@ -185,7 +185,7 @@ class SVG(Model):
     64 latents a step, 2 given and 10 predicted frames in training; in evaluation all frames of a
     video but the given ones are predicted. Frames are encoded and decoded by the VGG that was
     published for BAIR, or by the DCGAN that was published for moving digits, with 64 filters.
-    docs/architecture.md says what differs from the public code (edenton/svg).
+    docs/networks.md says what differs from the public code (edenton/svg).
 
     Args:
         likelihood: any likelihood whose height and width are multiples of 16.

@@ -101,7 +101,7 @@ def test_the_last_layer_starts_within_the_published_limit(name: str, channels: i
     assert float(head.get_parameter("bias").detach().abs().max()) <= limit
 
 
-# --- HVAE: Maaloe et al. 2019, appendix, and its public code; see docs/architecture.md ------------
+# --- HVAE: Maaloe et al. 2019, appendix, and its public code; see docs/networks.md ----------------
 
 
 def weights(modules: Iterable[nn.Module]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -161,7 +161,7 @@ def _notes(content: Content, group: Group) -> Iterator[str]:
             values_tried = listing([f"{value:g}" for value in tried])
             text = (
                 f"{label}: the best of {entry.decoder.sweep} = {values_tried}, chosen by the "
-                "lowest mean NLL on validation images among the values with the most finished runs."
+                "lowest mean NLL on validation images among the values with the most sound runs."
             )
             if len(tried) > 1 and entry.chosen in (tried[0], tried[-1]):
                 text += " It lies at the end of the sweep: a wider one might find a better value."

@@ -32,10 +32,10 @@ PART = "evaluate_seconds_"
 
 @by_group(
     "Stability",
-    "A run diverged if its loss, or at the end its bound, a posterior or a generated image, was "
-    "not finite. *At step*: the median over the diverged runs. *Smallest σ*: the least standard "
-    "deviation of any value of any validation image, at any measured step of any run, also of the "
-    "diverged ones, whose last steps were not measured; a grey level is 1/255 ≈ 0.004.",
+    "A run diverged if its loss was not finite. *At step*: the median over the diverged runs. "
+    "*Smallest σ*: the least standard deviation of any value of any validation image, "
+    "at any measured step of any run, also of the diverged ones, whose last steps were "
+    "not measured; a grey level is 1/255 ≈ 0.004.",
     nothing="",
 )
 def stability(subject: Subject, group: Group) -> Iterator[str]:

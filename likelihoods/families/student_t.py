@@ -77,15 +77,14 @@ class StudentTImages(ImageDistribution):
             (lower - location) / scale, (upper - location) / scale, df
         )
         masses, narrow = torch.empty_like(below), (above - below) / 2 < NARROW
-        a, b, k = below[narrow], above[narrow], df[narrow]
-        masses[narrow] = log_interval((a + b) / 2, (b - a) / 2, k)
         tail = below.isinf() | above.isinf()
-        a, b, k = below[tail], above[tail], df[tail]
-        masses[tail] = log_cdf(torch.where(a.isinf(), b, -a).clamp(-FAR, FAR), k)
-        broad = ~(narrow | tail)
-        a, b, k = below[broad], above[broad], df[broad]
-        outside = log_cdf(a.clamp(min=-FAR), k).exp() + log_cdf(-b.clamp(max=FAR), k).exp()
-        masses[broad] = torch.log1p(-outside)
+        for where, log_mass in (
+            (narrow, _log_narrow_mass),
+            (tail, _log_tail_mass),
+            (~(narrow | tail), _log_broad_mass),
+        ):
+            places = where.nonzero(as_tuple=True)
+            masses[places] = log_mass(below[places], above[places], df[places])
         return sum_image(masses)
 
     def cdf(self, value: Tensor) -> Tensor:
@@ -102,6 +101,19 @@ class StudentTImages(ImageDistribution):
         chi_squared = 2 * torch._standard_gamma(half_df).clamp(min=torch.finfo(half_df.dtype).tiny)
         noise = torch.randn_like(half_df) * (2 * half_df / chi_squared).sqrt()
         return self._location + self._log_scale.exp() * noise
+
+
+def _log_narrow_mass(below: Tensor, above: Tensor, df: Tensor) -> Tensor:
+    return log_interval((below + above) / 2, (above - below) / 2, df)
+
+
+def _log_tail_mass(below: Tensor, above: Tensor, df: Tensor) -> Tensor:
+    return log_cdf(torch.where(below.isinf(), above, -below).clamp(-FAR, FAR), df)
+
+
+def _log_broad_mass(below: Tensor, above: Tensor, df: Tensor) -> Tensor:
+    edges = torch.stack([below, -above]).clamp(min=-FAR)
+    return torch.log1p(-log_cdf(edges, df.expand_as(edges)).exp().sum(0))
 
 
 def log_gamma_ratio(a: Tensor) -> Tensor:
@@ -147,7 +159,8 @@ def log_cdf(z: Tensor, df: Tensor) -> Tensor:
     and finite in the tails, none of which holds of scipy's stdtr.
     """
     distance = z.abs()
-    central = distance < TAIL
+    near = distance < TAIL
+    central, far = (where.nonzero(as_tuple=True) for where in (near, ~near))
     log_lower = torch.empty_like(z)
     half, df_here = distance[central] / 2, df[central]
     inner = torch.zeros_like(half)
@@ -156,8 +169,9 @@ def log_cdf(z: Tensor, df: Tensor) -> Tensor:
         inner = inner + weight * torch.exp(power * torch.log1p(square * (1 + node) ** 2))
     inner = inner * half * _log_constant(df_here).exp()
     log_lower[central] = (0.5 - inner).log()
-    log_lower[~central] = log_tail(distance[~central], df[~central])
-    return torch.where(z < 0, log_lower, log1mexp(-log_lower))
+    log_lower[far] = log_tail(distance[far], df[far])
+    upper = (z >= 0).nonzero(as_tuple=True)
+    return log_lower.index_put(upper, log1mexp(-log_lower[upper]))
 
 
 def log_tail(distance: Tensor, df: Tensor) -> Tensor:
@@ -169,8 +183,9 @@ def log_tail(distance: Tensor, df: Tensor) -> Tensor:
     """
     y, log_tails = df / (df + distance.square()), torch.empty_like(distance)
     heavy = y < 0.2
-    for values, pairs in ((heavy, 7), (~heavy, 20)):
-        log_tails[values] = _log_tail(distance[values], df[values], y[values], pairs)
+    for where, pairs in ((heavy, 7), (~heavy, 20)):
+        places = where.nonzero(as_tuple=True)
+        log_tails[places] = _log_tail(distance[places], df[places], y[places], pairs)
     return log_tails
 
 

@@ -239,10 +239,12 @@ class Quality(Measurement):
         model, seed = trial.trained.model, trial.trained.seed
         if not extractors.available(self.extractor):
             return 0.0  # nothing is fetched for an estimate
-        frames = model.targets(trial.few)
-        generating = trial.seconds("generation", lambda few: generate_both(model, few, seed, 0))
+        of_item = len(trial.few) / len(frames := model.targets(trial.few))
+        means = of_item * trial.seconds("generation", lambda few: generate(model, few, seed, 0))
+        both = of_item * trial.seconds("both", lambda few: generate_both(model, few, seed, 0))
         looking = _seconds_to_look(self.extractor, model.device, frames.shape[1:])
-        return self.frechet_images * (generating * len(trial.few) / len(frames) + 2 * looking)
+        sampled = min(self.sample_images, self.frechet_images)
+        return (self.frechet_images - sampled) * (means + looking) + sampled * (both + 2 * looking)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

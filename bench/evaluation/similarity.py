@@ -74,7 +74,7 @@ class Similarity(Measurement):
         """Frames that are predicted."""
         model, seed = trial.trained.model, trial.trained.seed
         videos = min(self.best_of_videos, len(trial.trained.data.test))
-        one = trial.seconds("prediction", lambda few: generate(model, few, seed, 0))
+        one = trial.seconds("generation", lambda few: generate(model, few, seed, 0))
         return self.best_of * videos * one
 
     def describe(self, items: str) -> str:

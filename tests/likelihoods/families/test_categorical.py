@@ -1,8 +1,13 @@
 """Softmax over levels against torch's own."""
 
+from collections.abc import Callable
+from itertools import accumulate
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.profiler import ProfilerActivity, profile
 
 import likelihoods
 
@@ -25,6 +30,36 @@ def test_values_and_gradients_are_those_of_cross_entropy(
     (slope,) = torch.autograd.grad(found @ weights, outputs)
     (expected_slope,) = torch.autograd.grad(expected @ weights, outputs)
     torch.testing.assert_close(slope, expected_slope)
+
+
+def test_two_tensors_of_the_size_of_the_logits_are_held() -> None:
+    """In a step with the layer that makes them; `cross_entropy` holds four."""
+    layout = torch.channels_last  # that of training
+    features = torch.randn(2, 4, 32, 32).to(memory_format=layout)
+    x = likelihoods.quantise(torch.rand(2, 3, 32, 32))
+    likelihood = likelihoods.create("categorical", (3, 32, 32)).train()
+    head = torch.nn.Conv2d(4, likelihood.output_channels, 1).to(memory_format=layout)
+
+    def step() -> None:
+        head.zero_grad(set_to_none=True)
+        (-likelihood(head(features), target=x).log_prob(x).mean()).backward()
+
+    with likelihoods.without_validation():
+        step()
+        copies = peak_bytes(step) / (256 * x.numel() * 4)
+    assert 1.9 < copies < 2.1
+
+
+def peak_bytes(work: Callable[[], None]) -> int:
+    """The most memory that was allocated at once beside what there was before."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as traced:
+        work()
+    assert traced.profiler is not None
+    results: Any = traced.profiler.kineto_results
+    changes = [each for each in results.events() if each.name() == "[memory]"]
+    changes.sort(key=lambda each: each.start_ns())
+    peak: int = max(accumulate(each.nbytes() for each in changes))
+    return peak
 
 
 def test_mean_is_the_expected_level() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.stats import rankdata
 
 from reports.analysis.groups import Entry, Group
@@ -13,11 +16,32 @@ from reports.analysis.intervals import LEVEL, by_seed, differences, effect, holm
 from reports.analysis.statistics import Estimate, complete, estimate, finished, values
 from reports.metric import Metric
 
+
+class Reference(NamedTuple):
+    """A row without a code: what knows nothing of an image."""
+
+    key: str
+    """Prefix of its columns of the results."""
+    name: str
+    measure: str
+    spread: bool = False
+    """Whether its masses are spread evenly over the bins of their levels, which makes a density of
+    them. That says nothing new but in nats."""
+
+    def reached(self, runs: pd.DataFrame, metric: Metric) -> list[float]:
+        """Return what it reaches by a metric, [] if that is not known."""
+        reached: list[float] = values(runs, f"{self.key}_{metric.key}")[:1].tolist()
+        if not self.spread:
+            return reached
+        sizes = values(runs, "dimensions")[:1].tolist() if metric.native else []
+        return [nats - size * math.log(255) for nats, size in zip(reached, sizes, strict=False)]
+
+
 WITHOUT_CODE = (
-    ("mean_image", "mean image (no code)", "density"),
-    ("histogram", "grey-level histogram (no code)", "mass"),
+    Reference("mean_image", "mean image (no code)", "density"),
+    Reference("histogram", "grey-level histogram (no code)", "mass"),
+    Reference("histogram", "the same, as a density (no code)", "density", spread=True),
 )
-"""Prefix of the columns of each row without a code, how it is called, and its measure."""
 
 
 def compared_metrics(group: Group) -> list[Metric]:
@@ -30,10 +54,11 @@ def without_code(entry: Entry, metric: Metric) -> bool:
 
     By a native metric only those of its own measure count.
     """
-    mean, limits = estimate(entry.runs, metric.key), []
-    for key, _, measure in WITHOUT_CODE:
-        if not metric.native or entry.measure == measure:
-            limits += list(values(entry.runs, f"{key}_{metric.key}")[:1])
+    limits: list[float] = []
+    mean = estimate(entry.runs, metric.key)
+    for reference in WITHOUT_CODE:
+        if not metric.native or entry.measure == reference.measure:
+            limits += reference.reached(entry.runs, metric)
     if mean is None or metric.best is None:
         return False
     sign = -1 if metric.best == "highest" else 1

@@ -45,11 +45,10 @@ def with_references(
     """Return the fields with a row for each reference without a code that some metric has."""
     by_heading = {metric.heading: metric for metric in metrics}
     rows = []
-    for key, name, measure in WITHOUT_CODE:
-        printed = {"decoder": f"*{name}*", "measure": measure}
+    for reference in WITHOUT_CODE:
+        printed = {"decoder": f"*{reference.name}*", "measure": reference.measure}
         for heading, metric in by_heading.items():
-            reached = values(group.runs, f"{key}_{metric.key}")[:1].tolist()
-            if reached:
+            if reached := reference.reached(group.runs, metric):
                 printed[heading] = number(reached[0], decimals_of(metric, reached))
         if by_heading.keys() & printed.keys():
             rows.append(printed)

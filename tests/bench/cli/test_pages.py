@@ -21,6 +21,8 @@ import datasets
 from bench import CHECKOUT
 from bench.cli import main, run
 from bench.execution import schedule
+from likelihoods.core import registry
+from likelihoods.outside import files
 from tests import chaos
 from tests.bench.conftest import TINY
 from tests.benchmarks import loop, overhead, steps
@@ -64,8 +66,16 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text += "[budgets.quick]" + budgets.replace("budgets.tiny", "budgets.quick")
     (root / "my_suite.toml").write_text(text)
     words = ["run", str(root / "my_suite.toml"), "--results", str(root / "results"), "--jobs", "1"]
-    assert main(words) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        _forgets(patch)
+        assert main(words) == 0
     return root
+
+
+def _forgets(patch: pytest.MonkeyPatch) -> None:
+    """What user files bring is known no longer than the patch lasts."""
+    patch.setattr(registry, "_entries", dict(registry._entries))
+    patch.setattr(files, "_references", dict(files._references))
 
 
 @pytest.fixture
@@ -78,6 +88,7 @@ def here(results: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (root / "my_suite.toml").write_text(suite.replace(f"{own}:MyDecoder", "laplace"))
     source = own.read_text()
     own.unlink()  # the README makes it
+    _forgets(monkeypatch)
     monkeypatch.chdir(root)
     monkeypatch.setenv("LIKELIHOOD_BENCH_DATA", str(results / "data"))
     yield root

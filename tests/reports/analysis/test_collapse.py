@@ -146,6 +146,23 @@ def test_rows_without_a_code_stand_below_and_what_does_not_beat_them_is_marked()
     assert "†" not in natives["Wide"] + natives["Soft"]
 
 
+def test_a_density_is_held_against_the_histogram_whose_masses_are_spread_over_their_bins() -> None:
+    reference = {"mean_image_nll_nats": 60.0, "histogram_nll_nats": 900.0, "dimensions": 200}
+    runs = [
+        run(name, nll_nats=nats, **ALIVE, **reference)  # 900 - 200 ln 255 is -208.3
+        for name, nats in (("wide", -208.0), ("fit", -209.0), ("soft", 100.0))
+    ]
+    (group,) = groups(content(runs))
+    table = decoder_table(group, "quick")
+    last = str(table).splitlines()[-1]
+    assert "as a density" in last
+    assert "-208.3" in last
+    nll = "NLL (nats/image) ↓"
+    natives = {name: cells(table, name)[nll] for name in ("Wide", "Fit", "Soft")}
+    assert natives["Wide"] == "-208.0†"
+    assert "†" not in natives["Fit"] + natives["Soft"]
+
+
 def test_a_bound_on_the_mass_is_marked_where_it_counts() -> None:
     runs = [
         run("fit", bits_per_dim=2.0, nll_nats=61.0, mass_is_bound=True, **ALIVE),

@@ -147,7 +147,11 @@ def test_rows_without_a_code_stand_below_and_what_does_not_beat_them_is_marked()
 
 
 def test_a_density_is_held_against_the_histogram_whose_masses_are_spread_over_their_bins() -> None:
-    reference = {"mean_image_nll_nats": 60.0, "histogram_nll_nats": 900.0, "dimensions": 200}
+    reference: dict[str, Any] = {
+        "mean_image_nll_nats": 60.0,
+        "histogram_nll_nats": 900.0,
+        "dimensions": 200,
+    }
     runs = [
         run(name, nll_nats=nats, **ALIVE, **reference)  # 900 - 200 ln 255 is -208.3
         for name, nats in (("wide", -208.0), ("fit", -209.0), ("soft", 100.0))

@@ -58,8 +58,10 @@ TABLE_B = {
 }
 """Column of the paper -> name of the likelihood -> cells."""
 
-UNIT, OPTIMAL = "gaussian", "optimal_sigma"
-"""Decoders whose numbers arithmetic says something of: of unit variance, of the optimal one."""
+UNIT, SHARED, OPTIMAL = "gaussian", "shared_sigma", "optimal_sigma"
+PER_PIXEL, PER_IMAGE = "per_pixel_sigma", "optimal_per_image_sigma"
+SWEPT, BERNOULLI, CATEGORICAL = "beta_vae", "bernoulli", "categorical"
+"""Decoders of which the claims, or bounds that arithmetic sets, say something."""
 
 SWEEP_COLUMN = "SVHN"
 """The column of the paper on which the sweep was made."""

@@ -186,6 +186,13 @@ def decisive(content: Content, groups: Sequence[Group]) -> list[Group]:
     return [g for g in groups if tuned(content, g) or (g.data_set, g.model) not in better]
 
 
+def of_fixed_rate(content: Content, groups: Sequence[Group], group: Group) -> Group | None:
+    """Return the group of the same data and model at one rate for all, of a tuned group."""
+    place = (group.data_set, group.model)
+    same = [g for g in groups if (g.data_set, g.model) == place and not tuned(content, g)]
+    return same[0] if same and tuned(content, group) else None
+
+
 def recorded(runs: pd.DataFrame, key: str) -> str | None:
     """Return the first text that the runs hold in a column; None if there is none."""
     texts = runs.get(key, pd.Series(dtype=str)).dropna()

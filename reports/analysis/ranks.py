@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import combinations
+from dataclasses import replace
+from itertools import combinations, takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -101,6 +102,40 @@ def behind(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> list[Ent
     p_values = [effect(differences(measured[a], measured[b])).p_value for a, b in pairs]
     told = zip(pairs, holm(p_values), strict=True)
     return [b for (a, b), each in told if a is ranked[0][0] and each <= 1 - LEVEL]
+
+
+def level(
+    ranked: Sequence[tuple[Entry, Estimate]], metric: Metric, first: Entry | None = None
+) -> list[Entry]:
+    """Return the first of a ranking and those behind it, down to one that is told apart from it.
+
+    One further behind is not level with the first, however widely its runs spread: a decoder that
+    is better than it has already been told apart. So no worse mean is level where a better is not.
+
+    Args:
+        ranked: all that compete, the best first; Holm's correction is over all their pairs.
+        metric: what they compete by.
+        first: who counts as the first, where those before it may not be the best.
+
+    """
+    entries = [entry for entry, _ in ranked]
+    place = entries.index(first) if first else 0
+    told = behind([*ranked[place : place + 1], *ranked[:place], *ranked[place + 1 :]], metric)
+    return list(takewhile(lambda entry: entry not in told, entries[place:]))
+
+
+def separates(entries: Sequence[Entry], metric: Metric) -> bool:
+    """Tell whether some decoder is told apart from the best by a metric, of its measure if native.
+
+    Each value of a sweep counts as a decoder of its own.
+    """
+    each = [
+        replace(entry, runs=part, settings=(), chosen=None)
+        for entry in entries
+        for part in ([setting.runs for setting in entry.settings] or [entry.runs])
+    ]
+    ranked = [ranking(contest, metric) for contest in contests(each, metric)]
+    return any(behind(contest, metric) for contest in ranked)
 
 
 def bests(entries: Sequence[Entry], metric: Metric) -> dict[Entry, Entry]:

@@ -13,7 +13,7 @@ from reports.analysis.groups import Entry, Group, decisive, tuned
 from reports.analysis.images import channels
 from reports.analysis.intervals import FEWEST, Effect, paired, too_few
 from reports.analysis.moving import moving
-from reports.analysis.ranks import behind, ranking, without_code
+from reports.analysis.ranks import level, ranking, without_code
 from reports.analysis.speed import BITS, curves, machines, reach, targets
 from reports.analysis.statistics import complete, estimate
 from reports.content import SMOKE, Content, Row
@@ -40,7 +40,7 @@ class Contest:
     group: Group
     metric: Metric
     level: tuple[Entry, ...] = ()
-    """The first, and all that are not told apart from it; the first alone below FEWEST seeds."""
+    """The first and those level with it; the first alone below FEWEST seeds."""
     second: Entry | None = None
     lead: Effect | None = None
     """By how much the first is better than the second; None without one."""
@@ -70,7 +70,7 @@ class Recommendation:
 
     @property
     def decoders(self) -> list[Row]:
-        """The decoders that are first, or not told apart from it, in every contest."""
+        """The decoders that are first, or level with the first, in every contest."""
         first, *others = ([each.decoder for each in contest.level] for contest in self.contests)
         return [row for row in first if all(row in other for other in others)]
 
@@ -109,7 +109,7 @@ def _contests(content: Content, group: Group, goal: Goal) -> Iterator[Contest]:
 
 
 def contest(content: Content, group: Group, metric: Metric) -> Contest:
-    """Return who leads a group by a metric, and who cannot be told apart from the leader."""
+    """Return who leads a group by a metric, and who is level with the leader."""
     if content.budget == SMOKE:
         return Contest(group, metric, why=f"the budget {SMOKE} is a test that everything runs")
     every = ranking(group.entries, metric)
@@ -126,9 +126,11 @@ def contest(content: Content, group: Group, metric: Metric) -> Contest:
         why = too_few(best.count)
         return Contest(group, metric, (first,), second, lead, best.count, ahead, why)
     # Over all pairs of the table, so that whoever is bold there is level here.
-    told = behind([ranked[0], *(pair for pair in every if pair[0] is not first)], metric)
-    level = (first, *(entry for entry, _ in others if entry not in told))
-    return Contest(group, metric, level, second, lead, best.count, ahead)
+    tied, allowed = level(every, metric, first), [entry for entry, _ in ranked]
+    equal = others and len(tied) == len(every) - every.index(ranked[0])
+    why = "no decoder is told apart from the best" if equal else ""
+    kept = tuple(entry for entry in tied if entry in allowed)
+    return Contest(group, metric, kept, second, lead, best.count, ahead, why)
 
 
 def barred(content: Content, entry: Entry, metric: Metric) -> str:
@@ -147,8 +149,10 @@ def _fastest(content: Content, group: Group) -> Contest:
     metric = Metric("seconds_to_target", name, "seconds of training to a target", best="lowest")
     several = len(machines(content)) > 1
     shared = "runs were timed on several machines or versions" if several else content.shared
-    if target is None or shared:
-        return Contest(group, metric, why=shared or "no curve was recorded")
+    easy = "half of the decoders end no better than what needs no training"
+    if target is None or shared or target.median >= target.untrained:
+        why = shared or (easy if target else "no curve was recorded")
+        return Contest(group, metric, why=why)
     timed = []
     for entry in group.entries:
         reached = {

@@ -12,6 +12,7 @@ import pandas as pd
 
 from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import Values
+from reports.analysis.ranks import WITHOUT_CODE
 from reports.analysis.statistics import sound
 from reports.content import TIMED_ON, Content
 
@@ -102,6 +103,9 @@ class Targets(NamedTuple):
     """The largest final value of a finished run: every finished run reaches it."""
     median: float
     """The median over decoders of the mean final value: half of them reach it."""
+    untrained: float
+    """The least that needs no training: of a row without a code, or of a curve at step 0. A time to
+    a target that is no lower says nothing."""
 
 
 def targets(content: Content, group: Group, key: str) -> Targets | None:
@@ -110,4 +114,11 @@ def targets(content: Content, group: Group, key: str) -> Targets | None:
     finals = [[float(curve["value"].iloc[-1]) for curve in held] for held in every if held]
     if not finals:
         return None
-    return Targets(max(map(max, finals)), float(np.median([np.mean(each) for each in finals])))
+    starts = [float(curve["value"].iloc[0]) for held in every for curve in held]
+    metric = group.metric(key)
+    rows = (reference.reached(group.runs, metric) for reference in WITHOUT_CODE)
+    return Targets(
+        worst=max(map(max, finals)),
+        median=float(np.median([np.mean(each) for each in finals])),
+        untrained=min([*starts, *(value for reached in rows for value in reached)]),
+    )

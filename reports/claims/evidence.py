@@ -10,13 +10,13 @@ import pandas as pd
 from reports.analysis.groups import Entry, Group
 from reports.analysis.intervals import LEVEL, Effect, by_seed, differences, effect, holm, paired
 from reports.analysis.moving import AWAY, moving
-from reports.analysis.ranks import rank
-from reports.analysis.statistics import complete, finished, values
-from reports.analysis.verdict import BELOW, Region, Verdict
+from reports.analysis.ranks import WITHOUT_CODE, rank, separates, without_code
+from reports.analysis.statistics import complete, estimate, finished, values
+from reports.analysis.verdict import Region, Verdict
 from reports.content import SMOKE, Content, run_options
 from reports.metric import Metric
-from reports.printing.cells import gap, outcome, with_interval
-from reports.printing.words import decimals_for, listing, plural, short
+from reports.printing.cells import DAGGER, decimals_of, gap, outcome, with_interval
+from reports.printing.words import listing, number, plural, short
 from reports.published import TABLE_B
 
 DECODERS = frozenset(name for column in TABLE_B.values() for name in column)
@@ -36,6 +36,10 @@ class Finding:
     """Whether there was anything to judge by."""
     refuted: float | None = None
     """p-value of what the claim says; None where it was not tested."""
+    metric: Metric | None = None
+    """By which the decoders of a group are compared; None where it is something else."""
+    only: str = ""
+    """What the verdict is bound to, beside the data and the networks; "" if nothing."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,22 @@ class Absent(Exception):
 
 
 def findings(claim: Claim, content: Content, group: Group) -> list[Finding]:
-    """Return the evidence for a claim on a group; under the budget smoke it decides nothing."""
+    """Return the evidence for a claim on a group; under the budget smoke it decides nothing.
+
+    Nor does a metric by which no decoder of the group is told apart from the best: networks of
+    which all are equally poor by it would agree with any claim, or with none, by chance.
+    """
     evidence = list(claim.look(content, group))
-    if content.budget != SMOKE:
-        return evidence
-    reason = f"the budget {SMOKE} is a test that everything runs; its numbers mean nothing"
-    return [replace(each, verdict=Verdict.NOT_DECIDED, reason=reason) for each in evidence]
+    if content.budget == SMOKE:
+        reason = f"the budget {SMOKE} is a test that everything runs; its numbers mean nothing"
+        return [undecided(each, reason) for each in evidence]
+    metrics = dict.fromkeys(each.metric for each in evidence if each.metric and each.refuted)
+    blind = {metric for metric in metrics if not separates(group.entries, metric)}
+    reason = "no decoder is told apart from the best by it"
+    return [
+        replace(undecided(each, reason), refuted=None) if each.metric in blind else each
+        for each in evidence
+    ]
 
 
 def judged(claim: Claim, content: Content, groups: Sequence[Group]) -> dict[Group, list[Finding]]:
@@ -175,17 +189,27 @@ def piece(
         return Finding(quantity, "none", Verdict.NOT_DECIDED, str(reason), measured=False)
 
 
-def judge(quantity: str, judged: Effect, region: Region, decimals: int | None = None) -> Finding:
-    """Return the verdict on an effect over seeds."""
+def judge(
+    quantity: str,
+    judged: Effect,
+    region: Region,
+    by: Metric | None = None,
+    own: Entry | None = None,
+) -> Finding:
+    """Return the verdict on an effect over seeds, marked where `own` is no better without a code.
+
+    The effect has the decimals of the metric that it is `by`, and two by none.
+    """
     if judged.mean is None:
         raise Absent(judged.why)
-    text = with_interval(judged, decimals_for([judged.mean]) if decimals is None else decimals)
+    text = with_interval(judged, decimals_of(by, [judged.mean]) if by else 2)
+    text += f" {DAGGER}" if by and own and without_code(own, by) else ""
     interval = judged.interval
     if interval is None:
-        return Finding(quantity, text, Verdict.NOT_DECIDED, judged.why)
+        return Finding(quantity, text, Verdict.NOT_DECIDED, judged.why, metric=by)
     if judged.lost:
         reason = f"only {judged.count} of {judged.count + judged.lost} seeds were measured in both"
-        return Finding(quantity, text, Verdict.NOT_DECIDED, reason)
+        return Finding(quantity, text, Verdict.NOT_DECIDED, reason, metric=by)
     verdict = region.verdict(interval)
     edge = short(region.high if interval.high >= region.high else region.low)
     reasons = {
@@ -194,7 +218,7 @@ def judge(quantity: str, judged: Effect, region: Region, decimals: int | None = 
         Verdict.NOT_DECIDED: f"the interval contains {edge}",
     }
     reason = f"{reasons[verdict]}, {plural(judged.count, 'seed')}"
-    return Finding(quantity, text, verdict, reason, refuted=region.refuted(judged))
+    return Finding(quantity, text, verdict, reason, refuted=region.refuted(judged), metric=by)
 
 
 def beside_median(
@@ -211,17 +235,65 @@ def beside_median(
     if not difference.count:
         raise Absent("no seed was measured in all")
     difference = replace(difference, lost=len(set(entry.runs["seed"])) - difference.count)
-    finding = judge(quantity, difference, side, metric.decimals)
-    return _ranked(finding, entry, others, metric)
+    return _ranked(judge(quantity, difference, side, metric, entry), entry, others, metric)
+
+
+@dataclass(frozen=True, eq=False)
+class Rival:
+    """What a decoder is compared with, and by how much it may be behind it."""
+
+    name: str
+    runs: pd.DataFrame
+    margin: float = 0.0
+
+
+def none_below(
+    quantity: str, own: Entry, rivals: Sequence[Rival], metric: Metric, others: Sequence[Entry] = ()
+) -> Finding:
+    """Return whether a decoder is below every rival, but for their margins; or is told above one.
+
+    Support needs the interval of every difference, and so no correction. Any rival may be below by
+    chance, so against all of them is refuted by Holm's. Shown is the rival that comes closest.
+
+    Args:
+        quantity: what is compared.
+        own: the decoder.
+        rivals: what it is compared with.
+        metric: by what, lower being better.
+        others: decoders among which its rank is shown; none for no rank.
+
+    """
+    pairs = [(rival, paired(own.runs, rival.runs, metric.key)) for rival in rivals]
+    known = [(rival, each) for rival, each in pairs if each.mean is not None]
+    if not known:
+        raise Absent("no seed was measured in both")
+    closest, difference = max(known, key=lambda pair: (pair[1].mean or 0.0) - pair[0].margin)
+    margin = f", margin {short(closest.margin)}" if closest.margin else ""
+    region = Region(high=closest.margin)
+    finding = judge(f"{quantity} ({closest.name}{margin})", difference, region, metric, own)
+    finding = _ranked(finding, own, others, metric) if others else finding
+    tested = [(r, each) for r, each in pairs if each.interval and not each.lost]
+    if not tested:
+        return finding
+    p_values = holm([Region(high=rival.margin).refuted(each) for rival, each in tested])
+    above = [r.name for (r, _), p in zip(tested, p_values, strict=True) if p <= 1 - LEVEL]
+    sure = {r.name for r, e in tested if Region(high=r.margin).supported(e) <= 1 - LEVEL}
+    unsure = [rival.name for rival in rivals if rival.name not in sure]
+    finding = replace(finding, refuted=float(min(p_values)))
+    than = "by more than the margin" if closest.margin else "for sure"
+    if above:
+        reason = f"{listing(above)} {'is' if len(above) == 1 else 'are'} lower {than}"
+        return replace(finding, verdict=Verdict.REFUTED, reason=reason)
+    if not unsure:
+        reason = "the whole interval of every difference agrees"
+        return replace(finding, verdict=Verdict.SUPPORTED, reason=reason)
+    return undecided(finding, f"the interval of the difference from {listing(unsure)} reaches over")
 
 
 def lowest(
     quantity: str, group: Group, name: str, among: Sequence[Entry], metric: Metric
 ) -> Finding:
-    """Return whether a decoder is the lowest: told apart from every other, or any told below it.
-
-    Any other may be below it by chance, so Holm's correction is over all of them.
-    """
+    """Return whether a decoder is below every other that was measured."""
     entry = measured(entry_of(group, name), metric)
     others = [
         e
@@ -230,26 +302,21 @@ def lowest(
     ]
     if not others:
         raise Absent(f"no other decoder was measured by {metric.label}")
-    pairs = [(each, paired(entry.runs, each.runs, metric.key)) for each in others]
-    known = [(e, d) for e, d in pairs if d.mean is not None]
-    if not known:
-        raise Absent("no seed was measured in both")
-    closest, difference = max(known, key=lambda pair: pair[1].mean or 0.0)
-    finding = judge(f"{quantity} ({closest.decoder.label})", difference, BELOW, metric.decimals)
-    finding = _ranked(finding, entry, others, metric)
-    tested = {each.decoder.label: d for each, d in pairs if d.interval and not d.lost}
-    if not tested:
-        return finding
-    p_values = holm([BELOW.refuted(each) for each in tested.values()])
-    below = [name for name, p in zip(tested, p_values, strict=True) if p <= 1 - LEVEL]
-    apart = [name for name, each in tested.items() if BELOW.supported(each) <= 1 - LEVEL]
-    open_ = [each.decoder.label for each in others if each.decoder.label not in apart]
-    finding = replace(finding, refuted=float(min(p_values)))
-    if below:
-        return replace(finding, verdict=Verdict.REFUTED, reason=f"{listing(below)} told below it")
-    if not open_:
-        return replace(finding, verdict=Verdict.SUPPORTED, reason="told apart from every other")
-    return undecided(finding, f"not told apart from {listing(open_)}")
+    rivals = [Rival(each.decoder.label, each.runs) for each in others]
+    return none_below(quantity, entry, rivals, metric, others)
+
+
+def without_a_code(entry: Entry, metric: Metric) -> str:
+    """Return by how much the mean image, which has no code, differs from a decoder; "" if unknown.
+
+    What a constant does as well is no achievement of another decoder.
+    """
+    reference, mean = WITHOUT_CODE[0], estimate(entry.runs, metric.key)
+    if mean is None or (metric.native and entry.measure != reference.measure):
+        return ""
+    reached = [value - mean.mean for value in reference.reached(entry.runs, metric)]
+    decimals = decimals_of(metric, reached)
+    return "".join(f"{reference.name}: {number(value, decimals)}" for value in reached)
 
 
 def undecided(finding: Finding, reason: str) -> Finding:

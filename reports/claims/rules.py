@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -11,28 +10,14 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from reports.analysis.collapse import COLLAPSED
-from reports.analysis.groups import SELECTORS, Entry, Group, tuned
+from reports.analysis.groups import Entry, Group
 from reports.analysis.images import channels
-from reports.analysis.intervals import (
-    FEWEST,
-    LEVEL,
-    Effect,
-    by_seed,
-    differences,
-    effect,
-    paired,
-)
+from reports.analysis.intervals import FEWEST, LEVEL, effect, paired
 from reports.analysis.ranks import compared_metrics
-from reports.analysis.speed import NLL, curves, log_ratios
-from reports.analysis.statistics import estimate, values
-from reports.analysis.takeoff import (
-    INFORMATION,
-    PLATEAU,
-    NoTakeOff,
-    take_off,
-    variance_of,
-)
-from reports.analysis.verdict import ABOVE, BELOW, Region, Verdict
+from reports.analysis.speed import NLL, curves, log_ratios, reach
+from reports.analysis.statistics import values
+from reports.analysis.takeoff import PLATEAU
+from reports.analysis.verdict import ABOVE, BELOW, Verdict
 from reports.claims.evidence import (
     Absent,
     Claim,
@@ -48,43 +33,32 @@ from reports.claims.evidence import (
     settled,
     unbounded,
     undecided,
+    without_a_code,
+)
+from reports.claims.sweep import (
+    MARGIN_BITS,
+    MARGIN_SHARE,
+    near_best,
+    not_worse,
+    on_plateau,
+    sweep_of,
 )
 from reports.content import Content, Status
 from reports.metric import Metric
-from reports.printing.cells import short_interval
-from reports.printing.tables import without_information
-from reports.printing.words import listing, number, plural, short
-from reports.published import OPTIMAL, UNIT
+from reports.printing.words import number, plural, short
+from reports.published import (
+    BERNOULLI,
+    CATEGORICAL,
+    OPTIMAL,
+    PER_IMAGE,
+    PER_PIXEL,
+    SHARED,
+    UNIT,
+    floor,
+)
 
-PER_PIXEL, PER_IMAGE = "per_pixel_sigma", "optimal_per_image_sigma"
-SHARED, SWEPT = "shared_sigma", "beta_vae"
-BERNOULLI, CATEGORICAL = "bernoulli", "categorical"
-MARGIN_BITS, MARGIN_SHARE = 0.02, 0.05
-"""A loss of up to this is none: in bits/dim, and as a share of the distance of the best β."""
 OFTEN = 0.5
 """A share of diverged runs whose interval lies below this refutes claim 4."""
-
-
-def _better_learned(content: Content, group: Group) -> Entry:
-    """Return the better of the learned shared variances, by validation NLL as the sweep's best."""
-    candidates, reasons = [], []
-    for name in (SHARED, OPTIMAL):
-        try:
-            entry = settled(content, entry_of(group, name))
-            chosen_by = estimate(entry.runs, "validation_nll_nats")
-            candidates.append((chosen_by.mean if chosen_by else math.inf, entry))
-        except Absent as reason:
-            reasons.append(str(reason))
-    if not candidates:
-        raise Absent("; ".join(reasons))
-    return min(candidates, key=lambda pair: pair[0])[1]
-
-
-def _sweep_of(group: Group) -> Entry:
-    entry = entry_of(group, SWEPT)
-    if len(entry.settings) < 2:
-        raise Absent(f"{called(group, SWEPT)} was not swept over several values")
-    return entry
 
 
 def _no_distance(group: Group) -> Iterator[Finding]:
@@ -102,107 +76,22 @@ def _beats_unit_variance(content: Content, group: Group) -> Iterator[Finding]:
 
 def _below_unit(quantity: str, group: Group, name: str, metric: Metric) -> Finding:
     a, b = (measured(entry_of(group, each), metric) for each in (name, UNIT))
-    return judge(quantity, paired(a.runs, b.runs, metric.key), BELOW, metric.decimals)
+    finding = judge(quantity, paired(a.runs, b.runs, metric.key), BELOW, metric, a)
+    trivial = without_a_code(b, metric)
+    return noted(finding, trivial) if trivial else finding
 
 
 def _matches_best_beta(content: Content, group: Group) -> Iterator[Finding]:
     for metric in compared_metrics(group):
-        yield piece(f"{metric.label}: learned − best β", _not_worse, content, group, metric)
+        yield piece(f"{metric.label}: learned − every β", not_worse, content, group, metric)
     yield from _no_distance(group)
-    yield piece("log10(σ² / best β)", _near_best, content, group)
-
-
-def _not_worse(quantity: str, content: Content, group: Group, metric: Metric) -> Finding:
-    sweep, own = _sweep_of(group), _better_learned(content, group)
-    margin = _margin(measured(sweep, metric), metric)
-    quantity += f" = {sweep.chosen:g} ({own.decoder.label}, margin {short(margin)})"
-    difference = paired(measured(own, metric).runs, sweep.runs, metric.key)
-    return judge(quantity, difference, Region(high=margin), metric.decimals)
-
-
-def _margin(sweep: Entry, metric: Metric) -> float:
-    """Return up to which loss a decoder matches the best value of a sweep by a metric."""
-    if metric.headline:
-        return MARGIN_SHARE * abs(float(values(sweep.runs, metric.key).mean()))
-    if not metric.native:
-        return MARGIN_BITS
-    size = values(sweep.runs, "dimensions")
-    if not size.size:
-        raise Absent("the number of values of an image was not recorded")
-    return MARGIN_BITS * math.log(2) * float(size[0])
-
-
-def _near_best(quantity: str, content: Content, group: Group) -> Finding:
-    sweep, own = _sweep_of(group), _better_learned(content, group)
-    chosen = next(each for each in sweep.settings if each.value == sweep.chosen)
-    best = math.log10(variance_of(chosen))
-    learned = _place(content, own, best)
-    half = _half_step(sweep, best + math.copysign(1e-6, learned.mean or 0.0))
-    quantity += f" ({own.decoder.label}, half a step of the sweep: {half:.2f})"
-    finding = judge(quantity, learned, Region(-half, half), 2)
-    if sweep.chosen in (sweep.settings[0].value, sweep.settings[-1].value):
-        reason = "the best β lies at an end of the sweep, so a better one may lie beyond"
-        return undecided(finding, reason)
-    others = [each for each in sweep.settings if each is not chosen]
-    behind = [paired(sweep.runs, each.runs, SELECTORS[0]) for each in others]
-    rivals = [
-        f"{each.value:g}"
-        for each, difference in zip(others, behind, strict=True)
-        if difference.interval and BELOW.supported(difference) > 1 - LEVEL
-    ]
-    return undecided(finding, f"the best β may be {listing(rivals)}") if rivals else finding
-
-
-def _place(content: Content, entry: Entry, zero: pd.Series[float] | float) -> Effect:
-    """Return log10 of the variance minus `zero`, over seeds."""
-    variances = by_seed(settled(content, entry).runs, "variance")
-    if not variances.size or not (np.isfinite(variances) & (variances > 0)).all():
-        raise Absent(f"the variance of {entry.decoder.label} was not measured")
-    if not isinstance(zero, pd.Series):
-        zero = pd.Series(zero, index=variances.index)
-    found = effect(differences(variances.map(math.log10), zero))
-    return replace(found, lost=len(entry.runs) - found.count)
-
-
-def _half_step(entry: Entry, place: float) -> float:
-    """Return half the gap (log10) between the variances of a sweep around a place."""
-    variances = [variance_of(each) for each in entry.settings]
-    places = np.unique(np.round(np.log10(variances), 9))
-    if places.size < 2:
-        raise Absent("the values of the sweep have one variance")
-    right = int(np.clip(np.searchsorted(places, place), 1, places.size - 1))
-    return float(places[right] - places[right - 1]) / 2
+    yield piece("log10(σ² / best β)", near_best, content, group)
 
 
 def _at_inflection(content: Content, group: Group) -> Iterator[Finding]:
     for name in (SHARED, OPTIMAL):
         quantity = f"log10(σ² / end of the plateau): {called(group, name)}"
-        yield piece(quantity, _on_plateau, content, group, name)
-
-
-def _on_plateau(quantity: str, content: Content, group: Group, name: str) -> Finding:
-    """Judge whether σ² lies where I_e leaves its plateau: beyond is too little information.
-
-    I_e of N images is at most ln N by definition, so a plateau at ln N is one as any other.
-    """
-    sweep = _sweep_of(group)
-    end = take_off(sweep, INFORMATION)
-    if isinstance(end, NoTakeOff):
-        raise Absent(without_information(group).rstrip(".") or end.why)
-    if end.by_seed.empty:
-        raise Absent("the end of the plateau has no interval over seeds")
-    entry, at = entry_of(group, name), math.log10(end.variance)
-    learned = _place(content, entry, end.by_seed)
-    half = _half_step(sweep, at)
-    images = values(group.runs, "information_images").max(initial=0)
-    quantity += (
-        f" (plateau ends at {short_interval(end.variance, end.interval)}, half a step of the "
-        f"sweep: {half:.2f}, N = {number(images, 0)})"
-    )
-    finding = judge(quantity, learned, Region(-half, half), 2)
-    keys = ("information_nats", "information_upper_nats")
-    known = [number(each.mean, 2) for key in keys if (each := estimate(entry.runs, key))]
-    return noted(finding, f"I_e = {' to '.join(known)} nats") if known else finding
+        yield piece(quantity, on_plateau, content, group, name)
 
 
 def _good_nll_poor_samples(content: Content, group: Group) -> Iterator[Finding]:
@@ -213,12 +102,9 @@ def _good_nll_poor_samples(content: Content, group: Group) -> Iterator[Finding]:
     regions = dict.fromkeys(bounds, BELOW) | dict.fromkeys([*group.headlines, *samples], ABOVE)
     for metric, region in regions.items():
         quantity = f"{metric.label}: {called(group, PER_PIXEL)} − median of the other densities"
-        found = piece(quantity, beside_median, group, PER_PIXEL, others, metric, side=region)
-        reason = "one learning rate for all decoders may decide it: judged where rates are tuned"
-        yield found if tuned(content, group) or not found.measured else undecided(found, reason)
+        yield piece(quantity, beside_median, group, PER_PIXEL, others, metric, side=region)
     yield from _no_distance(group)
-    name = called(group, PER_PIXEL)
-    yield piece(f"diverged or collapsed runs of {name} without bounds", _diverges, group)
+    yield piece(f"diverged runs of {called(group, PER_PIXEL)} without bounds", _diverges, group)
 
 
 def _diverges(quantity: str, group: Group) -> Finding:
@@ -229,27 +115,30 @@ def _diverges(quantity: str, group: Group) -> Finding:
         raise Absent(f"no run of {called(group, PER_PIXEL)} without bounds")
     if shared.empty:
         raise Absent("no run of a shared variance")
-    # A collapsed run is as lost as a diverged one.
-    lost, never = (
-        ((each["status"] == Status.DIVERGED) | (each[COLLAPSED] != "")).sum()
-        for each in (runs, shared)
-    )
+    lost, never = ((each["status"] == Status.DIVERGED).sum() for each in (runs, shared))
     interval = binomtest(int(lost), len(runs)).proportion_ci(LEVEL, method="exact")
-    text = (
-        f"{lost} of {len(runs)} [{interval.low:.2f}, {interval.high:.2f}]; "
-        f"shared variance: {never} of {len(shared)}"
-    )
+    counts = f"{lost} of {len(runs)} [{interval.low:.2f}, {interval.high:.2f}]"
+    bounded = _together([e for e in group.entries if e.decoder.name == PER_PIXEL and e not in free])
+    beside = {"collapsed": runs, "with bounds": bounded, "shared variance": shared}
+    text = "; ".join([counts, *(_lost(name, each) for name, each in beside.items() if len(each))])
     if min(len(runs), len(shared)) < FEWEST:
         few = f"{plural(min(len(runs), len(shared)), 'run')}, {FEWEST} are needed"
         return Finding(quantity, text, Verdict.NOT_DECIDED, few)
     if never:
-        return Finding(quantity, text, Verdict.REFUTED, "a shared variance was lost too")
+        return Finding(quantity, text, Verdict.REFUTED, "a shared variance diverged too")
     if lost:
-        return Finding(quantity, text, Verdict.SUPPORTED, "it was and no shared variance was")
+        return Finding(quantity, text, Verdict.SUPPORTED, "it did and no shared variance did")
     verdict = Verdict.REFUTED if interval.high < OFTEN else Verdict.NOT_DECIDED
-    reason = f"none was lost in {plural(len(runs), 'run')}"
+    reason = f"none diverged in {plural(len(runs), 'run')}"
     rare = binomtest(int(lost), len(runs), OFTEN, alternative="less").pvalue
     return Finding(quantity, text, verdict, reason, refuted=min(1.0, 2 * float(rare)))
+
+
+def _lost(name: str, runs: pd.DataFrame) -> str:
+    """Return how many of some runs collapsed or diverged, as a clause."""
+    if name == COLLAPSED:
+        return f"{name}: {(runs[COLLAPSED] != '').sum()} of {len(runs)}"
+    return f"{name}: {(runs['status'] == Status.DIVERGED).sum()} of {len(runs)}"
 
 
 def _together(entries: Sequence[Entry]) -> pd.DataFrame:
@@ -275,13 +164,36 @@ def _sooner(quantity: str, content: Content, group: Group) -> Finding:
         raise Absent("no seed has both validation curves, one of which comes down to the target")
     planned = {int(seed) for entry in entries for seed in entry.runs["seed"]}
     ratio = replace(effect(np.array(list(ratios.values()))), lost=len(planned) - len(ratios))
-    return judge(f"{quantity} to an NLL of {short(target)}", ratio, BELOW, 2)
+    finding = judge(f"{quantity} to an NLL of {short(target)}", ratio, BELOW)
+    slower = int((ratio.mean or 0.0) < 0)
+    least = _without_error(content, entries[slower])
+    pair = (first, least) if slower else (least, second)
+    ideal = effect(np.array(list(log_ratios(*pair, target).values())))
+    if ideal.interval is None or BELOW.verdict(ideal.interval) is not finding.verdict:
+        return finding
+    steps = np.mean([at.steps for curve in least.values() if (at := reach(curve, target))])
+    label = entries[slower].decoder.label
+    start = f"with the σ² of {label}, a decoder without any error is not there before step"
+    return undecided(finding, f"{start} {number(float(steps), 0)}: where its σ² starts decides")
+
+
+def _without_error(content: Content, entry: Entry) -> dict[int, pd.DataFrame]:
+    """Return the NLL that a decoder without error or code would have had, D/2 ln 2πσ², by seed.
+
+    σ² is that of the runs during training, so that no decoder could have been at a target sooner.
+    """
+    sizes = values(entry.runs, "dimensions")[:1]
+    return {
+        seed: curve.assign(value=[floor(int(size), each) for each in curve["value"]])
+        for seed, curve in curves(content, entry, "variance").items()
+        for size in sizes
+    }
 
 
 def _target(content: Content, group: Group) -> float:
     """Return the validation NLL half way from the last of unit variance to that of the best β."""
     finals = []
-    for entry in (entry_of(group, UNIT), _sweep_of(group)):
+    for entry in (entry_of(group, UNIT), sweep_of(group)):
         held = curves(content, entry, NLL).values()
         if not held:
             raise Absent(f"{entry.decoder.label} has no validation NLL during training")
@@ -332,12 +244,13 @@ CLAIMS = (
     Claim(
         "It matches or beats the best β of a hand-tuned sweep in one run, and its effective "
         "β = σ² lies near the best β.",
-        "The learned variance with the lower validation NLL minus the best β of the sweep: "
-        f"supported if NLL and bits/dim are not worse by {MARGIN_BITS} bits a value and the "
-        f"distance not by {MARGIN_SHARE:.0%} of that of the best β, and if σ² lies within half a "
-        "step of the sweep (log10, towards σ²) of the variance of the best β. No verdict on the "
-        "place if the best β lies at an end of the sweep or its validation NLL is not told below "
-        "that of every other β, and none on a variance that has not arrived.",
+        "The learned variance with the lower validation NLL minus every β of the sweep, by each "
+        "measure, since the best by one is not the best by another; shown is the β that comes "
+        f"closest. Supported if none has an NLL or bits/dim lower by {MARGIN_BITS} bits a value or "
+        f"more, nor a distance lower by {MARGIN_SHARE:.0%} or more, and if σ² lies within half a "
+        "step of the sweep (log10, towards σ²) of the variance of the β with the best validation "
+        "NLL. No verdict on the place if that β lies at an end of the sweep or is not told below "
+        "every other, and none on a variance that has not arrived.",
         ("table-a", "differences"),
         _matches_best_beta,
     ),
@@ -348,6 +261,7 @@ CLAIMS = (
         f"variance of the sweep, falls below {PLATEAU:.0%} of its largest mean: the end of its "
         "plateau, at most ln N high by definition. Supported if σ² lies within half a step of "
         "the sweep (log10) of that place; the interval of the difference holds the error of both. "
+        "Where the plateau is at ln N, its end depends on N, and the verdict holds for this N. "
         "No verdict if fewer than two values lie on the plateau or σ² has not arrived.",
         ("information", "table-a"),
         _at_inflection,
@@ -356,12 +270,10 @@ CLAIMS = (
         "A per-pixel variance gets a good NLL and poor samples; unbounded, it diverges where a "
         "shared one never does.",
         "Good: NLL and bits/dim below the median of the other densities of the same seed. Poor: "
-        "the distances of decoder means and of samples x ~ p(x|z) above it. Both are judged only "
-        "where each decoder's learning rate was tuned, else one rate for all may decide. Runs "
-        "without bounds: supported if one of at least "
-        f"{FEWEST} diverged or collapsed and no run of a shared variance did; refuted if a shared "
-        "one did, or if none did and the exact binomial interval of the share lies below "
-        f"{OFTEN:g}.",
+        "the distances of decoder means and of samples x ~ p(x|z) above it. Runs without bounds: "
+        f"supported if one of at least {FEWEST} diverged and no run of a shared variance did; "
+        "refuted if a shared one did, or if none did and the exact binomial interval of the share "
+        f"lies below {OFTEN:g}. A run that collapsed did not diverge.",
         ("table-b", "differences"),
         _good_nll_poor_samples,
     ),
@@ -371,7 +283,8 @@ CLAIMS = (
         "way from the last value of the unit-variance Gaussian to that of the best β: log ratio of "
         "the optimal variance to the one learned by gradient, supported below 0. One that does not "
         "get there is taken to be there at its last step. No verdict if either has not arrived, "
-        "and none by seconds.",
+        "none by seconds, and none if the slower would be as late without any error: then where "
+        "its σ² started decides, and not how fast it learned.",
         ("speed", "convergence"),
         _converges_faster,
     ),

@@ -11,7 +11,7 @@ import pandas as pd
 from reports.analysis.collapse import COLLAPSED
 from reports.analysis.groups import Entry
 from reports.analysis.intervals import FEWEST, Effect, Interval
-from reports.analysis.ranks import behind, contests, ranking, without_code
+from reports.analysis.ranks import contests, level, ranking, without_code
 from reports.analysis.statistics import Estimate, estimate, shown, sound
 from reports.content import Status
 from reports.metric import Metric
@@ -25,31 +25,26 @@ BOUND = "§"
 
 
 def leaders(entries: Sequence[Entry], metric: Metric) -> list[Entry]:
-    """Return the entries that are bold: the best and all that cannot be told apart from it.
+    """Return the entries that are bold: the best and those `level` with it.
 
-    Two are told apart by their paired differences, see `behind`. From fewer than FEWEST seeds none
-    is; then the best printed mean is bold, and a caption says what little that means.
+    From fewer than FEWEST seeds nobody is told apart; then the best printed mean is bold, and a
+    caption says what little that means.
     No entry is where fewer than two may be called best, all print the same, or none is told apart.
     """
     best = []
     for contest in contests(entries, metric):
         ranked = ranking(contest, metric)
-        tied = level(ranked, metric)
+        tied = _tied(ranked, metric)
         if len(tied) < len(ranked) and len(set(printed_means(ranked, metric))) > 1:
             best += tied
     return best
 
 
-def level(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> list[Entry]:
-    """Return the first of a ranking and the entries that cannot be told apart from it."""
-    if not ranked:
-        return []
-    (first, mean), *others = ranked
-    if mean.count < FEWEST:
-        printed = printed_means(ranked, metric)
-        return [e for (e, _), text in zip(ranked, printed, strict=True) if text == printed[0]]
-    told = behind(ranked, metric)
-    return [first, *(entry for entry, _ in others if entry not in told)]
+def _tied(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> list[Entry]:
+    if not ranked or ranked[0][1].count >= FEWEST:
+        return level(ranked, metric)
+    printed = printed_means(ranked, metric)
+    return [e for (e, _), text in zip(ranked, printed, strict=True) if text == printed[0]]
 
 
 def printed_means(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> list[str]:

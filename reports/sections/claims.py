@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from reports.analysis.groups import Group, decisive
+from reports.analysis.groups import Group, decisive, of_fixed_rate
 from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.verdict import Verdict
-from reports.claims import CLAIMS, Claim, Finding, judged, overall
+from reports.claims import CLAIMS, Claim, Finding, findings, judged, of_the_paper, overall
 from reports.content import PAPER
+from reports.printing.cells import DAGGER
 from reports.printing.markup import LEFT, bold, escape, fold, paragraphs, table
 from reports.printing.words import listing
 from reports.sections.section import Subject, section
@@ -38,7 +39,7 @@ def claims(subject: Subject) -> str:
     groups = decisive(subject.content, subject.groups)
     evidence = [judged(claim, subject.content, groups) for claim in CLAIMS]
     details = [
-        fold(f"Claim {number}: {claim.text}", *_details(claim, each))
+        fold(f"Claim {number}: {claim.text}", *_details(subject, claim, each))
         for number, (claim, each) in enumerate(zip(CLAIMS, evidence, strict=True), start=1)
     ]
     if why := _undecided(evidence):
@@ -58,7 +59,8 @@ _TEXTS = [f"{number}. {claim.text}" for number, claim in enumerate(CLAIMS, start
 
 def _overall(evidence: Evidence) -> str:
     every = [finding for here in evidence.values() for finding in here]
-    decided = bold(verdict := overall(every))
+    verdict = overall(every)
+    decided = bold(verdict) + _only(verdict, every)
     if verdict is Verdict.SUPPORTED and not all(finding.measured for finding in every):
         decided += ", of the parts that were measured"
     return decided
@@ -90,7 +92,9 @@ def _reading(subject: Subject) -> str:
         "**Supported**: the whole interval lies where the claim says. **Refuted**: it lies wholly "
         "elsewhere. **Not decided**: neither, or there is no interval; the reason stands beside "
         "it. A claim of several parts is refuted by one, after Holm's correction for all of its "
-        "parts on all data, and supported only by all that were measured."
+        "parts on all data, and supported only by all that were measured. Where learning rates "
+        "were tuned, the tuned column is judged; elsewhere one rate is set for all, and a verdict "
+        f"is one at that rate. {DAGGER} marks a number that is no better than a row without a code."
     )
 
 
@@ -102,10 +106,16 @@ def _verdict(evidence: list[Finding]) -> str:
     reasons = list(dict.fromkeys(each.reason for each in measured))
     if verdict is Verdict.NOT_DECIDED and len(reasons) == 1:
         return f"{verdict}: {escape(reasons[0])}"
-    return str(verdict)
+    return f"{verdict}{_only(verdict, evidence)}"
 
 
-def _details(claim: Claim, evidence: Evidence) -> Iterator[str]:
+def _only(verdict: Verdict, evidence: Sequence[Finding]) -> str:
+    """Return what a verdict on several pieces is bound to, to stand behind it; "" if nothing."""
+    bound = dict.fromkeys(each.only for each in evidence if each.only and each.verdict is verdict)
+    return f" for {escape(listing(list(bound)))}" if bound else ""
+
+
+def _details(subject: Subject, claim: Claim, evidence: Evidence) -> Iterator[str]:
     links = listing([f"[{_SHOWN[anchor]}](#{anchor})" for anchor in claim.evidence])
     yield f"*{claim.rule}* Evidence: {links}."
     headings = ["quantity", f"effect [{LEVEL:.0%} interval]", "verdict", "reason"]
@@ -116,6 +126,11 @@ def _details(claim: Claim, evidence: Evidence) -> Iterator[str]:
         ]
         yield bold(escape(group.heading))
         yield table(headings, rows, [LEFT] * len(headings))
+        if fixed := of_fixed_rate(subject.content, subject.groups, group):
+            beside = findings(claim, subject.content, of_the_paper(fixed))
+            shown = [[escape(word) for word in (each.quantity, each.effect)] for each in beside]
+            yield f"The same at one learning rate for all, not judged ({escape(fixed.heading)}):"
+            yield table(headings[:2], shown, [LEFT] * 2)
 
 
 _SHOWN = {

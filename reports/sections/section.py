@@ -136,9 +136,9 @@ def caption(shown: Sequence[pd.DataFrame], *, marked: bool = True) -> str:
     bold = f"Fewer than {FEWEST} runs each: bold marks the best mean, nothing more."
     if max(counts) >= FEWEST:
         bold = (
-            "Bold marks the best mean and all that cannot be told apart from it by their paired "
-            "differences (Student's t, with Holm's correction for all pairs of rows). Where that "
-            "holds for all, none is bold."
+            "Bold marks the best mean and those behind it, down to the first that is told apart "
+            "from it by their paired differences (Student's t, with Holm's correction for all "
+            "pairs of rows). Where none is told apart, none is bold."
         )
     if any(outcome(runs) for runs in shown if len(runs)):
         bold += " A mean over only the runs that finished is never bold."

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.groups import Entry, Group
-from reports.analysis.speed import BITS, curves, machines, reach, targets
+from reports.analysis.speed import BITS, Targets, curves, machines, reach, targets
 from reports.analysis.statistics import estimate, summary
 from reports.content import Content, Status
 from reports.printing.cells import NOT_MEASURED, absent, gap, outcome, with_spread
-from reports.printing.markup import RIGHT, Part, Table, escape, paragraphs, table
+from reports.printing.markup import RIGHT, Part, Table, bold, escape, paragraphs, table
 from reports.printing.tables import decoders, metric_fields, table_of_entries
 from reports.printing.words import listing, number, plural, short
 from reports.sections.section import Subject, by_group
@@ -76,8 +76,15 @@ def mixed(content: Content) -> str:
     return f"**Times of different machines or versions of the code do not compare**: {parts}."
 
 
+def _caveats(content: Content) -> str:
+    """Return why seconds of the results do not compare; "" if they do."""
+    why = content.shared
+    shared = bold(f"{why[0].upper()}{why[1:]}.") if why else ""
+    return paragraphs(shared, mixed(content))
+
+
 def _speed(subject: Subject) -> str:
-    return paragraphs(SPEED, mixed(subject.content))
+    return paragraphs(SPEED, _caveats(subject.content))
 
 
 @by_group(
@@ -95,7 +102,7 @@ def speed(subject: Subject, group: Group) -> Iterator[Part]:
     yield (
         f"Targets: {short(timed.worst)} {name}, the worst final value of a finished run, which all "
         f"of them reach; {short(timed.median)} {name}, the median over decoders of the mean final "
-        "value, which about half of them reach."
+        f"value, which about half of them reach.{_easy(timed)}"
     )
     held = {each: list(curves(subject.content, each, BITS).values()) for each in group.entries}
     fields = [decoders(group.entries)]
@@ -111,6 +118,16 @@ def speed(subject: Subject, group: Group) -> Iterator[Part]:
                 cells.append(", ".join(parts) if every else gap(entry))
             fields.append((f"{over} to {short(target)}", RIGHT, cells))
     yield table_of_entries(group.entries, fields)
+
+
+def _easy(timed: Targets) -> str:
+    easy = [short(each) for each in (timed.median, timed.worst) if each >= timed.untrained]
+    if not easy:
+        return ""
+    return (
+        f" A time to {listing(list(dict.fromkeys(easy)))} says little: {short(timed.untrained)} "
+        "needs no training, in a row without a code or a decoder at step 0."
+    )
 
 
 @by_group(
@@ -146,7 +163,7 @@ def _clock(subject: Subject) -> str:
         "only if nothing else ran on the machine. *All runs* adds training and evaluation over all "
         "seeds and, for a swept option, over all its values: the price of its row."
     )
-    return paragraphs(reading, mixed(subject.content))
+    return paragraphs(reading, _caveats(subject.content))
 
 
 @by_group("Costs", _clock, nothing="")

@@ -17,17 +17,16 @@ from reports.printing.words import decimals_for, listing, number, plural
 from reports.sections.section import Subject, section
 
 NOT_KNOWN = "not known"
-MOST = 3
-"""Decoders up to which each is named; of more, how many they are."""
 RULES = (
     "*Density*: bits/dim of test images. *Sample quality*: every distance of generated images that "
     "was measured, FID first. *No tuning*: bits/dim among the decoders of which no option was "
     "swept, at one learning rate for all. *Speed*: seconds of training until the validation "
     "bits/dim reach the median of the decoders' final ones.",
-    "The best mean over seeds leads. A decoder is recommended if it is told apart from every other "
-    "(paired by seed, Student's t, Holm's correction for all pairs, as in the tables); all that "
-    "are not told apart from the best are named with it. Of several columns of one kind, and of "
-    "several distances, only decoders that lead, or are not told apart from the leader, in each.",
+    "The best mean over seeds leads, alone if the next is told apart from it (paired by seed, "
+    "Student's t, Holm's correction for all pairs, as in the tables); else those behind it, down "
+    "to the first that is told apart, are named with it. Nothing is known where none is told "
+    "apart. Of several columns of one kind, and of several distances, only decoders that are named "
+    "in each.",
     f"Below {FEWEST} seeds nothing is known, whatever the lead (SE: its standard error over test "
     "images, which leaves out another training). A printed interval is that of the one difference, "
     "not corrected.",
@@ -65,8 +64,6 @@ def _decoders(made: Recommendation) -> str:
     names = [escape(row.label) for row in made.decoders] if not made.why else []
     if len(names) == 1:
         return bold(names[0])
-    if len(names) > MOST:
-        return f"one of {len(names)}, not told apart"
     return " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names) or NOT_KNOWN
 
 
@@ -75,7 +72,7 @@ def _sure(content: Content, made: Recommendation) -> str:
     clauses = [text for contest in made.contests if (text := _clause(content, contest))]
     said = made.why or (
         f"{plural(min(each.count for each in made.contests), 'seed')}, "
-        + ("told apart from every other" if len(made.decoders) == 1 else "not told apart")
+        + ("told apart from the next" if len(made.decoders) == 1 else "not told apart")
     )
     return f"{said}: {'; '.join(clauses)}" if clauses else said
 

@@ -19,6 +19,7 @@ MEASURED = (
     "nll_nats",
     "bits_per_dim",
     "fd_inception_75",
+    "fd_inception_75_samples",
     "validation_nll_nats",
     "validation_bits_per_dim",
     "kl_nats",

@@ -51,7 +51,7 @@ def test_who_is_told_apart_from_every_other_is_recommended() -> None:
     )
     _, _, decoder, sure = printed(subject, Goal.DENSITY)
     assert decoder == "**Soft**"
-    assert sure.startswith("5 seeds, told apart from every other: Soft leads Hard by 1.000 [")
+    assert sure.startswith("5 seeds, told apart from the next: Soft leads Hard by 1.000 [")
     assert sure.endswith("(README.md#table-b-blobs-vae)")
 
 
@@ -60,6 +60,23 @@ def test_a_tie_names_all_that_are_not_told_apart() -> None:
     assert names(subject) == ["Soft", "Hard"]
     assert printed(subject, Goal.DENSITY)[2] == "Soft or Hard"
     assert ", not told apart: Soft leads Hard by " in printed(subject, Goal.DENSITY)[3]
+
+
+def test_one_behind_another_that_is_told_apart_is_not_named() -> None:
+    """However widely its runs spread: by itself "wide" is not told apart from the best."""
+    given = runs({"soft": 1.0, "hard": 2.0, "wide": 3.0})
+    for each, noise in zip(given[-5:], (4.0, -3.0, 2.0, -2.0, 1.0), strict=True):
+        each["bits_per_dim"] += noise
+    assert names(content(given)) == ["Soft"]
+    assert names(content(given[:5] + given[-5:])) == []
+
+
+def test_where_nobody_is_told_apart_nothing_is_known() -> None:
+    subject = content(runs({"soft": 1.0, "hard": 1.01}))
+    assert made(subject).why == "no decoder is told apart from the best"
+    _, _, decoder, sure = printed(subject, Goal.DENSITY)
+    assert decoder == "not known"
+    assert "told apart from the best: Soft leads Hard by " in sure
 
 
 def test_from_one_seed_nothing_is_known() -> None:
@@ -176,6 +193,9 @@ def test_speed_needs_runs_that_had_the_machine_for_themselves(
     apart = [each | {"timed_on": f"machine {each['seed']}"} for each in given]
     several = made(content(apart, histories=histories, shared=""), Goal.SPEED)
     assert several.why == "runs were timed on several machines or versions"
+    constant = [each | {"histogram_bits_per_dim": 1.5} for each in given]
+    easy = made(content(constant, histories=histories, shared=""), Goal.SPEED)
+    assert easy.why == "half of the decoders end no better than what needs no training"
 
 
 def test_the_budget_smoke_recommends_nobody() -> None:

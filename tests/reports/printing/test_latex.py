@@ -84,7 +84,7 @@ def test_marks_are_explained_where_they_occur(documents: list[Document]) -> None
     assert r"\emph{collapsed}: a run that finished" in typed
     assert r"\emph{$^\dagger$}: no better than a row without a code." in typed
     assert r"\emph{diverged (k/n)}: the loss" in typed
-    assert "Bold marks the best mean and all that cannot be told apart" in of_seeds
+    assert "Bold marks the best mean and those behind it, down to the first" in of_seeds
     assert "collapsed" not in of_seeds
 
 

@@ -69,7 +69,34 @@ def test_the_table_says_who_does_not_reach_a_target() -> None:
     assert list(cells(table, "Hard").values())[1:] == ["10", "2.0", *["not reached (1/1)"] * 2]
     assert cells(table, "Odd")["steps to 6"] == "not run"
     assert cells(table, "Fit")["steps to 6"] == "diverged (1/2)"
-    assert "Targets: 6 bits/dim, the worst final value" in whole(subject)
+    text = whole(subject)
+    assert "Targets: 6 bits/dim, the worst final value" in text
+    assert "says little" not in text
+
+
+@pytest.mark.parametrize(
+    ("constant", "start", "said"),
+    [
+        (4.0, 8.0, "A time to 6 says little: 4 needs no training"),
+        (9.0, 5.0, "A time to 6 says little: 5 needs no training"),
+        (2.0, 8.0, "A time to 3 and 6 says little: 2 needs no training"),
+    ],
+)
+def test_a_target_that_needs_no_training_is_called_one(
+    constant: float, start: float, said: str
+) -> None:
+    runs = [run(name, mean_image_bits_per_dim=constant) for name in ("soft", "hard", "wide")]
+    finals = {"soft": 2.0, "hard": 6.0, "wide": 3.0}
+    histories = {f"{name}-None-0": history(start, last) for name, last in finals.items()}
+    assert said in whole(content(runs, histories=histories))
+
+
+def test_that_runs_shared_their_machine_stands_beside_the_times() -> None:
+    histories = {"soft-None-0": history(8.0, 2.0)}
+    said = "**13 runs shared the GPU, so seconds do not compare.**"
+    shared = content([run("soft")], histories=histories, shared=said.strip("*."))
+    assert whole(shared).count(said) == 2
+    assert said not in whole(content([run("soft")], histories=histories, shared=""))
 
 
 @pytest.mark.parametrize("histories", [{}, {"soft-None-0": history(np.nan)}])

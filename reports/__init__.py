@@ -5,7 +5,7 @@
     content = reports.Content(title=..., results=..., ...)
     reports.write(content, Path("report"))    # README.md, pages, figures/, results.csv
     reports.as_frames(content).history           # pandas; reports.read(Path("results.csv")).runs
-    reports.recommend(content)                   # which decoder, as a Markdown table
+    reports.recommend({"README.md": content})    # which decoder, as a Markdown table
     made = reports.compare(content, "mine", ["*sigma"])      # one decoder against others
     reports.write_comparison(made, Path("report/compare-mine"))
 

@@ -214,9 +214,12 @@ def linked(pages: Mapping[str, str]) -> dict[str, str]:
     return {own: led(own) for own in pages}
 
 
-def recommend(content: Content, report: str = README) -> str:
-    """Return the table of recommendations; its evidence is in the README of a report."""
-    return re.sub(r"\(#", f"({report}#", recommended(Subject(content)))
+def recommend(contents: Mapping[str, Content]) -> str:
+    """Return the table of recommendations, by the README of the report that has their evidence.
+
+    For a kind of data speaks the first that ran it.
+    """
+    return recommended({report: Subject(content) for report, content in contents.items()})
 
 
 def write(content: Content, output: Path, also: Also | None = None) -> Path:

@@ -60,17 +60,21 @@ def load(place: Path) -> reports.Frames:
     return reports.as_frames(content(store, store.report_folder))
 
 
-def recommend(store: Store, report: Path) -> str:
-    """Return which decoder a results folder recommends, a Markdown table.
+def recommend(stores: Mapping[Path, Store]) -> str:
+    """Return which decoder results folders recommend, a Markdown table.
 
     Args:
-        store: holds the runs.
-        report: the folder of the report that the evidence links to.
+        stores: the folder of the report that the evidence links to -> what holds the runs. For a
+            kind of data speaks the first that ran it.
 
     Raises:
-        UsageError: the folder holds no results.
+        UsageError: a folder holds no results.
     """
-    return reports.recommend(content(store, report), (report / "README.md").as_posix())
+    contents = {
+        (report / "README.md").as_posix(): content(store, report)
+        for report, store in stores.items()
+    }
+    return reports.recommend(contents)
 
 
 def content(store: Store, output: Path) -> reports.Content:

@@ -72,7 +72,8 @@ def findings(claim: Claim, content: Content, group: Group) -> list[Finding]:
     blind = {metric for metric in metrics if not separates(group.entries, metric)}
     reason = "no decoder is told apart from the best by it"
     return [
-        replace(undecided(each, reason), refuted=None) if each.metric in blind else each
+        # It still counts as a piece in Holm's correction, or those left would be selected.
+        replace(undecided(each, reason), refuted=1.0) if each.metric in blind else each
         for each in evidence
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -46,15 +47,26 @@ def verdict(subject: Subject) -> str:
     rules = fold("How this is decided", bullets(RULES), more)
     lacking = listing([escape(column.heading) for column in subject.not_run])
     missing = f"Asked for and not run: {lacking} ([why](#not-run))." if lacking else ""
-    return section(title, paragraphs(_count(subject), recommended(subject), missing, rules))
+    return section(title, paragraphs(_count(subject), recommended({"": subject}), missing, rules))
 
 
-def recommended(subject: Subject) -> str:
-    """Return the table of recommendations, and of which kinds of data nothing is known."""
-    made = recommendations(subject.content, subject.groups)
-    rows = [[each.kind, each.goal, _decoders(each), _sure(subject.content, each)] for each in made]
+def recommended(subjects: Mapping[str, Subject]) -> str:
+    """Return the table of recommendations, and of which kinds of data nothing is known.
+
+    Args:
+        subjects: the README of a report, "" for the one that holds the table -> what it is of. For
+            a kind of data speaks the first that ran it; of several, the budget stands beside it.
+
+    """
+    rows, kinds = [], set[str]()
+    for report, subject in subjects.items():
+        made = recommendations(subject.content, subject.groups)
+        under = f"; budget {escape(subject.content.budget)}" if len(subjects) > 1 else ""
+        for each in (each for each in made if each.kind not in kinds):
+            sure = _sure(subject.content, each).replace("(#", f"({report}#")
+            rows.append([each.kind, each.goal, _decoders(each), sure + under])
+        kinds |= {each.kind for each in made}
     shown = table(["data", "goal", "decoder", "how sure"], rows, [LEFT] * 4) if rows else ""
-    kinds = {each.kind for each in made}
     absent = [kind for kind in KINDS if kind not in kinds] if kinds <= set(KINDS) else []
     unknown = f"Not known for {listing(absent)}: no column of it was run." if absent else ""
     return paragraphs(shown, unknown)

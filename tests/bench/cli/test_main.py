@@ -55,6 +55,10 @@ def test_from_a_suite_to_a_report(
     assert main(["recommend", "--results", str(results)]) == 0
     answer = capsys.readouterr().out
     assert "| grey images | density: bits/dim   | not known | " in answer
+    two = ("--report", "one", "two")
+    assert main(["recommend", "--results", str(results), *two]) == 2
+    said = capsys.readouterr().err
+    assert "--report names 2 folders for 1 folder of results; as many are due" in said
     held = content(Store(results), tmp_path).per_image
     assert set(held) == set(found["run"])
     for each in found.itertuples():

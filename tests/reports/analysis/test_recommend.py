@@ -40,7 +40,11 @@ def names(subject: Content, goal: Goal = Goal.DENSITY, kind: str = "images") -> 
 
 
 def printed(subject: Content, goal: Goal) -> list[str]:
-    line = next(each for each in reports.recommend(subject).splitlines() if f" {goal} " in each)
+    line = next(
+        each
+        for each in reports.recommend({"README.md": subject}).splitlines()
+        if f" {goal} " in each
+    )
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
@@ -156,9 +160,25 @@ def test_kinds_of_data_are_kept_apart_and_columns_of_one_kind_must_agree() -> No
     subject = content(given, columns=columns, samples=images)
     assert names(subject, kind="grey images") == ["Soft"]
     assert made(subject, kind="colour images").why == "the data or the measures disagree"
-    assert "Not known for video" in reports.recommend(subject)
+    assert "Not known for video" in reports.recommend({"README.md": subject})
     alike = content([each for each in given if each["data_set"] != "c"], samples=images)
     assert names(alike, kind="colour images") == ["Soft"]
+
+
+def test_for_a_kind_of_data_speaks_the_first_that_ran_it() -> None:
+    def of(kind: int, *bits: float) -> Content:
+        given = runs(dict(zip(CLEAR, bits, strict=True)))
+        images = {each["run"]: np.zeros((1, 2, 2, kind), "u1") for each in given}
+        return content(given, samples=images)
+
+    grey, other, colour = of(1, 1, 2, 3), of(1, 3, 2, 1), of(3, 3, 2, 1)
+    told = reports.recommend({"a/README.md": grey, "b/README.md": other, "c/README.md": colour})
+    lines = [line for line in told.splitlines() if f" {Goal.DENSITY} " in line]
+    assert [line.split("|")[3].strip() for line in lines] == ["**Soft**", "**Wide**"]
+    assert "](a/README.md#table-b-" in lines[0]
+    assert "](c/README.md#table-b-" in lines[1]
+    assert all(line.strip("| ").endswith("; budget quick") for line in lines)
+    assert "b/README.md" not in told
 
 
 def falling(seconds: float) -> pd.DataFrame:

@@ -99,8 +99,10 @@ def variances(rng: np.random.Generator, place: float) -> dict[str, Any]:
     return {"variance": 10 ** (place + noise(rng, 0.02))}
 
 
-def sweep(place: float, edge: str = "", rival: float = 500.0) -> Draw:
+def sweep(place: float, edge: str = "", rival: float = 500.0, other: float | None = None) -> Draw:
     """The best β is 0.1, and one of 1 has an NLL that is so much larger; steps are of a decade.
+
+    That one may have a distance of its `other`, below that of the best.
 
     The learned variance is at a place, and worse by the margin in what is on the edge; all is if
     nothing is stated.
@@ -109,6 +111,10 @@ def sweep(place: float, edge: str = "", rival: float = 500.0) -> Draw:
     def draw(rng: np.random.Generator) -> Content:
         made = swept(rng, (-2.0, -1.0, 0.0, 1.0), 500.0, 0.0, rival, 1000.0)
         at = {"nll_nats": MARGIN, "bits_per_dim": FAR + 0.02, "fid": 42.0}
+        if other is not None:
+            for each in made[2 * SEEDS : 3 * SEEDS]:
+                each["fid"] += other - (40.0 + FAR)
+            at["fid"] = 1.05 * other
         cells = {key: value - FAR * (edge not in ("", key)) for key, value in at.items()}
         shown = {"validation_nll_nats": noise(rng)} | variances(rng, place)
         return subject([*made, *runs(rng, "shared_sigma", **cells, **shown)])
@@ -168,7 +174,7 @@ IMAGES = ("optimal_per_image_sigma", "gaussian", "shared_sigma", "optimal_sigma"
 DISCRETE = ("bernoulli", "categorical", "bitwise_categorical", "gaussian")
 ABOVE = {"nll_nats": FAR, "bits_per_dim": FAR}
 """Far above, but not in images."""
-LOST = "4: each run without bounds is lost with a chance of one half"
+LOST = "4: each run without bounds diverges with a chance of one half"
 """The claim is true of it."""
 NULLS: dict[str, tuple[int, Draw]] = {
     "1: all three equal": (1, equal("gaussian", "shared_sigma", "optimal_sigma")),
@@ -182,6 +188,10 @@ NULLS: dict[str, tuple[int, Draw]] = {
     "2: worse by the margin in NLL, all else far below": (2, sweep(-1.0, edge="nll_nats")),
     "2: half a step away, all else far below": (2, sweep(-0.5, edge="place")),
     "2: a step and a half away, a β between as good": (2, sweep(0.5, rival=0.0)),
+    "2: worse by the margin in distance than another β, all else far below": (
+        2,
+        sweep(-1.0, edge="fid", other=20.0),
+    ),
     "3: both half a step away": (3, on_plateau(END + 0.5, END - 0.5)),
     "3: one half a step away, one at the end": (3, on_plateau(END + 0.5, END)),
     "4: all four equal": (4, equal(*PIXELS)),

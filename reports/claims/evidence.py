@@ -70,7 +70,7 @@ def findings(claim: Claim, content: Content, group: Group) -> list[Finding]:
         return [undecided(each, reason) for each in evidence]
     metrics = dict.fromkeys(each.metric for each in evidence if each.metric and each.refuted)
     blind = {metric for metric in metrics if not separates(group.entries, metric)}
-    reason = "no decoder is told apart from the best by it"
+    reason = "no decoder is told apart from the best by this measure"
     return [
         # It still counts as a piece in Holm's correction, or those left would be selected.
         replace(undecided(each, reason), refuted=1.0) if each.metric in blind else each

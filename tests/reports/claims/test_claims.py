@@ -612,7 +612,7 @@ def painted(per_image: float, *others: float) -> Runs:
             N,
             "the interval of the difference from gaussian reaches over",
         ),
-        (painted(10.0, 10.0), N, "no decoder is told apart from the best by it"),
+        (painted(10.0, 10.0), N, "no decoder is told apart from the best by this measure"),
         (painted(10.0), N, "no other decoder was measured by FID"),
         (painted(5.0, 10.0)[5:], N, "optimal_per_image_sigma was not run"),
     ],

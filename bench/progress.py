@@ -86,8 +86,8 @@ class Progress:
     def _beat(self) -> None:
         """Say that all is well whenever nothing was said for a while."""
         while not self._closed.wait(max(0.0, self._spoke + self.PERIOD - time.monotonic())):
-            if time.monotonic() >= self._spoke + self.PERIOD:
-                self._say(f"{self._part():.0%} after {duration(self._spoke - self._started)}")
+            if (now := time.monotonic()) >= self._spoke + self.PERIOD:
+                self._say(f"{self._part():.0%} after {duration(now - self._started)}")
 
     def _part(self) -> float:
         total = sum(self._expected.values())

@@ -97,22 +97,20 @@ class Trial:
 
 
 def timed_by_item(
-    work: Callable[[int], object],
-    items: int,
-    device: torch.device,
-    *,
-    fewest: int = 1,
-    enough: float = ENOUGH,
+    work: Callable[[int], object], items: int, device: torch.device, *, fewest: int = 1
 ) -> float:
     """Seconds of work on so many items, divided by their number.
 
-    On a CPU fewer are tried first, until they take `enough` seconds for a clock.
+    On a CPU fewer are tried first, until they take `ENOUGH` seconds for a clock. What only a first
+    call does (imports, allocations) is not timed.
     """
     count = fewest
+    if device.type == "cpu" and count < items:
+        work(count)
     while device.type == "cpu" and count < items:
         started = clock(device)
         work(count)
-        if (seconds := clock(device) - started) > enough:
+        if (seconds := clock(device) - started) > ENOUGH:
             return seconds / count
         count *= 4
     return timed(lambda: work(items), device) / items

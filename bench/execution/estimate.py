@@ -16,7 +16,7 @@ import likelihoods
 from bench.data import Data, on_device
 from bench.errors import UsageError
 from bench.evaluation import Trained, Trial
-from bench.evaluation.base import ENOUGH, timed, timed_by_item
+from bench.evaluation.base import timed, timed_by_item
 from bench.evaluation.elbo import scoring_seconds
 from bench.execution.executors import Ended, Executor
 from bench.execution.memory import check_memory
@@ -115,8 +115,8 @@ def _seconds_by_item(model: Model, data: Data, spec: RunSpec) -> float:
         training = spec.training.model_copy(update={"batch_size": items})
         steps_of(model, data, training, spec.seed).take(0)
 
-    # Fewer than two have no batch statistics; what a step does once needs more to count little.
-    return batch * timed_by_item(step, batch, data.device, fewest=2, enough=2 * ENOUGH)
+    # Fewer than two have no batch statistics.
+    return batch * timed_by_item(step, batch, data.device, fewest=2)
 
 
 def estimates(

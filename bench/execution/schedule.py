@@ -94,8 +94,8 @@ def carry_out(
     try:
         while tasks or shared.waiting:
             todo = sorted(tasks, key=lambda task: -expected[task.spec.run_id].total)
-            _prepare(todo, store, device, executor)
             progress.expect({task.spec.run_id: expected[task.spec.run_id].total for task in todo})
+            _prepare(todo, store, device, executor)
             shared.waiting += todo
             before = len(tried)
             for task, end in shared.ends(advance):

@@ -73,7 +73,7 @@ def test_the_answer_of_the_readme_is_that_of_the_reports() -> None:
     """As `bench recommend` prints it: the published protocol speaks first, then the small one."""
     readme = read(ROOT / "README.md")
     shown = [row for row in cells(readme) if row[0].endswith(" images")]
-    due = []
+    due: list[list[str]] = []
     for name, budget in (("mnist", "paper"), ("claims", "quick")):
         rows = cells(read(ROOT / "docs" / "results" / name / "README.md"))
         links = f"(docs/results/{name}/README.md#"

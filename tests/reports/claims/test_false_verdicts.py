@@ -20,7 +20,7 @@ from reports.analysis.groups import groups
 from reports.analysis.verdict import Verdict
 from reports.claims import CLAIMS, judged, overall
 from reports.content import Content, Row
-from tests.reports.claims.test_claims import DIMENSIONS, MARGIN, SAMPLES, TUNED
+from tests.reports.claims.made import DIMENSIONS, MARGIN, SAMPLES, TUNED
 from tests.reports.typed import FID, METRICS, content, run
 
 DRAWS, SEEDS = 40, 5

@@ -88,9 +88,18 @@ class Entry:
     @property
     def label(self) -> str:
         """What is printed, with the chosen value of the sweep."""
-        if self.chosen is None:
-            return self.decoder.label
-        return f"{self.decoder.label} ({self.decoder.sweep} = {self.chosen:g})"
+        return self.decoder.label if self.chosen is None else self._labelled(self.chosen)
+
+    @property
+    def every_value(self) -> tuple[Entry, ...]:
+        """An entry for each value of the sweep, as decoders of their own; itself without one."""
+        if not self.settings:
+            return (self,)
+        rows = [replace(self.decoder, label=self._labelled(s.value)) for s in self.settings]
+        return tuple(Entry(row, s.runs) for row, s in zip(rows, self.settings, strict=True))
+
+    def _labelled(self, value: float) -> str:
+        return f"{self.decoder.label} ({self.decoder.sweep} = {value:g})"
 
 
 @dataclass(frozen=True, eq=False)

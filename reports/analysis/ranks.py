@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import combinations, takewhile
 from typing import NamedTuple
 
@@ -97,11 +96,16 @@ def behind(ranked: Sequence[tuple[Entry, Estimate]], metric: Metric) -> list[Ent
     Holm's correction is over all pairs of the ranking and not over those with the first alone,
     because that one was picked on the same numbers.
     """
+    return [b for a, b in _told_apart(ranked, metric) if a is ranked[0][0]]
+
+
+def _told_apart(
+    ranked: Sequence[tuple[Entry, Estimate]], metric: Metric
+) -> list[tuple[Entry, Entry]]:
     measured = {entry: by_seed(entry.runs, metric.key) for entry, _ in ranked}
     pairs = list(combinations(measured, 2))
     p_values = [effect(differences(measured[a], measured[b])).p_value for a, b in pairs]
-    told = zip(pairs, holm(p_values), strict=True)
-    return [b for (a, b), each in told if a is ranked[0][0] and each <= 1 - LEVEL]
+    return [pair for pair, p in zip(pairs, holm(p_values), strict=True) if p <= 1 - LEVEL]
 
 
 def level(
@@ -125,17 +129,12 @@ def level(
 
 
 def separates(entries: Sequence[Entry], metric: Metric) -> bool:
-    """Tell whether some decoder is told apart from the best by a metric, of its measure if native.
+    """Tell whether some two decoders are told apart by a metric, of one measure if it is native.
 
     Each value of a sweep counts as a decoder of its own.
     """
-    each = [
-        replace(entry, runs=part, settings=(), chosen=None)
-        for entry in entries
-        for part in ([setting.runs for setting in entry.settings] or [entry.runs])
-    ]
-    ranked = [ranking(contest, metric) for contest in contests(each, metric)]
-    return any(behind(contest, metric) for contest in ranked)
+    each = [value for entry in entries for value in entry.every_value]
+    return any(_told_apart(ranking(part, metric), metric) for part in contests(each, metric))
 
 
 def bests(entries: Sequence[Entry], metric: Metric) -> dict[Entry, Entry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -61,8 +61,7 @@ class Absent(Exception):
 def findings(claim: Claim, content: Content, group: Group) -> list[Finding]:
     """Return the evidence for a claim on a group; under the budget smoke it decides nothing.
 
-    Nor does a metric by which no decoder of the group is told apart from the best: networks of
-    which all are equally poor by it would agree with any claim, or with none, by chance.
+    Nor does a metric by which no two decoders of the group are told apart.
     """
     evidence = list(claim.look(content, group))
     if content.budget == SMOKE:
@@ -70,7 +69,7 @@ def findings(claim: Claim, content: Content, group: Group) -> list[Finding]:
         return [undecided(each, reason) for each in evidence]
     metrics = dict.fromkeys(each.metric for each in evidence if each.metric and each.refuted)
     blind = {metric for metric in metrics if not separates(group.entries, metric)}
-    reason = "no decoder is told apart from the best by this measure"
+    reason = "no two decoders are told apart by this measure"
     return [
         # It still counts as a piece in Holm's correction, or those left would be selected.
         replace(undecided(each, reason), refuted=1.0) if each.metric in blind else each
@@ -78,11 +77,21 @@ def findings(claim: Claim, content: Content, group: Group) -> list[Finding]:
     ]
 
 
-def judged(claim: Claim, content: Content, groups: Sequence[Group]) -> dict[Group, list[Finding]]:
-    """Return the evidence for a claim on the paper's decoders, corrected for all its pieces."""
+@dataclass(frozen=True)
+class Judged:
+    """The evidence for a claim, corrected for as many pieces as a verdict rests on."""
+
+    by_group: Mapping[Group, list[Finding]]
+    """Corrected for the pieces of each group, whose verdict no other data change."""
+    together: list[Finding]
+    """All of them, corrected for all: the evidence for the verdict on all data."""
+
+
+def judged(claim: Claim, content: Content, groups: Sequence[Group]) -> Judged:
+    """Return the evidence for a claim on the paper's decoders."""
     found = {group: findings(claim, content, of_the_paper(group)) for group in groups}
-    every = iter(corrected([each for evidence in found.values() for each in evidence]))
-    return {group: [next(every) for _ in evidence] for group, evidence in found.items()}
+    together = corrected([each for evidence in found.values() for each in evidence])
+    return Judged({group: corrected(each) for group, each in found.items()}, together)
 
 
 def corrected(evidence: Sequence[Finding]) -> list[Finding]:
@@ -288,7 +297,8 @@ def none_below(
     if not unsure:
         reason = "the whole interval of every difference agrees"
         return replace(finding, verdict=Verdict.SUPPORTED, reason=reason)
-    return undecided(finding, f"the interval of the difference from {listing(unsure)} reaches over")
+    than = "any other" if len(unsure) == len(rivals) > 1 else listing(unsure)
+    return undecided(finding, f"not for sure below {than}")
 
 
 def lowest(

@@ -31,25 +31,10 @@ from reports.metric import Metric
 from reports.printing.cells import short_interval
 from reports.printing.tables import without_information
 from reports.printing.words import listing, number
-from reports.published import OPTIMAL, SHARED, SWEPT
+from reports.published import SWEPT
 
 MARGIN_BITS, MARGIN_SHARE = 0.02, 0.05
 """A loss of up to this is none: in bits/dim, and as a share of the distance of a β."""
-
-
-def better_learned(content: Content, group: Group) -> Entry:
-    """Return the better of the learned shared variances, by validation NLL as the sweep's best."""
-    candidates, reasons = [], []
-    for name in (SHARED, OPTIMAL):
-        try:
-            entry = settled(content, entry_of(group, name))
-            chosen_by = estimate(entry.runs, "validation_nll_nats")
-            candidates.append((chosen_by.mean if chosen_by else math.inf, entry))
-        except Absent as reason:
-            reasons.append(str(reason))
-    if not candidates:
-        raise Absent("; ".join(reasons))
-    return min(candidates, key=lambda pair: pair[0])[1]
 
 
 def sweep_of(group: Group) -> Entry:
@@ -65,19 +50,19 @@ def sweep_of(group: Group) -> Entry:
     return entry
 
 
-def not_worse(quantity: str, content: Content, group: Group, metric: Metric) -> Finding:
+def not_worse(quantity: str, content: Content, group: Group, name: str, metric: Metric) -> Finding:
     """Judge against every β, since the best by one measure is not the best by another.
 
     Only values with the most sound runs count, as where the best is chosen.
     """
-    sweep, own = measured(sweep_of(group), metric), better_learned(content, group)
+    own = settled(content, entry_of(group, name))
+    sweep = measured(sweep_of(group), metric)
     most = max(len(sound(each.runs)) for each in sweep.settings)
     rivals = [
         Rival(f"β = {each.value:g}", each.runs, _margin(each.runs, metric))
         for each in sweep.settings
         if len(sound(each.runs)) == most and values(each.runs, metric.key).size
     ]
-    quantity = quantity.replace("learned", own.decoder.label)
     return none_below(quantity, measured(own, metric), rivals, metric)
 
 
@@ -93,14 +78,14 @@ def _margin(runs: pd.DataFrame, metric: Metric) -> float:
     return MARGIN_BITS * math.log(2) * float(size[0])
 
 
-def near_best(quantity: str, content: Content, group: Group) -> Finding:
+def near_best(quantity: str, content: Content, group: Group, name: str) -> Finding:
     """Judge whether σ² lies near the variance of the β with the best validation NLL."""
-    sweep, own = sweep_of(group), better_learned(content, group)
+    own, sweep = settled(content, entry_of(group, name)), sweep_of(group)
     chosen = next(each for each in sweep.settings if each.value == sweep.chosen)
     best = math.log10(variance_of(chosen))
     learned = _place(content, own, best)
     half = _half_step(sweep, best + math.copysign(1e-6, learned.mean or 0.0))
-    quantity += f" ({own.decoder.label}, half a step of the sweep: {half:.2f})"
+    quantity += f" (half a step of the sweep: {half:.2f})"
     finding = judge(quantity, learned, Region(-half, half))
     if sweep.chosen in (sweep.settings[0].value, sweep.settings[-1].value):
         reason = "the best β lies at an end of the sweep, so a better one may lie beyond"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from reports.analysis.groups import Group, decisive, of_fixed_rate
+from reports.analysis.groups import decisive, of_fixed_rate
 from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.verdict import Verdict
-from reports.claims import CLAIMS, Claim, Finding, findings, judged, of_the_paper, overall
+from reports.claims import CLAIMS, Claim, Finding, Judged, findings, judged, of_the_paper, overall
 from reports.content import PAPER
 from reports.printing.cells import DAGGER
 from reports.printing.markup import LEFT, bold, escape, fold, paragraphs, table
 from reports.printing.words import listing
 from reports.sections.section import Subject, section
-
-Evidence = Mapping[Group, list[Finding]]
 
 
 def claims_in_short(subject: Subject) -> str:
@@ -46,7 +44,7 @@ def claims(subject: Subject) -> str:
         line = f"**No claim is judged: {escape(why)}.** The rules, and what there is of evidence:"
         return section(title, paragraphs(line, *details), "claims")
     rows = [
-        [text, *(_verdict(each[group]) for group in groups), _overall(each)]
+        [text, *(_verdict(each.by_group[group]) for group in groups), _overall(each)]
         for text, each in zip(_TEXTS, evidence, strict=True)
     ]
     headings = ["claim", *(escape(group.heading) for group in groups), "on all data"]
@@ -57,18 +55,17 @@ def claims(subject: Subject) -> str:
 _TEXTS = [f"{number}. {claim.text}" for number, claim in enumerate(CLAIMS, start=1)]
 
 
-def _overall(evidence: Evidence) -> str:
-    every = [finding for here in evidence.values() for finding in here]
-    verdict = overall(every)
-    decided = bold(verdict) + _only(verdict, every)
-    if verdict is Verdict.SUPPORTED and not all(finding.measured for finding in every):
+def _overall(evidence: Judged) -> str:
+    verdict = overall(evidence.together)
+    decided = bold(verdict) + _only(verdict, evidence.together)
+    if verdict is Verdict.SUPPORTED and not all(each.measured for each in evidence.together):
         decided += ", of the parts that were measured"
     return decided
 
 
-def _undecided(evidence: Sequence[Evidence]) -> str:
+def _undecided(evidence: Sequence[Judged]) -> str:
     """Return the most frequent reason why nothing is decided; "" if something is."""
-    every = [each for groups in evidence for here in groups.values() for each in here]
+    every = [each for judged in evidence for here in judged.by_group.values() for each in here]
     if any(each.verdict is not Verdict.NOT_DECIDED for each in every):
         return ""
     reasons = [each.reason for each in every if each.measured]
@@ -92,7 +89,8 @@ def _reading(subject: Subject) -> str:
         "**Supported**: the whole interval lies where the claim says. **Refuted**: it lies wholly "
         "elsewhere. **Not decided**: neither, or there is no interval; the reason stands beside "
         "it. A claim of several parts is refuted by one, after Holm's correction for all of its "
-        "parts on all data, and supported only by all that were measured. Where learning rates "
+        "parts on these data (in the last column on all data), and supported only by all that were "
+        "measured. Where learning rates "
         "were tuned, the tuned column is judged; elsewhere one rate is set for all, and a verdict "
         f"is one at that rate. {DAGGER} marks a number that is no better than a row without a code."
     )
@@ -115,11 +113,11 @@ def _only(verdict: Verdict, evidence: Sequence[Finding]) -> str:
     return f" for {escape(listing(list(bound)))}" if bound else ""
 
 
-def _details(subject: Subject, claim: Claim, evidence: Evidence) -> Iterator[str]:
+def _details(subject: Subject, claim: Claim, evidence: Judged) -> Iterator[str]:
     links = listing([f"[{_SHOWN[anchor]}](#{anchor})" for anchor in claim.evidence])
     yield f"*{claim.rule}* Evidence: {links}."
     headings = ["quantity", f"effect [{LEVEL:.0%} interval]", "verdict", "reason"]
-    for group, every in evidence.items():
+    for group, every in evidence.by_group.items():
         rows = [
             [escape(word) for word in (each.quantity, each.effect, each.verdict, each.reason)]
             for each in every

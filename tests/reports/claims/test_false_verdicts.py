@@ -140,14 +140,18 @@ def on_plateau(*places: float) -> Draw:
 # --- claims 4, 5 and 7 ---
 
 
-def without_bounds(chance: float) -> Draw:
-    """Runs of which each diverges with a chance."""
+def without_bounds(free: float, held: float) -> Draw:
+    """Runs without bounds and of shared variances, of which each diverges with its chance."""
 
     def draw(rng: np.random.Generator) -> Content:
-        free = runs(rng, "per_pixel_sigma", options='{"bounds": null}')
-        for each in free:
-            each["status"] = "diverged" if rng.random() < chance else "finished"
-        return subject([*free, *runs(rng, "shared_sigma")], trials=TUNED)
+        made = []
+        for name, chance in (("per_pixel_sigma", free), ("shared_sigma", held)):
+            options = {"options": '{"bounds": null}'} if name == "per_pixel_sigma" else {}
+            for each in runs(rng, name, **options):
+                each["status"] = "diverged" if rng.random() < chance else "finished"
+                made.append(each)
+        made += runs(rng, "optimal_sigma")
+        return subject(made, trials=TUNED)
 
     return draw
 
@@ -174,8 +178,10 @@ IMAGES = ("optimal_per_image_sigma", "gaussian", "shared_sigma", "optimal_sigma"
 DISCRETE = ("bernoulli", "categorical", "bitwise_categorical", "gaussian")
 ABOVE = {"nll_nats": FAR, "bits_per_dim": FAR}
 """Far above, but not in images."""
-LOST = "4: each run without bounds diverges with a chance of one half"
+LOST = "4: each run without bounds diverges with a chance of 0.75"
 """The claim is true of it."""
+EVEN = "4: with bounds or without, each run diverges with a chance of 0.08"
+"""The claim is false of it where a shared variance diverges."""
 NULLS: dict[str, tuple[int, Draw]] = {
     "1: all three equal": (1, equal("gaussian", "shared_sigma", "optimal_sigma")),
     "1: one distance equal, all else far below": (
@@ -199,7 +205,8 @@ NULLS: dict[str, tuple[int, Draw]] = {
         4,
         equal(*PIXELS, per_pixel_sigma={"nll_nats": -FAR, "bits_per_dim": -FAR, "fid": FAR}),
     ),
-    LOST: (4, without_bounds(0.5)),
+    LOST: (4, without_bounds(0.75, 0.0)),
+    EVEN: (4, without_bounds(0.08, 0.08)),
     "5: equally fast, one ends far below": (5, racing),
     "6: all four equal": (6, equal(*IMAGES)),
     "6: one equal, the others far above": (
@@ -220,8 +227,7 @@ def rates(number: int, draw: Draw, draws: int) -> tuple[float, float]:
     rng, found = np.random.default_rng(0), []
     for _ in range(draws):
         given = draw(rng)
-        evidence = judged(CLAIMS[number - 1], given, groups(given))
-        found.append(overall([each for pieces in evidence.values() for each in pieces]))
+        found.append(overall(judged(CLAIMS[number - 1], given, groups(given)).together))
     refuted, supported = (
         float(np.mean([each is verdict for each in found]))
         for verdict in (Verdict.REFUTED, Verdict.SUPPORTED)
@@ -241,5 +247,5 @@ def table(draws: int) -> str:
 def test_what_just_holds_or_just_fails_is_rarely_judged(name: str) -> None:
     number, draw = NULLS[name]
     refuted, supported = rates(number, draw, DRAWS)
-    assert refuted <= MOST
+    assert refuted <= MOST or name == EVEN
     assert supported <= MOST or name == LOST

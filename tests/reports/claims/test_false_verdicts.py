@@ -146,7 +146,9 @@ def without_bounds(free: float, held: float) -> Draw:
     def draw(rng: np.random.Generator) -> Content:
         made = []
         for name, chance in (("per_pixel_sigma", free), ("shared_sigma", held)):
-            options = {"options": '{"bounds": null}'} if name == "per_pixel_sigma" else {}
+            options: dict[str, Any] = {}
+            if name == "per_pixel_sigma":
+                options = {"options": '{"bounds": null}'}
             for each in runs(rng, name, **options):
                 each["status"] = "diverged" if rng.random() < chance else "finished"
                 made.append(each)

@@ -128,7 +128,7 @@ def contest(content: Content, group: Group, metric: Metric) -> Contest:
     if best.count < FEWEST:
         why = too_few(best.count)
         return Contest(group, metric, (first,), second, lead, best.count, ahead, why)
-    # Over all pairs of the table, so that whoever is bold there is level here.
+    # Over all pairs that compete, as for bold print.
     tied, allowed = level(every, metric, first), [entry for entry, _ in ranked]
     equal = others and len(tied) == len(every) - every.index(ranked[0])
     why = "no decoder is told apart from the best" if equal else ""

@@ -53,8 +53,8 @@ def test_from_a_suite_to_a_report(
         .all(axis=None)
     )
     assert main(["recommend", "--results", str(results)]) == 0
-    answer = capsys.readouterr().out
-    assert "| grey images | density: bits/dim   | not known | " in answer
+    answer = " ".join(capsys.readouterr().out.split())
+    assert "| grey images | density: bits/dim | not known | " in answer
     two = ("--report", "one", "two")
     assert main(["recommend", "--results", str(results), *two]) == 2
     said = capsys.readouterr().err

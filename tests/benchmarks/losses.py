@@ -42,13 +42,14 @@ def head_of(case: Case) -> Step:
     """Forward and backward of the convolution that makes the raw outputs."""
     likelihood = likelihoods.create(case.likelihood, shape=case.shape)
     model = models.create(case.model, likelihood, seed=0, width=case.width)
-    head = model.get_submodule("head")
+    head = model.to(memory_format=torch.channels_last).get_submodule("head")
     features = torch.randn(case.batch, case.width, *case.shape[1:])
     features = features.contiguous(memory_format=torch.channels_last)
+    gradient = torch.randn_like(head(features))
 
     def step() -> None:
         features.requires_grad_().grad = None
-        head(features).mean().backward()
+        head(features).backward(gradient)
 
     return step
 

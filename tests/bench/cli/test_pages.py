@@ -25,7 +25,7 @@ from likelihoods.core import registry
 from likelihoods.outside import files
 from tests import chaos
 from tests.bench.conftest import TINY
-from tests.benchmarks import loop, overhead, steps
+from tests.benchmarks import loop, losses, overhead, steps
 
 WITH_TESTS = ("adding-a-likelihood.md", "for-your-paper.md", "your-data-and-network.md")
 """Pages with a test of their own."""
@@ -130,10 +130,11 @@ def _takes_times(what: str, given: list[str], monkeypatch: pytest.MonkeyPatch) -
     Of two only the name is looked at: `tests.chaos` has a test of its own, and what the loop times
     is MNIST.
     """
-    if what == steps.__name__:
-        monkeypatch.setattr(steps, "CASES", [replace(steps.CASES[1], width=2)])
+    if what in (steps.__name__, losses.__name__):
+        module = steps if what == steps.__name__ else losses
+        monkeypatch.setattr(module, "CASES", [replace(module.CASES[1], width=2)])
         monkeypatch.setattr(steps, "ROUNDS", 1)
-        steps.main()
+        module.main()
     elif what == overhead.__name__:
         monkeypatch.setattr(schedule, "_work", schedule._work)  # it puts another in its place
         monkeypatch.setattr(overhead, "ENGINES", {"inline": None})

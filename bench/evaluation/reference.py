@@ -73,13 +73,13 @@ def reference(
         items = subset(data.test, -(-count // _frames(data)), "reference")
         computed = _features(items, data.device, extractor)
         state = {
-            "statistics": dict(vars(statistics(computed))),
+            "statistics": dict(vars(statistics(computed).to("cpu"))),
             "features": subset(computed, kept, "real features").cpu(),
             "floor": dict(vars(_floor(computed.unflatten(0, (len(items), -1)), kept))),
         }
         cache.cache(key, state)
-    features = state["features"].to(data.device)
-    return Reference(Statistics(**state["statistics"]), features, Floor(**state["floor"]))
+    known, features = Statistics(**state["statistics"]), state["features"]
+    return Reference(known.to(data.device), features.to(data.device), Floor(**state["floor"]))
 
 
 def _frames(data: Data) -> int:

@@ -5,7 +5,7 @@ The squared 2-Wasserstein distance of two Gaussians (Dowson & Landau 1982, J. Mu
 it to Inception features.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -18,11 +18,15 @@ _ROWS_AT_ONCE = 8192  # bounds the float64 copy of the features: 128 MiB at 2048
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Mean and covariance of a set of features, on the CPU in float64."""
+    """Mean and covariance of a set of features, in float64, on the device of the features."""
 
     count: int  # N, of images
     mean: Tensor  # (F,)
     factor: Tensor  # A (F, R); A A^T is the covariance, unbiased: divided by N - 1
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same on another device."""
+        return replace(self, mean=self.mean.to(device), factor=self.factor.to(device))
 
     @property
     def covariance(self) -> Tensor:
@@ -81,8 +85,8 @@ class Accumulator:
         """Return the statistics of everything so far; a ValueError of fewer than two images."""
         if self.count < 2:
             raise ValueError(f"a covariance needs at least 2 images, not {self.count}")
-        covariance = self._scatter.cpu() / (self.count - 1)
-        return Statistics(self.count, self._mean.cpu(), _factor(covariance, self.count - 1))
+        covariance = self._scatter / (self.count - 1)
+        return Statistics(self.count, self._mean, _factor(covariance, self.count - 1))
 
 
 def statistics(features: Tensor) -> Statistics:
@@ -108,7 +112,7 @@ def statistics(features: Tensor) -> Statistics:
     mirror /= mirror.norm()
     centred = (rows - 2 * mirror @ (mirror.T @ rows))[:-1]
     factor = centred.T / (len(rows) - 1) ** 0.5
-    return Statistics(len(rows), rows.mean(0).cpu(), factor.cpu())
+    return Statistics(len(rows), rows.mean(0), factor)
 
 
 def frechet_distance(a: Statistics, b: Statistics) -> float:
@@ -124,6 +128,8 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
     Singular covariances need no special case. pytorch-fid returns the same number while its `sqrtm`
     stays finite; where it does not, it adds 1e-6 to both diagonals inside the root but not to the
     traces. That offset, whose effect depends on the scale of the features, is not copied.
+
+    Both are on one device.
 
     Raises:
         ValueError: the two have different dimensions, or a value that is not finite.
@@ -155,11 +161,12 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 def _factor(covariance: Tensor, most: int) -> Tensor:
     """Return A (F, rank), of `most` columns at most, with A A^T equal to a finite covariance."""
     # LAPACK stops at the rank: when the largest pivot left is below F * eps * the largest variance.
-    matrix = covariance.numpy()
+    # It has no counterpart on a GPU, and takes 0.15 s of 2048 dimensions.
+    matrix = covariance.cpu().numpy()
     (pivoted_cholesky,) = get_lapack_funcs(("pstrf",), (matrix,))
     packed, pivots, rank, _ = pivoted_cholesky(matrix, lower=1)
     rank = min(int(rank), most)  # the rest is rounding, whose root is not small
     order = torch.from_numpy(pivots).long() - 1
     factor = torch.empty(len(covariance), rank, dtype=torch.float64)
     factor[order] = torch.from_numpy(packed).tril()[:, :rank]
-    return factor
+    return factor.to(covariance.device)

@@ -1,44 +1,62 @@
-"""A training step of the published VAE on MNIST, data included, beside the plain loop.
+"""Training steps on a device as a run takes them, data included, beside the plain loop.
 
-`python -m tests.benchmarks.loop` takes the GPU where there is one, `... cpu` never. It prints the
-first row of the second table of docs/performance.md; nothing else should run meanwhile.
+`python -m tests.benchmarks.loop` takes the GPU where there is one and prints the second table of
+docs/performance.md; `... cpu` takes the published VAE alone. Nothing else should run meanwhile.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 
 import torch
+from tabulate import tabulate
 
 import likelihoods
 from bench import models
-from bench.data import on_device
+from bench.data import Data, on_device
 from bench.environment import circumstances, device, environment
 from bench.execution.executors.base import configure
-from bench.training import Training
 from bench.training.step import WARM, ReplayedSteps, Steps
 from datasets.core.storage import data_folder
 from tests.benchmarks.plain import seconds_of_a_step
+from tests.benchmarks.steps import Case
+
+PUBLISHED = Case(
+    "VAE, 28x28x1, width 32, batch 128: optimal sigma", "optimal_sigma", (1, 28, 28), 32, 128
+)
+COLOUR = (3, 32, 32)
+ON_A_GPU = (
+    Case("the same: categorical", "categorical", (1, 28, 28), 32, 128),
+    Case("VAE, 32x32x3, width 32, batch 128: optimal sigma", "optimal_sigma", COLOUR, 32, 128),
+    Case("the same: categorical", "categorical", COLOUR, 32, 128),
+    Case("the same: logistic mixture", "logistic_mixture", COLOUR, 32, 128),
+    Case("the same: Student-t", "student_t", COLOUR, 32, 128),
+    Case(
+        "HVAE, 32x32x3, width 64, batch 48: optimal sigma", "optimal_sigma", COLOUR, 64, 48, "hvae"
+    ),
+)
+ITEMS = 50_000
 
 
-def seconds(form: type[Steps], on: torch.device, precision: str, count: int) -> float:
+def milliseconds(case: Case, form: type[Steps], data: Data, precision: str, count: int) -> float:
     """Mean time of a step in one form, after those before a recording."""
-    data = on_device("mnist", on)
-    likelihood = likelihoods.create("optimal_sigma", shape=data.shape)
-    model = models.create("vae", likelihood, seed=0, width=32, latents=20).to(on)
+    likelihood = likelihoods.create(case.likelihood, shape=case.shape)
+    model = models.create(case.model, likelihood, seed=0, width=case.width, **case.options)
+    model.to(data.device)
     model.to(memory_format=torch.channels_last)
     model.precision = getattr(torch, precision)
-    steps = form(model, data, Training(batch_size=128, epochs=10), seed=0)
+    steps = form(model, data, case.training(), seed=0)
     model.train()
     with likelihoods.without_validation():
         for step in range(WARM + 1 + count):
             if step == WARM + 1:
-                _wait(on)
+                _wait(data.device)
                 started = time.perf_counter()
             steps.take(step)
-        _wait(on)
-    return (time.perf_counter() - started) / count
+        _wait(data.device)
+    return 1e3 * (time.perf_counter() - started) / count
 
 
 def _wait(on: torch.device) -> None:
@@ -46,21 +64,37 @@ def _wait(on: torch.device) -> None:
         torch.cuda.synchronize(on)
 
 
+def made_up(case: Case, on: torch.device) -> Data:
+    """Random images on a device."""
+    images = torch.randint(0, 256, (ITEMS, *case.shape), dtype=torch.uint8, device=on)
+    return Data(images, images, images, on)
+
+
 def main(name: str = "auto") -> None:
-    """Print milliseconds of a step, one way a line."""
+    """Print milliseconds of a step, a line for each kind."""
     on = device(name)
-    count = 200 if on.type == "cuda" else 6
-    print(circumstances(environment(on)))
-    on_device("mnist", on)  # is fetched if need be
+    gpu = on.type == "cuda"
+    count = 200 if gpu else 6
+    print(circumstances(environment(on)), "\n")
+    mnist = on_device("mnist", on)  # is fetched if need be
     torch.set_num_threads(1)  # for both
-    found = {"plain": seconds_of_a_step(on, data_folder(), count, WARM)}
+    plain = 1e3 * seconds_of_a_step(on, data_folder(), count, WARM)
     configure()
-    forms = [Steps, ReplayedSteps] if on.type == "cuda" else [Steps]
-    for form in forms:
-        for precision in ("float32", "bfloat16"):
-            found[f"{form.__name__}, {precision}"] = seconds(form, on, precision, count)
-    for way, took in found.items():
-        print(f"{way}: {1e3 * took:.2f} ms, plain / this {found['plain'] / took:.2f}")
+    forms = {"computed": Steps, "replayed": ReplayedSteps} if gpu else {"computed": Steps}
+    ways = {
+        f"{word}{', bfloat16' if precision == 'bfloat16' else ''}": (form, precision)
+        for word, form in forms.items()
+        for precision in ("float32", "bfloat16")
+    }
+    rows = []
+    for case in (PUBLISHED, *(ON_A_GPU if gpu else ())):
+        data = mnist if case is PUBLISHED else made_up(case, on)
+        times = {
+            way: milliseconds(case, form[0], data, form[1], count) for way, form in ways.items()
+        }
+        rows.append([case.name, plain if case is PUBLISHED else math.nan, *times.values()])
+    table = tabulate(rows, ["step (ms)", "plain", *ways], tablefmt="pipe", floatfmt=".2f")
+    print(table.replace("nan", "-"))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from tabulate import tabulate
@@ -54,15 +55,15 @@ class Case:
         model = models.create(self.model, likelihood, seed=0, width=self.width, **self.options)
         model.to(memory_format=torch.channels_last)
         model.precision = getattr(torch, precision)
-        training = Training(
-            batch_size=self.batch,
-            steps=10**6,
-            optimiser="adamax" if self.model == "hvae" else "adam",
-        )
-        steps = steps_of(model, Data(images, images, images), training, seed=0)
+        steps = steps_of(model, Data(images, images, images), self.training(), seed=0)
         model.train()
         numbers = iter(range(10**6))
         return lambda: steps.take(next(numbers))
+
+    def training(self) -> Training:
+        """The settings of its training, without an end."""
+        optimiser: Literal["adam", "adamax"] = "adamax" if self.model == "hvae" else "adam"
+        return Training(batch_size=self.batch, steps=10**6, optimiser=optimiser)
 
     def plain(self) -> Step | None:
         """The same in plain PyTorch, in float32; None for a model that has no such reference."""

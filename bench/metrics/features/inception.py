@@ -74,7 +74,7 @@ def pool3(
         description=description,
         dimensions=2048,
         fingerprint=fingerprint(version, convolutions(weights)),
-        batch_size=32,
+        batch_size=32 if device.type == "cpu" else 128,  # less leaves a GPU idle; 2 GB at 299
         network=_Pool3(weights, side).to(device).to(memory_format=torch.channels_last),
         device=device,
     )

@@ -255,10 +255,14 @@ class ScaleMixture(ImageDistribution):
         log_weights = wide(self._weights).log()
         best, terms = torch.full_like(bounds[..., 0], -math.inf), []
         narrower = torch.zeros_like(best)  # ln P of a narrower scale, where all means are inside
-        for bound, bins in zip(bounds.unbind(-1), order.unbind(-1), strict=True):
+        left, weights_left = (_largest_left(each) for each in (bounds, log_weights[order]))
+        for k, (bound, bins) in enumerate(zip(bounds.unbind(-1), order.unbind(-1), strict=True)):
             limit = bound.minimum(narrower + log_weights[bins])
             images = (limit > best - NOTHING).flatten(1).any(1).nonzero().flatten()
             if not len(images):
+                rest = left[..., k].minimum(narrower + weights_left[..., k])
+                if not (rest > best - NOTHING).any():
+                    break
                 continue
             parts = (each[images] for each in (bins, lower, upper, mean))
             joint = self._log_joint(*parts)[0]
@@ -337,3 +341,8 @@ class ScaleMixture(ImageDistribution):
         bins = torch.multinomial(self._weights, math.prod(groups), replacement=True)
         scales = self._log_scales[bins].exp().reshape(groups)
         return self._mean + scales * self._density.draw(shape, self._mean)
+
+
+def _largest_left(values: Tensor) -> Tensor:
+    """Return the largest from each place of the last dimension on."""
+    return values.flip(-1).cummax(-1).values.flip(-1)

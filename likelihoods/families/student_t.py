@@ -1,6 +1,8 @@
 """Student-t decoder."""
 
 import math
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -76,16 +78,13 @@ class StudentTImages(ImageDistribution):
         below, above, df = torch.broadcast_tensors(
             (lower - location) / scale, (upper - location) / scale, df
         )
-        masses, narrow = torch.empty_like(below), (above - below) / 2 < NARROW
-        tail = below.isinf() | above.isinf()
-        for where, log_mass in (
+        narrow, tail = (above - below) / 2 < NARROW, below.isinf() | above.isinf()
+        cases = (
             (narrow, _log_narrow_mass),
             (tail, _log_tail_mass),
             (~(narrow | tail), _log_broad_mass),
-        ):
-            places = where.nonzero(as_tuple=True)
-            masses[places] = log_mass(below[places], above[places], df[places])
-        return sum_image(masses)
+        )
+        return sum_image(_by_case(cases, below, above, df))
 
     def cdf(self, value: Tensor) -> Tensor:
         """Return the cdf of each value, (B, C, H, W), in float64."""
@@ -101,6 +100,22 @@ class StudentTImages(ImageDistribution):
         chi_squared = 2 * torch._standard_gamma(half_df).clamp(min=torch.finfo(half_df.dtype).tiny)
         noise = torch.randn_like(half_df) * (2 * half_df / chi_squared).sqrt()
         return self._location + self._log_scale.exp() * noise
+
+
+Formula = Callable[..., Tensor]
+
+
+def _by_case(cases: Iterable[tuple[Tensor, Formula]], *values: Tensor) -> Tensor:
+    """Return what formulas make of values (...), each in its own places.
+
+    A formula without a place costs nothing. Waits for the device.
+    """
+    result = torch.empty_like(values[0])
+    for where, formula in cases:
+        places = where.nonzero(as_tuple=True)
+        if len(places[0]):
+            result[places] = formula(*(each[places] for each in values))
+    return result
 
 
 def _log_narrow_mass(below: Tensor, above: Tensor, df: Tensor) -> Tensor:
@@ -160,18 +175,18 @@ def log_cdf(z: Tensor, df: Tensor) -> Tensor:
     """
     distance = z.abs()
     near = distance < TAIL
-    central, far = (where.nonzero(as_tuple=True) for where in (near, ~near))
-    log_lower = torch.empty_like(z)
-    half, df_here = distance[central] / 2, df[central]
-    inner = torch.zeros_like(half)
-    power, square = -0.5 * (df_here + 1), half.square() / df_here
-    for node, weight in _legendre(24):
-        inner = inner + weight * torch.exp(power * torch.log1p(square * (1 + node) ** 2))
-    inner = inner * half * _log_constant(df_here).exp()
-    log_lower[central] = (0.5 - inner).log()
-    log_lower[far] = log_tail(distance[far], df[far])
+    log_lower = _by_case(((near, _log_lower_half), (~near, log_tail)), distance, df)
     upper = (z >= 0).nonzero(as_tuple=True)
     return log_lower.index_put(upper, log1mexp(-log_lower[upper]))
+
+
+def _log_lower_half(distance: Tensor, df: Tensor) -> Tensor:
+    half = distance / 2
+    inner = torch.zeros_like(half)
+    power, square = -0.5 * (df + 1), half.square() / df
+    for node, weight in _legendre(24):
+        inner = inner + weight * torch.exp(power * torch.log1p(square * (1 + node) ** 2))
+    return (0.5 - inner * half * _log_constant(df).exp()).log()
 
 
 def log_tail(distance: Tensor, df: Tensor) -> Tensor:
@@ -181,12 +196,10 @@ def log_tail(distance: Tensor, df: Tensor) -> Tensor:
     its continued fraction (DLMF 8.17.22). Two terms divide its error by ((1 + s) / (1 - s))^2 with
     s = sqrt(1 - y): 14 leave 1e-12 where y is below 0.2, 40 settle it where y is not near one.
     """
-    y, log_tails = df / (df + distance.square()), torch.empty_like(distance)
+    y = df / (df + distance.square())
     heavy = y < 0.2
-    for where, pairs in ((heavy, 7), (~heavy, 20)):
-        places = where.nonzero(as_tuple=True)
-        log_tails[places] = _log_tail(distance[places], df[places], y[places], pairs)
-    return log_tails
+    cases = ((heavy, partial(_log_tail, pairs=7)), (~heavy, partial(_log_tail, pairs=20)))
+    return _by_case(cases, distance, df, y)
 
 
 def _log_tail(distance: Tensor, df: Tensor, y: Tensor, pairs: int) -> Tensor:
@@ -206,6 +219,7 @@ def _log_constant(df: Tensor) -> Tensor:
     return log_gamma_ratio(0.5 * df) - 0.5 * torch.log(math.pi * df)
 
 
+@cache
 def _legendre(count: int) -> list[tuple[float, float]]:
     nodes, weights = np.polynomial.legendre.leggauss(count)
     return list(zip(nodes.tolist(), weights.tolist(), strict=True))

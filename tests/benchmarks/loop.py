@@ -6,12 +6,10 @@ docs/performance.md; `... cpu` takes the published VAE alone. Nothing else shoul
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 
 import torch
-from tabulate import tabulate
 
 import likelihoods
 from bench import models
@@ -40,7 +38,7 @@ ON_A_GPU = (
 ITEMS = 50_000
 
 
-def milliseconds(case: Case, form: type[Steps], data: Data, precision: str, count: int) -> float:
+def milliseconds(case: Case, form: type[Steps], precision: str, data: Data, count: int) -> float:
     """Mean time of a step in one form, after those before a recording."""
     likelihood = likelihoods.create(case.likelihood, shape=case.shape)
     model = models.create(case.model, likelihood, seed=0, width=case.width, **case.options)
@@ -74,7 +72,7 @@ def main(name: str = "auto") -> None:
     """Print milliseconds of a step, a line for each kind."""
     on = device(name)
     gpu = on.type == "cuda"
-    count = 200 if gpu else 6
+    count = 100 if gpu else 6
     print(circumstances(environment(on)), "\n")
     mnist = on_device("mnist", on)  # is fetched if need be
     torch.set_num_threads(1)  # for both
@@ -86,15 +84,18 @@ def main(name: str = "auto") -> None:
         for word, form in forms.items()
         for precision in ("float32", "bfloat16")
     }
-    rows = []
+    print_row(["milliseconds a step", "plain", *ways])
+    print_row(["---"] * (2 + len(ways)))
     for case in (PUBLISHED, *(ON_A_GPU if gpu else ())):
         data = mnist if case is PUBLISHED else made_up(case, on)
-        times = {
-            way: milliseconds(case, form[0], data, form[1], count) for way, form in ways.items()
-        }
-        rows.append([case.name, plain if case is PUBLISHED else math.nan, *times.values()])
-    table = tabulate(rows, ["step (ms)", "plain", *ways], tablefmt="pipe", floatfmt=".2f")
-    print(table.replace("nan", "-"))
+        times = [milliseconds(case, *form, data, count) for form in ways.values()]
+        beside = [f"{plain:.2f}" if case is PUBLISHED else ""]
+        print_row([case.name, *beside, *(f"{time:.2f}" for time in times)])
+
+
+def print_row(cells: list[str]) -> None:
+    """Print a row of a table as soon as it is known."""
+    print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """What every feature extractor is: a frozen network, its preprocessing, and the words to print."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,10 +68,25 @@ class FeatureExtractor:
             )
         features = torch.empty(len(images), self.dimensions, device=self.device)
         size = batch_size or self.batch_size
-        for start in range(0, len(images), size):
-            batch = images[start : start + size].to(self.device).expand(-1, 3, -1, -1)
-            features[start : start + size] = self.network(batch.float() / 255)
+        with _without_trials():
+            for start in range(0, len(images), size):
+                batch = images[start : start + size].to(self.device).expand(-1, 3, -1, -1)
+                features[start : start + size] = self.network(batch.float() / 255)
         return features
+
+
+@contextmanager
+def _without_trials() -> Iterator[None]:
+    """Let cuDNN take the kernels that it expects to be fast.
+
+    To try them all takes longer than ten thousand images: a hundred convolutions, and anew for each
+    size of a last batch.
+    """
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def fingerprint(version: str, tensors: Iterable[Tensor]) -> str:

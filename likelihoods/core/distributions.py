@@ -250,6 +250,9 @@ class ScaleMixture(ImageDistribution):
         less between them: there the narrowest come first, and bound all that follow. Waits for the
         device.
         """
+        present = self._weights.nonzero().flatten()
+        if len(present) < len(self._weights):
+            return self._of(present).log_interval_mass(lower, upper)
         lower, upper, mean = torch.broadcast_tensors(lower, upper, self._mean)
         bounds, order, inside = self._in_order(lower, upper)
         log_weights = wide(self._weights).log()
@@ -271,6 +274,11 @@ class ScaleMixture(ImageDistribution):
             within = torch.where(inside[images], joint.detach() - log_weights[bins[images]], 0.0)
             narrower = narrower.index_put((images,), within)
         return sum_image(torch.stack(terms).logsumexp(0))
+
+    def _of(self, bins: Tensor) -> "ScaleMixture":
+        """Return the same mixture of a part of its bins, (k,), with their weights as they are."""
+        weights, log_scales = self._weights[bins], self._log_scales[bins]
+        return ScaleMixture(self._density, self._mean, weights, log_scales, self._group)
 
     @torch.no_grad()
     def _in_order(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor, Tensor]:

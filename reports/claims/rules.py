@@ -45,7 +45,7 @@ from reports.claims.sweep import (
 )
 from reports.content import Content, Status
 from reports.metric import Metric
-from reports.printing.words import number, plural, short
+from reports.printing.words import listing, number, plural, short
 from reports.published import (
     BERNOULLI,
     CATEGORICAL,
@@ -168,7 +168,7 @@ def _sooner(quantity: str, content: Content, group: Group) -> Finding:
     first, second = (curves(content, entry, NLL) for entry in entries)
     ratios = log_ratios(first, second, target)
     if not ratios and first and second:
-        raise Absent("in no seed does one of them come down to the target after the first step")
+        raise Absent(_no_time(entries, (first, second), target))
     if not ratios:
         raise Absent("no seed has both validation curves")
     planned = {int(seed) for entry in entries for seed in entry.runs["seed"]}
@@ -184,6 +184,21 @@ def _sooner(quantity: str, content: Content, group: Group) -> Finding:
     label = entries[slower].decoder.label
     start = f"with the σ² of {label}, a decoder without any error is not there before step"
     return undecided(finding, f"{start} {number(float(steps), 0)}: where its σ² starts decides")
+
+
+def _no_time(
+    entries: Sequence[Entry], held: Sequence[dict[int, pd.DataFrame]], target: float
+) -> str:
+    """Return why no seed has a time to a target."""
+    at_once = [
+        entry.decoder.label
+        for entry, each in zip(entries, held, strict=True)
+        if all(curve["value"].iloc[0] <= target for curve in each.values())
+    ]
+    if at_once:
+        before = f"at the target, an NLL of {short(target)}, before any training"
+        return f"{listing(at_once)} {'is' if len(at_once) == 1 else 'are'} {before}"
+    return f"in no seed does either come down to the target, an NLL of {short(target)}"
 
 
 def _without_error(content: Content, entry: Entry) -> dict[int, pd.DataFrame]:

@@ -110,7 +110,8 @@ class Changing(Likelihood):
         self.box = {"calls": 0}
 
     def forward(self, outputs: Tensor, target: Tensor | None = None) -> Distribution:
-        scale = self.scale(outputs)
+        # A Python number as a scale would be copied to the device, which waits for it.
+        scale = torch.ones((), device=outputs.device) * self.scale(outputs)
         return Independent(Normal(self.split(outputs)[0], scale, validate_args=False), 3)
 
     def scale(self, outputs: Tensor) -> Any:

@@ -28,7 +28,7 @@ from bench.store import Store
 from bench.training import trainer
 from datasets.core import registry
 from tests.bench.conftest import no_features
-from tests.bench.execution.test_executors import (
+from tests.bench.execution.tasks import (
     by_name,
     draws,
     error,

@@ -30,11 +30,18 @@ class Reference(NamedTuple):
 
     def reached(self, runs: pd.DataFrame, metric: Metric) -> list[float]:
         """Return what it reaches by a metric, [] if that is not known."""
-        reached: list[float] = values(runs, f"{self.key}_{metric.key}")[:1].tolist()
+        reached: list[float] = values(runs, f"{self.key}_{self._same(runs, metric)}")[:1].tolist()
         if not self.spread:
             return reached
         sizes = values(runs, "dimensions")[:1].tolist() if metric.native else []
         return [nats - size * math.log(255) for nats, size in zip(reached, sizes, strict=False)]
+
+    def _same(self, runs: pd.DataFrame, metric: Metric) -> str:
+        """Return the metric by whose key it is known: images of a histogram are samples of it."""
+        counts = [values(runs, key)[:1].tolist() for key in ("sample_images", "frechet_images")]
+        if self.key == "histogram" and counts[0] == counts[1]:
+            return metric.key.removesuffix("_samples")
+        return metric.key
 
 
 WITHOUT_CODE = (

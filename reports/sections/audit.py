@@ -29,7 +29,10 @@ def published(subject: Subject) -> str:
     if beside:
         shown = "Published numbers stand beside the results of columns on the paper's own data."
     elif subject.content.budget == PAPER:
-        shown = "No column was run on the paper's own data, so no result stands beside them."
+        shown = (
+            "No column has the data and the network of a published one, so no result stands beside "
+            "them."
+        )
     else:
         shown = "This report was not made with the budget `paper`, so no result stands beside them."
     source = (

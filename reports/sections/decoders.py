@@ -13,6 +13,7 @@ from reports.analysis.groups import Entry, Group, learned, recorded
 from reports.analysis.moving import AWAY, moving
 from reports.analysis.ranks import compared_metrics
 from reports.analysis.statistics import estimate, values
+from reports.analysis.takeoff import NEAR_CAP
 from reports.content import LACKING, Content, Status
 from reports.printing import tables
 from reports.printing.cells import BOUND, DAGGER, absent, cell, mark
@@ -65,7 +66,9 @@ def _protocols(subject: Subject) -> str:
         "mass do not compare. Bits/dim is the same bound in the one unit that all decoders share. "
         "The distance of generated from test images depends on its protocol:"
     )
-    captions = [caption([e.runs for e in group.entries]) for group in subject.groups]
+    captions = {caption([e.runs for e in group.entries]) for group in subject.groups}
+    # What is said of one table more than of another holds for both.
+    captions = {a for a in captions if not any(b != a and b.startswith(a) for b in captions)}
     known = bullets(protocols) or "- no distance was measured."
     line = "Lower is better (↓)."
     marks = {mark(e, m) for g in subject.groups for e in g.entries for m in compared_metrics(g)}
@@ -75,9 +78,7 @@ def _protocols(subject: Subject) -> str:
         line += (
             f" {BOUND} marks bits/dim of a bound on the mass: they may be too high, not too low."
         )
-    return paragraphs(
-        line, fold("How to read the tables", reading, known, *dict.fromkeys(captions))
-    )
+    return paragraphs(line, fold("How to read the tables", reading, known, *sorted(captions)))
 
 
 @by_group("Results", _protocols, nothing="There are no runs to show.", anchor="table-b")
@@ -273,5 +274,6 @@ def _cap(group: Group) -> str:
         return ""
     return (
         f"The estimate of I_e cannot exceed ln N = {number(cap.max(), 2)} nats, N the number of "
-        "images; one marked *near cap* comes out too low, and its KL(m‖p) too high."
+        f"images; one marked *near cap*, above {NEAR_CAP:.0%} of it, comes out too low, and its "
+        "KL(m‖p) too high."
     )

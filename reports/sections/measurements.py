@@ -19,6 +19,7 @@ from reports.printing.cells import NOT_MEASURED, absent, cell, decimals_of, gap,
 from reports.printing.markup import RIGHT, Part, bullets, escape, paragraphs
 from reports.printing.words import listing, number, short
 from reports.sections.section import Subject, by_group
+from reports.sections.training import caveats
 
 TIGHTER = (
     "The ELBO is a bound, and it is looser for one decoder than for another: the importance-"
@@ -35,6 +36,13 @@ CALIBRATED = (
     "to its mean than it says. High ends: too narrow. A slope: its values are too dark (high "
     "towards 1) or too bright. A step that begins at 0 is a black background of which the decoder "
     "is not certain. [Errors and coverages](#calibration)."
+)
+CONVERGING = (
+    "NLL bound on validation images during training, against steps (left) and against seconds "
+    "(right); lower is better, and the line that falls first converges fastest. The first row has "
+    "all decoders in the unit they share, the others native NLL where it compares. A line is the "
+    "mean over seeds; a thin one that ends in a cross is a run that did not finish. Early values "
+    "and spikes may lie above the axis."
 )
 COVERED = (
     "*Calibration error* is the mean distance of the distribution of u (see the histograms of the "
@@ -176,7 +184,7 @@ def _active_units(entry: Entry, active: Metric) -> str:
 
 @by_group(
     "Other measurements",
-    "Measurements without a section of their own; the glossary below defines each.",
+    "Measurements without a section of their own: [what each is](#numbers).",
     nothing="",
 )
 def other(subject: Subject, group: Group) -> tuple[Part, str]:
@@ -188,11 +196,7 @@ def other(subject: Subject, group: Group) -> tuple[Part, str]:
 
 @by_group(
     "Convergence",
-    "NLL bound on validation images during training, against steps (left) and against seconds "
-    "(right); lower is better, and the line that falls first converges fastest. The first row "
-    "has all decoders in the unit they share, the others native NLL where it compares. A line "
-    "is the mean over seeds; a thin one that ends in a cross is a run that did not finish. "
-    "Early values and spikes may lie above the axis.",
+    lambda subject: paragraphs(CONVERGING, caveats(subject.content)),
     nothing="No run recorded validation measurements during training.",
     anchor="convergence",
 )

@@ -9,6 +9,7 @@ from reports.analysis.collapse import LEAST_KL, SHARE
 from reports.analysis.intervals import FEWEST, LEVEL
 from reports.analysis.moving import AWAY
 from reports.analysis.statistics import values
+from reports.analysis.takeoff import NEAR_CAP
 from reports.content import COMMAND, PAPER, Content
 from reports.metric import PLACEHOLDER, described
 from reports.printing.markup import Table, bullets, code, escape, paragraphs
@@ -40,8 +41,8 @@ TERMS = {
     "§": "of a lower bound on the probability of the 8-bit image, which this decoder does not have "
     "in closed form: its bits/dim may be too high, not too low.",
     "‡": f"the variance has not arrived when training ends: {AWAY}.",
-    "near cap": "the estimate of I_e cannot exceed ln N, N the number of images; one near it comes "
-    "out too low, and its KL(m‖p) too high.",
+    "near cap": "the estimate of I_e cannot exceed ln N, N the number of images; one above "
+    f"{NEAR_CAP:.0%} of it comes out too low, and its KL(m‖p) too high.",
     "diverged (k/n)": "the loss of k of n runs became infinite or not a number. *failed*: stopped "
     "by an error. *too large*: not tried, since memory is too small. *out of time*: stopped after "
     "as many seconds of training as were allowed. *not run*: no such run is in the results. *not "
@@ -90,9 +91,13 @@ def what_was_run(subject: Subject) -> str:
     ]
     reading = (
         "One model with different decoders: data, network trunk, optimiser and number of steps are "
-        "the same for every decoder of a column. Data in place of others were taken since those "
-        "were not at hand or not asked for; their numbers say nothing of the original's."
+        "the same for every decoder of a column."
     )
+    if any(column.stands_for for group in subject.groups for column in group.columns):
+        reading += (
+            " Data in place of others were taken since those were not at hand or not asked for; "
+            "their numbers say nothing of the original's."
+        )
     return section("What was run", paragraphs(reading, bullets(columns), bullets(about)))
 
 
@@ -112,7 +117,7 @@ def reading(subject: Subject) -> str:
     more = f"Estimators and sources: [definition of every metric]({link})." if link else ""
     terms = (f"**{term}**: {text}" for term, text in TERMS.items())
     lines = bullets([*_definitions(content), *terms])
-    return section("How to read each number", paragraphs(lines, more))
+    return section("How to read each number", paragraphs(lines, more), anchor="numbers")
 
 
 def note(table: Table) -> str:

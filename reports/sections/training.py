@@ -76,7 +76,7 @@ def mixed(content: Content) -> str:
     return f"**Times of different machines or versions of the code do not compare**: {parts}."
 
 
-def _caveats(content: Content) -> str:
+def caveats(content: Content) -> str:
     """Return why seconds of the results do not compare; "" if they do."""
     why = content.shared
     shared = bold(f"{why[0].upper()}{why[1:]}.") if why else ""
@@ -84,7 +84,7 @@ def _caveats(content: Content) -> str:
 
 
 def _speed(subject: Subject) -> str:
-    return paragraphs(SPEED, _caveats(subject.content))
+    return paragraphs(SPEED, caveats(subject.content))
 
 
 @by_group(
@@ -100,9 +100,9 @@ def speed(subject: Subject, group: Group) -> Iterator[Part]:
     if timed is None:
         return
     yield (
-        f"Targets: {short(timed.worst)} {name}, the worst final value of a finished run, which all "
-        f"of them reach; {short(timed.median)} {name}, the median over decoders of the mean final "
-        f"value, which about half of them reach.{_easy(timed)}"
+        f"Targets: {short(timed.worst)} {name}, the worst final value of a finished run of this "
+        f"table, which all of them reach; {short(timed.median)} {name}, the median over decoders "
+        f"of the mean final value, which about half of them reach.{_easy(timed)}"
     )
     held = {each: list(curves(subject.content, each, BITS).values()) for each in group.entries}
     fields = [decoders(group.entries)]
@@ -163,7 +163,7 @@ def _clock(subject: Subject) -> str:
         "only if nothing else ran on the machine. *All runs* adds training and evaluation over all "
         "seeds and, for a swept option, over all its values: the price of its row."
     )
-    return paragraphs(reading, _caveats(subject.content))
+    return paragraphs(reading, caveats(subject.content))
 
 
 @by_group("Costs", _clock, nothing="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,11 @@ import pytest
 from reports.analysis.collapse import COLLAPSED, with_collapse
 from reports.analysis.groups import groups
 from reports.analysis.intervals import by_seed
-from reports.analysis.ranks import bests, ranking, ranks
+from reports.analysis.ranks import WITHOUT_CODE, bests, ranking, ranks
 from reports.analysis.recommend import recommendations
 from reports.claims.evidence import Absent, entry_of
 from reports.sections.decoders import decoder_table
-from tests.reports.typed import cells, content, run, whole
+from tests.reports.typed import FID, cells, content, run, whole
 
 ALIVE: dict[str, Any] = {"kl_nats": 20.0, "mse": 0.01, "mean_image_mse": 0.067}
 BLACK: dict[str, Any] = {"kl_nats": 5e-5, "mse": 0.1, "mean_image_mse": 0.067}
@@ -144,6 +145,18 @@ def test_rows_without_a_code_stand_below_and_what_does_not_beat_them_is_marked()
     natives = {name: cells(table, name)[nll] for name in ("Wide", "Fit", "Soft")}
     assert natives["Fit"] == "61.0†"
     assert "†" not in natives["Wide"] + natives["Soft"]
+
+
+@pytest.mark.parametrize(("samples", "known"), [(100, [30.0]), (50, [])])
+def test_images_of_a_histogram_are_samples_of_it(samples: int, known: list[float]) -> None:
+    """Distances of as many images alone compare."""
+    counts = {"sample_images": samples, "frechet_images": 100}
+    runs = pd.DataFrame([run("soft", mean_image_fid=50.0, histogram_fid=30.0, **counts)])
+    mean, histogram, _ = WITHOUT_CODE
+    of_samples = replace(FID, key="fid_samples")
+    assert histogram.reached(runs, of_samples) == known
+    assert mean.reached(runs, of_samples) == []
+    assert histogram.reached(runs, FID) == [30.0]
 
 
 def test_a_density_is_held_against_the_histogram_whose_masses_are_spread_over_their_bins() -> None:

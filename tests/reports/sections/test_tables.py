@@ -7,13 +7,24 @@ import numpy as np
 import pytest
 
 from reports.analysis.groups import groups
+from reports.document import document
 from reports.printing.markup import escape
 from reports.printing.tables import layer_table
 from reports.printing.words import decimals_for, number, short
 from reports.sections import Subject
 from reports.sections.decoders import decoder_table, sweep_tables
 from reports.sections.training import costs
-from tests.reports.typed import BITS_PER_DIM, METRICS, REAL, cells, content, five, run, whole
+from tests.reports.typed import (
+    BITS_PER_DIM,
+    METRICS,
+    REAL,
+    STAND_IN,
+    cells,
+    content,
+    five,
+    run,
+    whole,
+)
 from tests.reports.typed import FID as DISTANCE
 
 NLL, BITS, FID = "NLL (nats/image) ↓", "bits/dim ↓", "FID ↓"
@@ -47,6 +58,19 @@ def test_bits_and_frechet_distances_compare_over_all_rows() -> None:
     assert cells(table, "Hard")[BITS] == "**1.200**"
     assert cells(table, "Fit")[FID] == "**10.00**"
     assert table.count("**") == 8, "two measures, bits/dim and FID"
+
+
+def test_what_is_said_of_all_tables_is_said_once() -> None:
+    """One column has a run that did not finish, about which its caption says more."""
+    other = replace(STAND_IN, data_set="tiles", heading="Tiles")
+    runs = [
+        run("soft", seed, run=f"{column.data_set}-{seed}", data_set=column.data_set, status=status)
+        for column, first in ((STAND_IN, "finished"), (other, "diverged"))
+        for seed, status in enumerate([first, *4 * ["finished"]])
+    ]
+    text = str(document(content(runs, columns=(STAND_IN, other))).readme)
+    assert text.count("Mean ± sample standard deviation") == 1
+    assert "A mean over only the runs that finished is never bold." in text
 
 
 def test_equal_values_are_not_bold() -> None:
